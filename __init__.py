@@ -1,0 +1,9 @@
+"""Concept sliders for ComfyUI: train them on the loaded model, apply them at any strength, per prompt."""
+
+WEB_DIRECTORY = "./web"
+
+
+async def comfy_entrypoint():
+    from .nodes import SliderExtension
+
+    return SliderExtension()
