@@ -1,0 +1,50 @@
+"""A bucket: pictures (or videos) of one strength, encoded once, with their captions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Example:
+    """One picture, ready for training.
+
+    Attributes:
+        name: the file's name without folder and extension; pairs are found by it.
+        caption: the text that `conditioning` encodes.
+        latent: as the VAE gives it, batch of 1: [1, C, H, W] or, with frames, [1, C, T, H, W].
+        conditioning: ComfyUI's CONDITIONING list for the caption.
+        control: control picture [1, H, W, 3] in 0..1 at the picture's size, if there is one.
+    """
+
+    name: str
+    caption: str
+    latent: Tensor
+    conditioning: list[Any]
+    control: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Examples that share a strength.
+
+    Attributes:
+        strength: signed strength (`slider_strength` of the guide); None or 0 makes the bucket neutral.
+        probability: relative weight among the buckets of the same sign.
+        repeats: how often each example may be drawn before the bucket is exhausted.
+    """
+
+    name: str
+    examples: tuple[Example, ...]
+    strength: float | None = None
+    probability: float = 1.0
+    repeats: int = 1
+
+    @property
+    def sign(self) -> int:
+        """+1 positive, −1 negative, 0 neutral."""
+        strength = self.strength or 0.0
+        return (strength > 0) - (strength < 0)
