@@ -6,12 +6,18 @@ replaced or patched, and nothing stays behind on the model afterwards (DESIGN, s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+
+# The option of a CONDITIONING entry that carries its strength: a number, a list (one a latent of the batch),
+# or a dict of these by slider name, in which "*" stands for every other slider.
+STRENGTH_KEY = "slider_strength"
+
+Strength = float | Sequence[float] | Mapping[str, float | Sequence[float]]
 
 
 class StrengthError(ValueError):
@@ -42,7 +48,7 @@ def scale_for(x: Tensor, strength: Tensor) -> Tensor:
         StrengthError: if the rows of `x` are no multiple of the number of strengths.
     """
     rows, given = x.shape[0], strength.shape[0]
-    if rows % given:
+    if given != 1 and rows % given:
         if not bool((strength == strength[0]).all()):
             raise StrengthError(
                 f"a layer got {rows} rows for a batch of {given} with different strengths, so which row has "
@@ -53,28 +59,51 @@ def scale_for(x: Tensor, strength: Tensor) -> Tensor:
     return per_row.to(x.device, x.dtype).reshape(-1, *[1] * (x.ndim - 1))
 
 
+def rows_of(given: Strength | None, slider: str, default: float, rows: int) -> list[float]:
+    """The strength of each of `rows` rows that share one conditioning.
+
+    Args:
+        given: what the conditioning carries under `STRENGTH_KEY`, or None.
+        slider: the name of the slider that asks.
+        default: the slider's own strength, for a conditioning that says nothing of it.
+
+    Raises:
+        StrengthError: if a list of strengths does not fit the number of latents.
+    """
+    if isinstance(given, Mapping):
+        given = given.get(slider, given.get("*"))
+    if given is None:
+        given = default
+    if isinstance(given, int | float):
+        return [float(given)] * rows
+    values = [float(value) for value in given]
+    if not values or rows % len(values):
+        raise StrengthError(
+            f"{len(values)} strengths were given for a batch of {rows} latents. Give one strength, or as many "
+            f"as there are latents."
+        )
+    return values * (rows // len(values)) if len(values) != rows else values
+
+
 def channel_dim(layer: nn.Module, y: Tensor) -> int:
     """The dimension of `y` that a row of the layer's weight writes to: 1 for convolutions, else the last."""
     return 1 if hasattr(layer, "kernel_size") else y.ndim - 1
 
 
-def added(layer: nn.Module, x: Tensor, y: Tensor, deltas: Sequence[Delta], strength: Tensor) -> Tensor:
-    """`y` with every delta of this layer added at its rows, in one addition per run of disjoint rows."""
-    scale, dim = scale_for(x, strength), channel_dim(layer, y)
-    whole = [d.delta(x, y, layer, scale) for d in deltas if d.rows is None]
-    pieces, position = [], 0
-    for d in sorted((d for d in deltas if d.rows is not None), key=lambda d: d.rows or (0, 0)):
-        start, stop = d.rows or (0, 0)
-        if start > position:
+def added(layer: nn.Module, x: Tensor, y: Tensor, deltas: Sequence[Delta], scale: Tensor) -> Tensor:
+    """`y` with every delta of this layer added; those on rows of a fused weight in a single addition."""
+    dim = channel_dim(layer, y)
+    additions = [d.delta(x, y, layer, scale) for d in deltas if d.rows is None]
+    on_rows = sorted(((d.rows, d) for d in deltas if d.rows is not None), key=lambda pair: pair[0])
+    if on_rows:
+        pieces, position = [], 0
+        for (start, stop), d in on_rows:
             pieces.append(torch.zeros_like(y.narrow(dim, position, start - position)))
-        part = d.delta(x, y.narrow(dim, start, stop - start), layer, scale)
-        pieces.append(part.to(y.dtype))
-        position = stop
-    if pieces:
-        if position < y.shape[dim]:
-            pieces.append(torch.zeros_like(y.narrow(dim, position, y.shape[dim] - position)))
-        whole.append(torch.cat(pieces, dim) if len(pieces) > 1 else pieces[0])
-    for addition in whole:
+            pieces.append(d.delta(x, y.narrow(dim, start, stop - start), layer, scale).to(y.dtype))
+            position = stop
+        pieces.append(torch.zeros_like(y.narrow(dim, position, y.shape[dim] - position)))
+        additions.append(torch.cat([piece for piece in pieces if piece.shape[dim]], dim))
+    for addition in additions:
         y = y + addition.to(y.dtype)
     return y
 
@@ -92,14 +121,19 @@ def attached(model: nn.Module, deltas: Mapping[str, Sequence[Delta]], strength: 
     """
     with ExitStack() as stack:
         if bool((strength != 0).any()):
+            scales: dict[tuple, Tensor] = {}
             for name, of_layer in deltas.items():
-                hook = _hook(of_layer, strength)
+                hook = _hook(of_layer, strength, scales)
                 stack.callback(model.get_submodule(name).register_forward_hook(hook).remove)
         yield
 
 
-def _hook(deltas: Sequence[Delta], strength: Tensor):
+def _hook(deltas: Sequence[Delta], strength: Tensor, scales: dict) -> Callable[..., Tensor]:
     def hook(layer: nn.Module, args: tuple, y: Tensor) -> Tensor:
-        return added(layer, args[0], y, deltas, strength)
+        x = args[0]
+        form = (x.shape[0], x.ndim, x.device, x.dtype)
+        if form not in scales:
+            scales[form] = scale_for(x, strength)
+        return added(layer, x, y, deltas, scales[form])
 
     return hook

@@ -1,0 +1,36 @@
+"""Optimisers and learning-rate schedules, by the names that the node shows; all from torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+OPTIMISERS = ("AdamW", "Adam", "RAdam", "NAdam", "Adafactor", "SGD")
+SCHEDULES = ("cosine", "linear", "constant")
+
+
+def make_optimiser(
+    name: str, parameters: Iterable[nn.Parameter], learning_rate: float, weight_decay: float
+) -> Optimizer:
+    """The torch optimiser `name` over `parameters`.
+
+    Raises:
+        ValueError: for a name that is not in OPTIMISERS.
+    """
+    if name not in OPTIMISERS:
+        raise ValueError(f"There is no optimiser {name!r}; choose one of {', '.join(OPTIMISERS)}.")
+    return getattr(torch.optim, name)(parameters, lr=learning_rate, weight_decay=weight_decay)
+
+
+def rate_at(step: int, steps: int, schedule: str, warmup: int) -> float:
+    """The factor on the learning rate at `step` of `steps` (from 0): linear warm-up, then the schedule to 0."""
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    done = (step - warmup) / max(1, steps - warmup)
+    if schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * done))
+    return 1 - done if schedule == "linear" else 1.0
