@@ -18,7 +18,6 @@ from torch import Tensor
 from ..data.bucket import Example
 from .trainable import normal
 
-
 # Options of a conditioning that limit it to part of the picture or of the sampling.
 ONLY_PART = {"area", "mask", "mask_strength", "start_percent", "end_percent", "timestep_start", "timestep_end"}
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 def trainable(
     patcher: ModelPatcher, others: Sequence[ModelPatcher] = (), memory: float = 0
 ) -> Iterator[nn.Module]:
-    """Loads `patcher` (and `others`, such as ControlNets), and yields its model, ready for forward and backward.
+    """Loads `patcher` (and `others`: ControlNets), and yields its model, fit for forward and backward.
 
     Args:
         memory: bytes to keep free for activations, so that ComfyUI offloads weights where needed.
@@ -39,10 +39,11 @@ def trainable(
 
 @contextmanager
 def normal_tensors(model: nn.Module) -> Iterator[None]:
-    """Replaces the inference tensors that `model` holds by normal ones on the same storage, and puts them back."""
+    """Replaces the inference tensors that `model` holds by normal ones on their storage, and puts them back."""
     with ExitStack() as stack:
         for module in model.modules():
-            for holder in (module._parameters, module._buffers, module.__dict__):
+            holders: list[dict[str, Any]] = [module._parameters, module._buffers, module.__dict__]
+            for holder in holders:
                 for name, tensor in list(holder.items()):
                     if isinstance(tensor, Tensor) and tensor.is_inference():
                         stand_in = normal_twin(tensor)
