@@ -10,6 +10,33 @@ from torch import Tensor, nn
 from ..architectures.target import Target
 
 
+class AdapterError(ValueError):
+    """An adapter cannot be made, or does not fit the layer or the tensors that it is given."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The shape of the weight rows that an adapter changes: [rows, columns, *kernel].
+
+    Attributes:
+        layer_rows: of the whole layer, of which `rows` may be a part.
+    """
+
+    rows: int
+    columns: int
+    kernel: tuple[int, ...]
+    layer_rows: int
+
+    @property
+    def full(self) -> tuple[int, ...]:
+        return (self.rows, self.columns, *self.kernel)
+
+    @property
+    def ones(self) -> tuple[int, ...]:
+        """The kernel of a 1×1 convolution of as many dimensions; empty for a linear layer."""
+        return (1,) * len(self.kernel)
+
+
 @dataclass(frozen=True)
 class AdapterConfig:
     """How to make an adapter for a target.
@@ -33,14 +60,12 @@ class Adapter(nn.Module):
     """Trainable tensors on one target. A new one adds exactly nothing, at any strength."""
 
     kind: ClassVar[str]
+    rank: int
 
-    def __init__(self, target: Target):
+    def __init__(self, target: Target, shape: Shape, config: AdapterConfig):
         super().__init__()
-        self.target = target
-
-    @property
-    def rows(self) -> tuple[int, int] | None:
-        return self.target.rows
+        self.target, self.shape = target, shape
+        self.rows: tuple[int, int] | None = target.rows
 
     def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
         """What the adapter adds to `y`, the layer's output at the target's rows, times `scale`.
