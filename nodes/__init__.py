@@ -2,7 +2,12 @@
 
 from comfy_api.latest import ComfyExtension, io
 
+from .apply import SliderApply, SliderStrength
+from .buckets import BucketLoader
+from .cycle import CycleSampler
+from .train import SliderTrainer
+
 
 class SliderExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return []
+        return [BucketLoader, CycleSampler, SliderTrainer, SliderApply, SliderStrength]

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 # The option of a CONDITIONING entry that carries its strength: a number, a list (one a latent of the batch),
-# or a dict of these by slider name, in which "*" stands for every other slider.
+# or a dict of these by slider name, in which ANY stands for every other slider.
 STRENGTH_KEY = "slider_strength"
+ANY = "*"
 
 Strength = float | Sequence[float] | Mapping[str, float | Sequence[float]]
 
@@ -71,7 +72,7 @@ def rows_of(given: Strength | None, slider: str, default: float, rows: int) -> l
         StrengthError: if a list of strengths does not fit the number of latents.
     """
     if isinstance(given, Mapping):
-        given = given.get(slider, given.get("*"))
+        given = given.get(slider, given.get(ANY))
     if given is None:
         given = default
     if isinstance(given, int | float):
@@ -83,6 +84,18 @@ def rows_of(given: Strength | None, slider: str, default: float, rows: int) -> l
             f"as there are latents."
         )
     return values * (rows // len(values)) if len(values) != rows else values
+
+
+def with_strength(
+    options: Mapping[str, Any], strength: float | Sequence[float], slider: str = ""
+) -> dict[str, Any]:
+    """The options of a CONDITIONING entry, with a strength for `slider`, or for every slider if it is "".
+
+    Strengths for other sliders that the options carry already are kept.
+    """
+    given = options.get(STRENGTH_KEY, {})
+    others = dict(given) if isinstance(given, Mapping) else {ANY: given}
+    return {**options, STRENGTH_KEY: {**others, slider or ANY: strength}}
 
 
 def channel_dim(layer: nn.Module, y: Tensor) -> int:

@@ -1,0 +1,20 @@
+"""Training data: pictures, their captions, buckets by strength, and the cycle that draws from them."""
+
+from .bucket import Bucket, Example
+from .cycle import Cycle, CycleError, Draw, Turn
+from .pairing import PairingError
+from .pictures import Picture, PictureError
+from .plan import describe_cycle
+
+__all__ = [
+    "Bucket",
+    "Cycle",
+    "CycleError",
+    "Draw",
+    "Example",
+    "PairingError",
+    "Picture",
+    "PictureError",
+    "Turn",
+    "describe_cycle",
+]

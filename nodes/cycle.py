@@ -1,0 +1,76 @@
+"""The order in which buckets are drawn."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from .types import CATEGORY, SliderBuckets, SliderCycle
+
+
+class CycleSampler(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="CycleSampler",
+            display_name="Slider Cycle",
+            category=CATEGORY,
+            description="Draws from the buckets in the cycle positive → negative → neutral. A bucket that is used up "
+            "drops out until the next epoch.",
+            search_aliases=["slider sampler", "training cycle", "bucket sampler"],
+            inputs=[
+                SliderBuckets.Input("buckets", tooltip="From Load Slider Bucket."),
+                io.Combo.Input(
+                    "cycle",
+                    options=["together", "alternate"],
+                    default="together",
+                    tooltip="together: every step sees both signs, with the same noise (steadier, faster). "
+                    "alternate: one sign a step, as SimpleTuner does it.",
+                ),
+                io.Combo.Input(
+                    "pairing",
+                    options=["auto", "name", "order", "random"],
+                    default="auto",
+                    tooltip="Which positive and negative pictures belong together: those with the same file name, or "
+                    "in the same place. Real pairs make purer sliders.",
+                ),
+                io.Combo.Input(
+                    "weighting",
+                    options=["uniform", "auto"],
+                    default="auto",
+                    tooltip="auto: both signs count the same, also if one has more pictures.",
+                ),
+                io.Combo.Input(
+                    "neutral",
+                    options=["anchor", "plain", "off"],
+                    default="anchor",
+                    tooltip="anchor: the slider must leave neutral pictures alone. plain: they are learned at "
+                    "strength 1, as SimpleTuner does it. off: not used.",
+                ),
+                io.Int.Input("batch_size", default=1, min=1, max=64, tooltip="Pictures per sign and step."),
+                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True),
+                io.Boolean.Input(
+                    "one_sided",
+                    default=False,
+                    advanced=True,
+                    tooltip="Train although the positive or the negative side is missing.",
+                ),
+            ],
+            outputs=[SliderCycle.Output(display_name="cycle"), io.String.Output(display_name="plan")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        buckets,
+        cycle: str,
+        pairing: str,
+        weighting: str,
+        neutral: str,
+        batch_size: int,
+        seed: int,
+        one_sided: bool = False,
+    ) -> io.NodeOutput:
+        from ..slider_core.data import Cycle, describe_cycle
+
+        made = Cycle(tuple(buckets), cycle, pairing, weighting, neutral, batch_size, seed, one_sided)
+        return io.NodeOutput(made, describe_cycle(made))

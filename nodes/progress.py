@@ -1,0 +1,62 @@
+"""Shows a running training: ComfyUI's progress bar, a line on the node, and an event for the panel in the page."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from comfy.utils import ProgressBar
+from comfy_api.latest import io
+
+EVENT = "concept_sliders.progress"
+
+
+class TrainingProgress:
+    """Tells the page of each step. Without a server (a plain script) it is silent."""
+
+    def __init__(self, steps: int, node_id: str | None):
+        self.bar, self.node_id = ProgressBar(steps, node_id=node_id), node_id
+        self.preview: Any = None
+
+    def step(self, done: Any) -> None:
+        """Also where ComfyUI's cancel comes in: the progress bar raises it."""
+        losses = {name: value for name, value in done.losses.items() if math.isfinite(value)}
+        parts = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
+        self.line(f"step {done.step}/{done.steps}, {parts}, {done.seconds:.2f} s a step")
+        self._send(
+            {
+                "step": done.step,
+                "steps": done.steps,
+                "loss": losses,
+                "rate": done.learning_rate,
+                "seconds_per_step": done.seconds,
+            }
+        )
+        self.bar.update_absolute(done.step, done.steps, self.preview)
+        self.preview = None
+
+    def line(self, text: str) -> None:
+        """One line of text on the node."""
+        server = _server()
+        if server is not None and self.node_id is not None:
+            server.send_progress_text(text, self.node_id)
+
+    def picture(self, image: Any) -> None:
+        """A PIL picture, shown on the node with the next step."""
+        self.preview = ("JPEG", image, 1024)
+
+    def _send(self, data: dict[str, Any]) -> None:
+        server = _server()
+        if server is not None:
+            server.send_sync(EVENT, {"node_id": self.node_id, **data}, server.client_id)
+
+
+def _server() -> Any:
+    from server import PromptServer
+
+    return getattr(PromptServer, "instance", None)
+
+
+def show(text: str, *outputs: Any) -> io.NodeOutput:
+    """Outputs of a node that also shows `text` on itself."""
+    return io.NodeOutput(*outputs, ui={"text": (text,)})

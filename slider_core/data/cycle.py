@@ -1,0 +1,201 @@
+"""The order of training: positive → negative → neutral, again and again (the guide, "how sampling works").
+
+Buckets are grouped by the sign of their strength. Each turn draws from the groups in this order; within a group
+the bucket is chosen by its probability. A bucket whose examples are all drawn drops out, and the cycle goes on
+with what is left; when nothing is left, the next epoch begins with every bucket full again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .bucket import Bucket, Example
+from .pairing import Place, pair_up
+
+MODES = ("together", "alternate")
+WEIGHTINGS = ("uniform", "auto")
+NEUTRALS = ("anchor", "plain", "off")
+SIGNS = (+1, -1, 0)
+SIGN_NAMES = {+1: "positive", -1: "negative", 0: "neutral"}
+
+
+class CycleError(ValueError):
+    """The buckets do not make a cycle that a slider can learn from."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One example of a turn.
+
+    Attributes:
+        strength: of the slider for this example; for an anchor, the strength it is held still at.
+        weight: of its loss.
+        pair: draws of a turn with the same number share noise and timestep.
+        matched: whether it is the partner of another draw of this turn: the same picture, opposite sign.
+    """
+
+    bucket: Bucket
+    example: Example
+    strength: float
+    weight: float
+    pair: int
+    matched: bool = False
+
+    @property
+    def sign(self) -> int:
+        """Of its bucket: +1, −1 or 0."""
+        return self.bucket.sign
+
+
+Turn = tuple[Draw, ...]
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """Buckets and the rule for drawing from them. The same cycle always gives the same draws.
+
+    Attributes:
+        mode: `together` puts every sign into one turn, a step of the optimiser; `alternate` one bucket a turn.
+        pairing: see `pairing.pair_up`.
+        weighting: `auto` weights losses so that both signs count the same over an epoch; `uniform` does not.
+        neutral: what neutral buckets are for: `anchor` (the slider must leave them as they are), `plain`
+            (trained as ordinary pictures at strength 1) or `off`.
+        batch_size: examples per sign and turn.
+        one_sided: allows a missing positive or negative side.
+
+    Raises:
+        CycleError: if a side is missing, nothing is left to train on, or a setting is unknown.
+    """
+
+    buckets: tuple[Bucket, ...]
+    mode: str = "together"
+    pairing: str = "auto"
+    weighting: str = "uniform"
+    neutral: str = "anchor"
+    batch_size: int = 1
+    seed: int = 0
+    one_sided: bool = False
+
+    def __post_init__(self) -> None:
+        choices = (("cycle", self.mode, MODES), ("weighting", self.weighting, WEIGHTINGS), ("neutral", self.neutral, NEUTRALS))  # fmt: skip  # noqa: E501
+        for what, value, known in choices:
+            if value not in known:
+                raise CycleError(f"There is no {what} {value!r}; choose one of {', '.join(known)}.")
+        for bucket in self.buckets:
+            if not bucket.examples:
+                raise CycleError(f"Bucket {bucket.name!r} is empty; remove it or give it pictures.")
+            if bucket.probability < 0 or bucket.repeats < 1:
+                raise CycleError(
+                    f"Bucket {bucket.name!r} needs a probability of 0 or more and at least 1 repeat."
+                )
+        missing = [SIGN_NAMES[sign] for sign in (+1, -1) if not self.size(sign)]
+        if len(missing) == 2:
+            raise CycleError(
+                "No bucket has a strength, so there is nothing to make a slider from. Give the bucket with more of "
+                "the concept slider_strength 0.5 and the one with less −0.5."
+            )
+        if missing and not self.one_sided:
+            raise CycleError(
+                f"There is no {missing[0]} bucket, so the slider would learn one direction only. Add one (slider_"
+                f"strength {'0.5' if missing[0] == 'positive' else '−0.5'}), or turn on one_sided."
+            )
+        self.pairs  # noqa: B018 - raises where the pairing asked for is impossible
+
+    @property
+    def pairs(self) -> dict[Place, Place]:
+        """Negative partner of each positive example that has one, as (bucket, example) indices."""
+        return pair_up(self.buckets, self.pairing)
+
+    def size(self, sign: int) -> int:
+        """Draws that the buckets of this sign give in one epoch."""
+        if sign == 0 and self.neutral == "off":
+            return 0
+        live = (b for b in self.buckets if b.sign == sign and b.probability > 0)
+        return sum(len(bucket.examples) * bucket.repeats for bucket in live)
+
+    def weight(self, sign: int) -> float:
+        """Of the loss of a draw of this sign."""
+        positive, negative = self.size(+1), self.size(-1)
+        if self.weighting == "uniform" or sign == 0 or not (positive and negative):
+            return 1.0
+        return (positive + negative) / (2.0 * (positive if sign > 0 else negative))
+
+    @property
+    def strongest(self) -> float:
+        """The largest strength of any bucket, regardless of sign."""
+        return max(abs(bucket.strength or 0.0) for bucket in self.buckets)
+
+    def turns(self) -> Iterator[Turn]:
+        """The draws of every optimiser step, without end."""
+        chance = random.Random(self.seed)
+        anchor_sign = 1
+        while True:
+            epoch = _Epoch(self, chance)
+            while epoch.left():
+                for signs in [SIGNS] if self.mode == "together" else [(sign,) for sign in SIGNS]:
+                    turn = epoch.turn(signs, anchor_sign)
+                    if turn:
+                        yield turn
+                    if any(draw.sign == 0 for draw in turn):
+                        anchor_sign = -anchor_sign
+
+
+class _Epoch:
+    """What is still to be drawn before every bucket is exhausted."""
+
+    def __init__(self, cycle: Cycle, chance: random.Random):
+        self.cycle, self.chance, self.pairs = cycle, chance, cycle.pairs
+        self.decks = [self._deck(bucket) for bucket in cycle.buckets]
+
+    def _deck(self, bucket: Bucket) -> list[int]:
+        """Example indices in the order of drawing, from the end: each repeat a new shuffle."""
+        used = bucket.probability > 0 and not (bucket.sign == 0 and self.cycle.neutral == "off")
+        rounds = [list(range(len(bucket.examples))) for _ in range(bucket.repeats if used else 0)]
+        for order in rounds:
+            self.chance.shuffle(order)
+        return [index for order in rounds for index in order]
+
+    def left(self) -> bool:
+        return any(self.decks)
+
+    def turn(self, signs: tuple[int, ...], anchor_sign: int) -> Turn:
+        draws: list[Draw] = []
+        for pair in range(self.cycle.batch_size):
+            partner: Place | None = None
+            for sign in signs:
+                place = self._take(partner) if sign < 0 else None
+                matched = place is not None
+                place = place or self._draw(sign)
+                if place is None:
+                    continue
+                partner = self.pairs.get(place) if sign > 0 else partner
+                draws.append(self._made(place, sign, pair, matched, anchor_sign))
+        return tuple(draws)
+
+    def _made(self, place: Place, sign: int, pair: int, matched: bool, anchor_sign: int) -> Draw:
+        bucket = self.cycle.buckets[place[0]]
+        strength = bucket.strength or 0.0
+        if sign == 0:
+            strength = 1.0 if self.cycle.neutral == "plain" else anchor_sign * self.cycle.strongest
+        # A neutral picture has noise and timestep of its own.
+        number = pair if sign else -1 - pair
+        return Draw(bucket, bucket.examples[place[1]], strength, self.cycle.weight(sign), number, matched)
+
+    def _draw(self, sign: int) -> Place | None:
+        """An example of a bucket of this sign, or None if all are exhausted."""
+        live = [i for i, b in enumerate(self.cycle.buckets) if b.sign == sign and self.decks[i]]
+        if not live:
+            return None
+        (chosen,) = self.chance.choices(live, [self.cycle.buckets[i].probability for i in live])
+        return chosen, self.decks[chosen].pop()
+
+    def _take(self, place: Place | None) -> Place | None:
+        """This very example, if it is still to be drawn."""
+        if place is None or place[1] not in self.decks[place[0]]:
+            return None
+        deck = self.decks[place[0]]
+        # The one to be drawn next lies last.
+        del deck[len(deck) - 1 - deck[::-1].index(place[1])]
+        return place

@@ -1,0 +1,48 @@
+"""Makes examples of pictures: latents by the VAE, conditionings by the text encoder, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from .bucket import Example
+from .pictures import Picture, fitted
+
+
+def encoded(
+    pictures: Sequence[Picture],
+    vae: Any,
+    clip: Any,
+    resolution: int,
+    controls: Sequence[Tensor] = (),
+    on_picture: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Example, ...]:
+    """An example of each picture.
+
+    Args:
+        vae, clip: ComfyUI's VAE and CLIP.
+        resolution: side of the square whose area the latents' pictures have.
+        controls: a control picture [H, W, 3] for each picture, or none at all.
+        on_picture: called with (pictures done, pictures in all).
+    """
+    multiple = size_multiple(vae, resolution)
+    conditionings: dict[str, list[Any]] = {}
+    examples = []
+    for index, picture in enumerate(pictures):
+        if picture.caption not in conditionings:
+            tokens = clip.tokenize(picture.caption)
+            conditionings[picture.caption] = clip.encode_from_tokens_scheduled(tokens)
+        pixels = fitted(picture.pixels, resolution, multiple)
+        control = fitted(controls[index], resolution, multiple)[None] if controls else None
+        latent = vae.encode(pixels if pixels.ndim == 4 else pixels[None])
+        examples.append(Example(picture.name, picture.caption, latent, conditionings[picture.caption], control))
+        on_picture(index + 1, len(pictures))
+    return tuple(examples)
+
+
+def size_multiple(vae: Any, resolution: int) -> int:
+    """What sides are rounded to: two latent pixels (a patch of most models), but 64 where pictures are large."""
+    factor = vae.spacial_compression_encode()
+    return max(2 * factor, 64) if resolution >= 512 else 2 * factor

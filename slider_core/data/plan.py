@@ -1,0 +1,84 @@
+"""The cycle in words: what will be drawn, in which order, and what about it the user should know."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from .cycle import SIGN_NAMES, SIGNS, Cycle, Turn
+
+
+def describe_cycle(cycle: Cycle, turns: int = 8) -> str:
+    """Sizes of the sides, warnings, and the first turns of the cycle."""
+    lines = [
+        f"{SIGN_NAMES[sign]}: {_side(cycle, sign)}"
+        for sign in SIGNS
+        if any(bucket.sign == sign for bucket in cycle.buckets)
+    ]
+    lines += [f"pairs: {_pairs(cycle)}", *(f"Note: {warning}" for warning in warnings(cycle)), ""]
+    lines += [f"turn {number}: {_turn(turn)}" for number, turn in enumerate(islice(cycle.turns(), turns), 1)]
+    return "\n".join([*lines, "…"])
+
+
+def warnings(cycle: Cycle) -> list[str]:
+    """What is unequal, missing, unused or not alike, in sentences."""
+    found = []
+    positive, negative = cycle.size(+1), cycle.size(-1)
+    if not positive or not negative:
+        side = SIGN_NAMES[+1 if positive else -1]
+        found.append(f"only the {side} side is trained; what the slider does on the other is extrapolation.")
+    elif positive != negative:
+        larger, smaller = (+1, -1) if positive > negative else (-1, +1)
+        found.append(
+            f"the {SIGN_NAMES[larger]} side has {abs(positive - negative)} more draws an epoch than the "
+            f"{SIGN_NAMES[smaller]} side, so turns at the end of an epoch are one-sided. Even it out with pictures "
+            "or repeats; weighting 'auto' evens out the loss."
+        )
+    for bucket in cycle.buckets:
+        if bucket.probability == 0:
+            found.append(f"bucket {bucket.name!r} has probability 0 and is never drawn.")
+        elif bucket.sign == 0 and cycle.neutral == "off":
+            found.append(f"bucket {bucket.name!r} is neutral and neutral is 'off', so it is not used.")
+    if cycle.pairs and cycle.mode == "together":
+        shapes = sum(_shape(cycle, one) != _shape(cycle, other) for one, other in cycle.pairs.items())
+        if shapes:
+            found.append(
+                f"{shapes} pairs differ in size, so they cannot share their noise. Give both one size."
+            )
+    return found
+
+
+def _shape(cycle: Cycle, place: tuple[int, int]) -> tuple[int, ...]:
+    return tuple(cycle.buckets[place[0]].examples[place[1]].latent.shape)
+
+
+def _side(cycle: Cycle, sign: int) -> str:
+    names = [
+        f"{b.name} ({len(b.examples)} pictures{f' × {b.repeats}' if b.repeats > 1 else ''}"
+        f"{f' at {b.strength:+g}' if b.sign else ''}, probability {b.probability:g})"
+        for b in cycle.buckets
+        if b.sign == sign
+    ]
+    use = f" as {cycle.neutral}" if sign == 0 else ""
+    return f"{cycle.size(sign)} draws an epoch{use} from {', '.join(names)}"
+
+
+def _pairs(cycle: Cycle) -> str:
+    number, positive = len(cycle.pairs), sum(len(b.examples) for b in cycle.buckets if b.sign > 0)
+    if not number:
+        return "none; pictures of the two sides are combined at random"
+    if cycle.mode == "alternate":
+        return f"{number} found, not used: in 'alternate' every step sees one side only"
+    by_name = sum(
+        cycle.buckets[i].examples[j].name == cycle.buckets[k].examples[m].name
+        for (i, j), (k, m) in cycle.pairs.items()
+    )
+    how = "by file name" if by_name == number else "by order"
+    return f"{number} of {positive} positive pictures, {how}; both pictures of a pair share noise and timestep"
+
+
+def _turn(turn: Turn) -> str:
+    return "  ".join(
+        f"{SIGN_NAMES[draw.sign]} {draw.bucket.name}/{draw.example.name} at {draw.strength:+g}"
+        f"{f' × {draw.weight:.2f}' if draw.weight != 1 else ''}{' (its pair)' if draw.matched else ''}"
+        for draw in turn
+    )

@@ -1,0 +1,228 @@
+"""The training loop: the steps, the optimiser, what is saved on the way, and an orderly end in every case."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..adapters import make_adapters
+from ..adapters.base import Adapter
+from ..comfy_bridge.lora import deltas_for
+from ..comfy_bridge.model_call import ModelCalls
+from ..comfy_bridge.trainable import trainable
+from ..data.cycle import SIGN_NAMES, Turn
+from ..files import load_into, to_slider
+from ..strength import Delta, attached
+from .checkpoint import Progress, read_checkpoint, write_checkpoint
+from .events import Event, Message, Paused, StepDone, Stopped, TrainedSlider
+from .fingerprint import fingerprint
+from .optimisers import make_optimiser, rate_at
+from .request import RequestError, TrainRequest
+from .rows import rows_of_turn
+from .step import forward_backward
+
+LOSS_NAMES = ("loss", "positive", "negative", "neutral")
+
+
+class NotFiniteError(ArithmeticError):
+    """The loss or its gradient became infinite or NaN; the slider is as it was before that step."""
+
+
+def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None) -> TrainedSlider:
+    """Trains a slider on the model of the request, and leaves that model as it was.
+
+    Args:
+        on_event: told of every step; what it raises (ComfyUI's interrupt) ends the training.
+
+    Raises:
+        RequestError: for settings that do not go together.
+        NotFiniteError: if the loss or its gradient is not finite. For this, as for every other error and for a
+            cancel, `on_event` has got a `Stopped` with the last good state before.
+    """
+    tell = on_event or (lambda event: None)
+    devices = [request.model.load_device] if request.model.load_device.type == "cuda" else []
+    with torch.inference_mode(False), torch.random.fork_rng(devices=devices):
+        run = _Run(request, tell)
+        run.resume()
+        try:
+            run.all_steps()
+        except BaseException as reason:
+            run.keep()
+            tell(Stopped(run.result(), reason))
+            raise
+        run.keep()
+        return run.result()
+
+
+def _memory(request: TrainRequest) -> float:
+    """Bytes to keep free of weights: ComfyUI's estimate for sampling, times what a backward pass keeps."""
+    shape = list(request.cycle.buckets[0].examples[0].latent.shape)
+    rows = request.rows_at_once or 2 * request.cycle.batch_size
+    estimate = request.model.model.memory_required([rows, *shape[1:]])
+    return float(estimate) * (2.0 if request.checkpointing else 6.0)
+
+
+class _Run:
+    """A training while it lasts: adapters, optimiser, and how far it has come."""
+
+    calls: ModelCalls
+
+    def __init__(self, request: TrainRequest, tell: Callable[[Event], None]):
+        self.request, self.tell, self.started = request, tell, time.perf_counter()
+        self.root = request.control_net if request.train_control else request.model.model
+        torch.manual_seed(request.seed)
+        device = request.model.load_device
+        self.adapters: dict[str, list[Adapter]] = make_adapters(self.root, request.plan, request.dtype, device)
+        if request.start_from is not None:
+            load_into(self.adapters, request.start_from)
+        self.assistant = self._assistant(request.model.model)
+        self.parameters = [p for of_layer in self.adapters.values() for a in of_layer for p in a.parameters()]
+        self.optimiser = make_optimiser(
+            request.optimiser, self.parameters, request.learning_rate, request.weight_decay
+        )
+        half = request.model.model_dtype() == torch.float16
+        self.scaler = torch.amp.GradScaler(device.type, enabled=half)
+        self.rows_at_once = request.rows_at_once
+        self.progress = Progress(0, {name: [] for name in LOSS_NAMES}, {})
+        self.continued_from = 0
+        self.fingerprint = fingerprint(request, self.parameters) if request.checkpoint else ""
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """Where the state of this very training is kept: no other training has the same file."""
+        path = self.request.checkpoint
+        return path and path.with_name(f"{path.name}-{self.fingerprint[:12]}.safetensors")
+
+    def _assistant(self, model: nn.Module) -> Mapping[str, Sequence[Delta]]:
+        if self.request.assistant is None:
+            return {}
+        deltas, unused = deltas_for(model, self.request.assistant)
+        if not deltas:
+            raise RequestError(
+                f"No layer of the assistant LoRA fits this model (it has {', '.join(unused[:3])} …). Choose the one "
+                "that was made for this model."
+            )
+        return deltas
+
+    def resume(self) -> None:
+        """Takes over from the checkpoint of this very training, if that is asked for and there is one."""
+        if not (self.checkpoint and self.request.resume):
+            return
+        found = read_checkpoint(self.checkpoint, self.fingerprint, self.parameters, self.optimiser)
+        if found is not None:
+            self.progress, self.continued_from = found, found.step
+            if found.scaler:
+                self.scaler.load_state_dict(found.scaler)
+            self.tell(Message(f"Continued from step {found.step} of {self.request.steps}."))
+
+    def all_steps(self) -> None:
+        """The steps that are left, with pauses outside of the training's hold on the model."""
+        request = self.request
+        others = request.control_net.get_models() if request.control_net is not None else []
+        turns = islice(request.cycle.turns(), self.progress.step, request.steps)
+        while self.progress.step < request.steps:
+            done, every = self.progress.step, request.pause_every or request.steps
+            until = min(request.steps, (done // every + 1) * every)
+            with trainable(request.model, others, _memory(request)):
+                self.calls = ModelCalls(request.model, request.control_net, request.vae)
+                for turn in islice(turns, until - done):
+                    self._step_and_tell(turn)
+            if request.pause_every:
+                self.tell(Paused(self.result()))
+
+    def _step_and_tell(self, turn: Turn) -> None:
+        before = time.perf_counter()
+        losses = self._fitting_step(turn)
+        step = self._record(losses)
+        if self.request.checkpoint_every and step % self.request.checkpoint_every == 0:
+            self.keep()
+        rate = self.optimiser.param_groups[0]["lr"]
+        self.tell(StepDone(step, self.request.steps, losses, rate, time.perf_counter() - before))
+
+    def _record(self, losses: Mapping[str, float]) -> int:
+        for name in LOSS_NAMES:
+            self.progress.losses[name].append(losses.get(name, math.nan))
+        self.progress = dataclasses.replace(self.progress, step=self.progress.step + 1)
+        return self.progress.step
+
+    def _fitting_step(self, turn: Turn) -> dict[str, float]:
+        """A step, with its rows in smaller calls if memory runs out."""
+        while True:
+            try:
+                return self._step(turn)
+            except torch.OutOfMemoryError:
+                rows = self.rows_at_once or len(turn)
+                if rows <= 1:
+                    raise
+            self.rows_at_once = (rows + 1) // 2
+            self.tell(Message(f"Memory ran out with {rows} rows in a call; now {self.rows_at_once}."))
+
+    def _step(self, turn: Turn) -> dict[str, float]:
+        step, request = self.progress.step, self.request
+        generator = torch.Generator().manual_seed((request.seed * 1_000_003 + step) % 2**63)
+        torch.manual_seed((request.seed * 1_000_003 + step) % 2**63)
+        for group in self.optimiser.param_groups:
+            group["lr"] = request.learning_rate * rate_at(step, request.steps, request.schedule, request.warmup)
+        self.optimiser.zero_grad(set_to_none=True)
+        rows = rows_of_turn(turn, self.calls, request, generator)
+        by_sign = forward_backward(rows, self.calls, self._attach, self.rows_at_once, self.scaler.scale)
+        self._update(by_sign)
+        losses = {SIGN_NAMES[sign]: loss for sign, loss in by_sign.items()}
+        return {"loss": sum(losses.values()) / len(losses), **losses}
+
+    def _update(self, by_sign: Mapping[int, float]) -> None:
+        self.scaler.unscale_(self.optimiser)
+        limit = self.request.max_norm or math.inf
+        norm = nn.utils.clip_grad_norm_([p for p in self.parameters if p.grad is not None], limit)
+        overflow = self.scaler.is_enabled() and not bool(norm.isfinite())
+        if not all(math.isfinite(loss) for loss in by_sign.values()) or not (bool(norm.isfinite()) or overflow):
+            raise NotFiniteError(
+                f"At step {self.progress.step + 1} the loss or its gradient is not a finite number. The slider up to "
+                "the step before is kept. Lower the learning rate, train in bfloat16 or float32, and look for broken "
+                "pictures in the buckets."
+            )
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+
+    @contextmanager
+    def _attach(self, strengths: Tensor) -> Iterator[None]:
+        model = self.request.model.model
+        with ExitStack() as stack:
+            if self.assistant:
+                stack.enter_context(attached(model, self.assistant, torch.ones(len(strengths))))
+            stack.enter_context(attached(_module(self.root), self.adapters, strengths))
+            yield
+
+    def keep(self) -> None:
+        """Writes the checkpoint, where one is wanted."""
+        if self.checkpoint and self.progress.step:
+            progress = dataclasses.replace(self.progress, scaler=self.scaler.state_dict())
+            write_checkpoint(self.checkpoint, self.fingerprint, progress, self.parameters, self.optimiser)
+
+    def result(self) -> TrainedSlider:
+        metadata = {**self.request.description, "steps": str(self.progress.step)}
+        return TrainedSlider(
+            slider=to_slider(self.adapters, metadata),
+            losses={name: list(values) for name, values in self.progress.losses.items()},
+            steps=self.progress.step,
+            seconds=time.perf_counter() - self.started,
+            continued_from=self.continued_from,
+        )
+
+
+def _module(root: Any) -> nn.Module:
+    """A module that has the layers under their names: the model, or one that holds a ControlNet's network."""
+    if isinstance(root, nn.Module):
+        return root
+    holder = nn.Module()
+    holder.control_model = root.control_model
+    return holder

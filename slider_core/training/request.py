@@ -1,0 +1,102 @@
+"""Everything that a training run is made from, in one frozen object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..adapters.base import AdapterConfig
+from ..architectures.target import Target
+from ..data.cycle import Cycle
+from .objectives import OBJECTIVES
+from .optimisers import OPTIMISERS, SCHEDULES
+from .timesteps import DENSITIES
+
+
+class RequestError(ValueError):
+    """A training setting is out of range or does not go with another."""
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What to train, on what, and how.
+
+    Attributes:
+        model: ComfyUI's ModelPatcher, as it comes from the graph.
+        plan: each target and the adapter it gets.
+        cycle: where the examples come from.
+        control_net: a ControlNet that is active in training, given to examples with a control picture.
+        train_control: whether the targets are the ControlNet's and not the model's.
+        anchor_weight: of the loss on neutral pictures, against 1 for the others.
+        anchor_below: noise level, 0 (clean) to 1, above which neutral pictures do not hold the slider still: at
+            high noise every picture looks alike, so an anchor there fights the concept itself.
+        density: which noise levels are drawn; see `timesteps.draw_levels`.
+        max_norm: gradients are clipped to this norm; 0 turns it off.
+        dtype: of the adapters and the optimiser's state.
+        rows_at_once: rows of one model call; 0 means all of a step, halved when memory runs out.
+        checkpointing: recompute each block in the backward pass instead of keeping its activations.
+        assistant: a frozen adapter that is on, at +1, in training only.
+        start_from: tensors of a slider whose weights training starts with.
+        checkpoint: folder and name (without ending) of the file that the state of training is written to, every
+            `checkpoint_every` steps, when it is cancelled and at the end.
+        resume: continue from the checkpoint of this very training, if there is one.
+        pause_every: a `Paused` event every so many steps, in which the model may be sampled; 0 means never.
+        description: string metadata for the slider file (bucket names are added).
+    """
+
+    model: Any
+    plan: Sequence[tuple[Target, AdapterConfig]]
+    cycle: Cycle
+    steps: int = 300
+    learning_rate: float = 5e-4
+    optimiser: str = "AdamW"
+    schedule: str = "cosine"
+    warmup: int = 0
+    weight_decay: float = 0.0
+    max_norm: float = 1.0
+    objective: str = "denoise"
+    anchor_weight: float = 1.0
+    anchor_below: float = 0.5
+    density: str = "auto"
+    seed: int = 0
+    dtype: torch.dtype = torch.float32
+    rows_at_once: int = 0
+    checkpointing: bool = False
+    control_net: Any = None
+    train_control: bool = False
+    vae: Any = None
+    assistant: Mapping[str, Tensor] | None = None
+    start_from: Mapping[str, Tensor] | None = None
+    checkpoint: Path | None = None
+    checkpoint_every: int = 50
+    resume: bool = False
+    pause_every: int = 0
+    description: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        choices = (
+            ("objective", self.objective, OBJECTIVES),
+            ("optimiser", self.optimiser, OPTIMISERS),
+            ("schedule", self.schedule, SCHEDULES),
+            ("noise levels", self.density, DENSITIES),
+        )
+        for what, value, known in choices:
+            if value not in known:
+                raise RequestError(f"There is no {what} {value!r}; choose one of {', '.join(known)}.")
+        if not self.plan:
+            raise RequestError("There are no targets to train. Connect SliderTargets.")
+        if self.steps < 1 or not self.learning_rate > 0:
+            raise RequestError(
+                f"Training needs at least 1 step and a learning rate above 0; it has {self.steps} steps and "
+                f"{self.learning_rate}."
+            )
+        if self.objective == "difference" and (self.cycle.mode != "together" or not self.cycle.pairs):
+            raise RequestError(
+                "The objective 'difference' compares the two pictures of a pair, but the cycle has none. Use cycle "
+                "'together' and pair the pictures by name or order, or the objective 'denoise'."
+            )
