@@ -1,0 +1,111 @@
+"""The figures of a strength sweep, as plain functions over numbers.
+
+Everything is measured on pictures of the same prompt and seed at several strengths, without labels. Their
+change from strength 0 is split into the part along the slider's own direction on that picture (the effect) and
+the rest. The rest holds what leaks into other attributes, and also the bend of a change that does not go along
+a straight line in the space of pixels (a mouth that opens), so compare it between sliders, not with 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+# A step between neighbouring strengths is usable while the effect rises in it by at least SATURATED of the
+# rise per strength next to 0, and the whole picture changes by at most EXPLODED times the change next to 0.
+SATURATED = 0.25
+EXPLODED = 4.0
+
+
+def changes(pictures: Array, strengths: Sequence[float]) -> Array:
+    """The change of each picture [strengths, …] from the one at strength 0, flattened: [strengths, values].
+
+    Raises:
+        ValueError: if 0 is not among the strengths.
+    """
+    if 0.0 not in strengths:
+        raise ValueError("A report needs strength 0 among the strengths, as the reference.")
+    flat = np.asarray(pictures, dtype=np.float64).reshape(len(strengths), -1)
+    return flat - flat[list(strengths).index(0.0)]
+
+
+def direction(change: Array, strengths: Sequence[float]) -> Array:
+    """Unit vector [values] along which a row's pictures move: the mean of their own unit directions.
+
+    Each strength counts the same, so a picture that falls apart at a high strength does not decide it. All 0 if
+    nothing changes.
+    """
+    norms = np.linalg.norm(change, axis=1)
+    weights = np.divide(np.sign(strengths), norms, out=np.zeros_like(norms), where=norms > 0)
+    mean = weights @ change
+    norm = np.linalg.norm(mean)
+    return mean / norm if norm > 0 else mean
+
+
+def effect_and_rest(change: Array, strengths: Sequence[float]) -> tuple[Array, Array]:
+    """Of each change [strengths, values]: the signed part along the row's direction and the size of the rest.
+
+    Both are root-mean-square over the values, so that they do not grow with the size of the picture.
+    """
+    along = change @ direction(change, strengths)
+    rest = np.sqrt(np.maximum((change**2).sum(axis=1) - along**2, 0.0))
+    scale = np.sqrt(change.shape[1])
+    return along / scale, rest / scale
+
+
+def spearman(x: Sequence[float] | Array, y: Sequence[float] | Array) -> float:
+    """Rank correlation, ties at their mean rank; 0 if one side is constant."""
+    a, b = (ranks - ranks.mean() for ranks in (_ranks(np.asarray(x)), _ranks(np.asarray(y))))
+    size = np.sqrt((a @ a) * (b @ b))
+    return float(a @ b / size) if size > 0 else 0.0
+
+
+def _ranks(values: Array) -> Array:
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return (last - (counts - 1) / 2)[inverse]
+
+
+def symmetry(strengths: Sequence[float], effect: Sequence[float]) -> float | None:
+    """Sum of |effect| at +s over that at −s, over the strengths of which both signs are there."""
+    at = dict(zip(strengths, effect, strict=True))
+    pairs = [s for s in at if s > 0 and -s in at]
+    minus = sum(abs(at[-s]) for s in pairs)
+    return sum(abs(at[s]) for s in pairs) / minus if minus > 0 else None
+
+
+def rises(strengths: Sequence[float], effect: Sequence[float] | Array) -> Array:
+    """Rise of the effect per strength between neighbouring (sorted) strengths, [strengths − 1]."""
+    return np.diff(np.asarray(effect, dtype=np.float64)) / np.diff(np.asarray(strengths, dtype=np.float64))
+
+
+def evenness(strengths: Sequence[float], effect: Sequence[float]) -> float | None:
+    """Largest rise per strength over the mean one; None if the effect does not rise as a whole."""
+    steps = rises(strengths, effect)
+    mean = steps.mean() if steps.size else 0.0
+    return float(np.abs(steps).max() / mean) if mean > 0 else None
+
+
+def usable_range(
+    strengths: Sequence[float], effect: Sequence[float], rest: Sequence[float]
+) -> tuple[float, float]:
+    """The interval of sorted strengths around 0 in which each step is usable (see SATURATED and EXPLODED)."""
+    zero = list(strengths).index(0.0)
+    steps = rises(strengths, effect)
+    size = np.hypot(effect, rest)
+    growth = np.abs(np.diff(size)) / np.diff(np.asarray(strengths, dtype=np.float64))
+    beside_zero = slice(max(0, zero - 1), zero + 1)
+    rise, change = steps[beside_zero].mean(), growth[beside_zero].mean()
+    if not rise > 0:
+        return (0.0, 0.0)
+    usable = (steps >= SATURATED * rise) & (growth <= EXPLODED * change)
+    low = high = zero
+    while low > 0 and usable[low - 1]:
+        low -= 1
+    while high < len(steps) and usable[high]:
+        high += 1
+    return (float(strengths[low]), float(strengths[high]))

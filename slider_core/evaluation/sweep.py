@@ -1,0 +1,120 @@
+"""A strength sweep: every prompt and seed at every strength, through ComfyUI's own sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from comfy.model_patcher import ModelPatcher
+from torch import Tensor
+
+from ..comfy_bridge.apply import AppliedSlider, apply_slider
+from ..comfy_bridge.sampling import OnStep, SamplerSettings, Shot, sample_shots
+from ..strength import Delta
+from .grid import render_grid
+from .prompts import Prompt
+from .report import Report, report
+
+NAME = "concept_sliders.sweep"  # picks the swept slider among others on the model
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is to be rendered: a row for each prompt and seed, a column for each strength.
+
+    Attributes:
+        prompts: encoded; their own strengths are not used, since every one is swept.
+        strengths: 0 among them, which is the reference of the report.
+    """
+
+    prompts: tuple[Prompt, ...]
+    seeds: tuple[int, ...]
+    strengths: tuple[float, ...]
+
+    @property
+    def rows(self) -> list[tuple[Prompt, int]]:
+        return [(prompt, seed) for prompt in self.prompts for seed in self.seeds]
+
+    @property
+    def row_labels(self) -> list[tuple[str, str]]:
+        return [(prompt.text or prompt.name, f"seed {seed}") for prompt, seed in self.rows]
+
+    @property
+    def column_labels(self) -> list[str]:
+        return [f"{strength:+g}" if strength else "0" for strength in self.strengths]
+
+
+def with_zero(strengths: Sequence[float]) -> tuple[float, ...]:
+    """The strengths in order, with 0, which a sweep needs as its reference."""
+    return tuple(sorted({0.0, *strengths}))
+
+
+def sample_sweep(
+    model: ModelPatcher,
+    deltas: Mapping[str, Sequence[Delta]],
+    sweep: Sweep,
+    negative: list[Any],
+    latent: Tensor,
+    settings: SamplerSettings,
+    most: int = 0,
+    on_step: OnStep | None = None,
+) -> Tensor:
+    """The latents of the sweep, [rows, strengths, C, …].
+
+    Args:
+        deltas: the slider's adapters by layer name.
+        latent: one latent to start from, [1, C, …].
+        most: latents in one batch; 0 leaves it to the memory.
+        on_step: called with steps done and all steps (a step of one latent counts 1), and the denoised latents.
+    """
+    patched = apply_slider(model, AppliedSlider(deltas, 0.0, NAME))
+    shots = [Shot(seed, strength) for seed in sweep.seeds for strength in sweep.strengths]
+    latents = []
+    for index, prompt in enumerate(sweep.prompts):
+        assert prompt.conditioning is not None, "prompts are encoded before they are swept"
+        counted = _shifted(on_step, index * len(shots), len(sweep.prompts) * len(shots), settings.steps)
+        latents.append(
+            sample_shots(patched, NAME, prompt.conditioning, negative, latent, shots, settings, most, counted)
+        )
+    return torch.cat(latents).unflatten(0, (len(sweep.rows), len(sweep.strengths)))
+
+
+def _shifted(on_step: OnStep | None, before: int, shots: int, steps: int) -> OnStep | None:
+    if on_step is None:
+        return None
+    return lambda done, _, denoised: on_step(before * steps + done, shots * steps, denoised)
+
+
+def decode(latents: Tensor, vae_decode: Callable[[Tensor], Tensor]) -> Tensor:
+    """Pictures [rows, strengths, frames, H, W, 3] in 0..1 of latents; an image is one frame."""
+    rows = []
+    for row in latents:
+        pictures = vae_decode(row)
+        if pictures.ndim == 4:
+            pictures = pictures.unflatten(0, (len(row), -1))
+        rows.append(pictures[..., :3].float().cpu())
+    return torch.stack(rows)
+
+
+def stills(pictures: Tensor) -> Tensor:
+    """One picture of each: [rows, strengths, H, W, 3], of videos the middle frame."""
+    return pictures[:, :, pictures.shape[2] // 2]
+
+
+def grid_of(sweep: Sweep, pictures: Tensor):
+    """The labelled grid (a PIL image) of stills [rows, strengths, H, W, 3]."""
+    from PIL import Image
+
+    as_bytes = (pictures.clamp(0, 1) * 255).round().byte().numpy()
+    rows = [[Image.fromarray(picture) for picture in row] for row in as_bytes]
+    return render_grid(rows, sweep.row_labels, sweep.column_labels, sweep.strengths.index(0.0))
+
+
+def report_on(sweep: Sweep, pictures: Tensor) -> Report:
+    """The report on pictures [rows, strengths, …]; neutral prompts count as leak unless there are no others."""
+    rows = list(zip(sweep.rows, pictures.numpy(), strict=True))
+    moved = [row for (prompt, _), row in rows if not prompt.neutral]
+    neutral = [row for (prompt, _), row in rows if prompt.neutral]
+    return report(sweep.strengths, moved or neutral, neutral if moved else [])

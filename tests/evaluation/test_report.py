@@ -1,0 +1,105 @@
+"""The figures of a sweep, on values worked out by hand."""
+
+import json
+
+import numpy as np
+import pytest
+from concept_sliders.slider_core.evaluation import measures as m
+from concept_sliders.slider_core.evaluation import report as r
+from concept_sliders.slider_core.files.slider import Slider
+
+STRENGTHS = [-2.0, -1.0, 0.0, 1.0, 2.0]
+
+
+def pictures(effects, rests):
+    """Pictures of 4 values that move by `effects` along the first and by `rests` along the second."""
+    moved = np.zeros((len(effects), 2, 2))
+    moved[:, 0, 0], moved[:, 0, 1] = effects, rests
+    return 0.5 + moved
+
+
+def test_a_perfect_slider():
+    got = r.report(STRENGTHS, [pictures([-4, -2, 0, 2, 4], [0] * 5)])
+    assert got.effect == pytest.approx([-2, -1, 0, 1, 2])  # 4 along one of 4 values is 2 as a root mean square
+    assert got.rest == pytest.approx([0] * 5)
+    assert (got.symmetry, got.monotonicity, got.evenness, got.leak) == pytest.approx((1, 1, 1, 0))
+    assert got.usable_range == (-2, 2)
+
+
+def test_effect_is_along_the_mean_direction_and_leak_beside_it():
+    got = r.report(STRENGTHS, [pictures([-4, -2, 0, 2, 4], [1, 1, 0, 1, 1])])
+    assert got.effect == pytest.approx([-2, -1, 0, 1, 2])
+    assert got.rest == pytest.approx([0.5, 0.5, 0, 0.5, 0.5])
+    assert got.leak == pytest.approx(2 / 6)
+
+
+def test_symmetry_is_plus_over_minus():
+    assert m.symmetry(STRENGTHS, [-1, -0.5, 0, 1, 2]) == pytest.approx(3 / 1.5)
+    assert m.symmetry([-2.0, 0.0, 1.0], [-1, 0, 1]) is None
+
+
+def test_spearman_with_ties():
+    assert m.spearman([1, 2, 3, 4], [1, 4, 9, 16]) == pytest.approx(1)
+    assert m.spearman([1, 2, 3, 4], [4, 3, 2, 1]) == pytest.approx(-1)
+    assert m.spearman([1, 2, 3], [1, 1, 2]) == pytest.approx(np.sqrt(3) / 2)
+    assert m.spearman([1, 2, 3], [5, 5, 5]) == 0
+
+
+def test_evenness_respects_uneven_strengths():
+    assert m.evenness([0.0, 1.0, 3.0], [0, 1, 3]) == pytest.approx(1)
+    assert m.evenness([0.0, 1.0, 2.0], [0, 3, 4]) == pytest.approx(3 / 2)
+    assert m.evenness([0.0, 1.0, 2.0], [0, -1, -2]) is None
+
+
+@pytest.mark.parametrize(
+    ("effect", "rest", "expected"),
+    [
+        ([-2, -1, 0, 1, 2], [0, 0, 0, 0, 0], (-2, 2)),
+        ([-1.1, -1, 0, 1, 2], [0, 0, 0, 0, 0], (-1, 2)),  # saturates below −1
+        ([-2, -1, 0, 1, 0.5], [0, 0, 0, 0, 0], (-2, 1)),  # turns back above 1
+        ([-2, -1, 0, 1, 2], [0, 0, 0, 0, 9], (-2, 1)),  # falls apart above 1
+        ([0, 0, 0, 0, 0], [0, 0, 0, 0, 0], (0, 0)),
+        ([1, 1, 0, 1, 1], [0, 0, 0, 0, 0], (0, 0)),
+    ],
+)
+def test_usable_range(effect, rest, expected):
+    assert m.usable_range(STRENGTHS, effect, rest) == expected
+
+
+def test_a_range_on_one_side():
+    assert m.usable_range([0.0, 1.0, 2.0], [0, 1, 2], [0, 0, 0]) == (0, 2)
+
+
+def test_strengths_in_any_order():
+    shuffled = [2, 0, 4, 1, 3]
+    ordered = pictures([-4, -2, 0, 2, 4], [1, 1, 0, 1, 1])
+    got = r.report([STRENGTHS[i] for i in shuffled], [ordered[shuffled]])
+    assert got.strengths == tuple(STRENGTHS)
+    assert got.effect == pytest.approx([-2, -1, 0, 1, 2])
+
+
+def test_neutral_prompts_are_compared_with_the_others():
+    moved, still = pictures([-4, -2, 0, 2, 4], [0] * 5), pictures([-1, -0.5, 0, 0.5, 1], [0] * 5)
+    assert r.report(STRENGTHS, [moved], neutral=[still]).neutral_leak == pytest.approx(0.25)
+
+
+def test_a_slider_that_does_nothing():
+    got = r.report(STRENGTHS, [pictures([0] * 5, [0] * 5)])
+    assert (got.symmetry, got.evenness, got.leak, got.usable_range) == (None, None, None, (0, 0))
+    assert "No usable range" in got.as_text()
+
+
+def test_strength_zero_is_needed():
+    with pytest.raises(ValueError, match="strength 0"):
+        r.report([1.0, 2.0], [np.zeros((2, 2, 2))])
+    with pytest.raises(ValueError, match="at least one other"):
+        r.report([0.0], [np.zeros((1, 2, 2))])
+
+
+def test_text_json_and_metadata():
+    got = r.report(STRENGTHS, [pictures([-4, -2, 0, 2, 2.1], [0] * 5)])
+    assert got.as_text().splitlines()[0] == "Usable range -2 to 1 (±1)"
+    assert json.loads(json.dumps(got.as_dict()))["version"] == r.VERSION
+    slider = Slider({}, {"rank": "4"})
+    assert r.with_range(slider, got).metadata == {"rank": "4", "usable_range": "[-2.0, 1.0]"}
+    assert slider.metadata == {"rank": "4"}
