@@ -18,8 +18,18 @@ SYSTEM_FONTS = (
 
 def font_for(text: str, size: int) -> Font:
     """Pillow's own font if it has all letters of `text`, else the first system font that has, else Pillow's."""
-    own = ImageFont.load_default(size)
-    return next((font for font in (own, *_system_fonts(size)) if _has(font, text)), own)
+    return next(_fonts_with(text, size), ImageFont.load_default(size))
+
+
+def legible(text: str) -> bool:
+    """Whether some font here has all letters of `text`."""
+    return next(_fonts_with(text, 12), None) is not None
+
+
+def _fonts_with(text: str, size: int) -> Iterator[Font]:
+    if _has(own := ImageFont.load_default(size), text):
+        yield own
+    yield from (font for font in _system_fonts(size) if _has(font, text))
 
 
 def _system_fonts(size: int) -> Iterator[Font]:

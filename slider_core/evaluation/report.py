@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from ..files.slider import Slider
 from .measures import Array, changes, effect_and_rest, evenness, spearman, symmetry, usable_range
@@ -120,6 +121,7 @@ def _mean_size(moved: Sequence[Array]) -> float:
     return float(np.mean([np.sqrt((change**2).mean(axis=1)).mean() for change in moved]))
 
 
-def with_range(slider: Slider, measured: Report) -> Slider:
+def with_range(slider: Mapping[str, Tensor], measured: Report) -> Slider:
     """The slider with the measured range in its metadata, as JSON `[lowest, highest]`."""
-    return Slider(slider, {**slider.metadata, "usable_range": json.dumps(list(measured.usable_range))})
+    metadata = getattr(slider, "metadata", {})
+    return Slider(slider, {**metadata, "usable_range": json.dumps(list(measured.usable_range))})

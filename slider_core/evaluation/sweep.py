@@ -8,12 +8,14 @@ from typing import Any
 
 import torch
 from comfy.model_patcher import ModelPatcher
+from PIL import Image
 from torch import Tensor
 
 from ..comfy_bridge.apply import AppliedSlider, apply_slider
 from ..comfy_bridge.sampling import OnStep, SamplerSettings, Shot, sample_shots
 from ..strength import Delta
 from .grid import render_grid
+from .lettering import legible
 from .prompts import Prompt
 from .report import Report, report
 
@@ -103,13 +105,15 @@ def stills(pictures: Tensor) -> Tensor:
     return pictures[:, :, pictures.shape[2] // 2]
 
 
-def grid_of(sweep: Sweep, pictures: Tensor):
-    """The labelled grid (a PIL image) of stills [rows, strengths, H, W, 3]."""
-    from PIL import Image
-
+def grid_of(sweep: Sweep, pictures: Tensor) -> Image.Image:
+    """The labelled grid of stills [rows, strengths, H, W, 3]."""
     as_bytes = (pictures.clamp(0, 1) * 255).round().byte().numpy()
     rows = [[Image.fromarray(picture) for picture in row] for row in as_bytes]
-    return render_grid(rows, sweep.row_labels, sweep.column_labels, sweep.strengths.index(0.0))
+    labels = [
+        (text if legible(text) else prompt.name, note)
+        for (text, note), (prompt, _) in zip(sweep.row_labels, sweep.rows, strict=True)
+    ]
+    return render_grid(rows, labels, sweep.column_labels, sweep.strengths.index(0.0))
 
 
 def report_on(sweep: Sweep, pictures: Tensor) -> Report:

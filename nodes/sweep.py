@@ -1,0 +1,193 @@
+"""A slider at many strengths: a labelled grid, a report, and a viewer on the node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import comfy.samplers
+import numpy as np
+import torch
+from comfy.utils import ProgressBar
+from comfy_api.latest import io, ui
+
+from .types import CATEGORY, LoraModel, SliderPrompts
+
+
+class SliderSweep(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SliderSweep",
+            display_name="Slider Sweep",
+            category=CATEGORY,
+            description="Makes pictures of the same prompts and seeds at many strengths of a slider, shows them side "
+            "by side and measures how far the slider can be used.",
+            search_aliases=["xy plot", "strength sweep", "slider grid", "evaluate slider"],
+            is_output_node=True,
+            inputs=[
+                io.Model.Input("model", tooltip="The model, without the slider."),
+                LoraModel.Input("slider", tooltip="From Train Slider or Load LoRA Model."),
+                io.Vae.Input("vae", tooltip="The model's VAE."),
+                io.Conditioning.Input("negative", tooltip="The negative prompt."),
+                io.String.Input(
+                    "strengths",
+                    default="-2:2:7",
+                    tooltip="start:stop:count, or a list: -2, -1, 0, 1. Strength 0 is added where it is missing: it "
+                    "is what the others are compared with.",
+                ),
+                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True),
+                io.Int.Input(
+                    "seeds", default=1, min=1, max=64, tooltip="So many seeds from this one: a row each."
+                ),
+                io.Int.Input("steps", default=20, min=1, max=10000),
+                io.Float.Input("cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01),
+                io.Combo.Input(
+                    "sampler_name",
+                    options=comfy.samplers.KSampler.SAMPLERS,
+                    default="euler",
+                    tooltip="Samplers that draw noise on the way (ancestral, sde) make one picture at a time.",
+                ),
+                io.Combo.Input("scheduler", options=comfy.samplers.KSampler.SCHEDULERS, default="simple"),
+                io.Float.Input("denoise", default=1.0, min=0.0, max=1.0, step=0.01, advanced=True),
+                io.Int.Input("width", default=1024, min=16, max=16384, step=8),
+                io.Int.Input("height", default=1024, min=16, max=16384, step=8),
+                io.Int.Input("length", default=1, min=1, max=1024, tooltip="Frames, for video models."),
+                io.Int.Input(
+                    "batch_limit",
+                    default=0,
+                    min=0,
+                    max=256,
+                    advanced=True,
+                    tooltip="Pictures made at once. 0: as many as the memory holds.",
+                ),
+                io.Conditioning.Input("positive", optional=True, tooltip="A prompt."),
+                SliderPrompts.Input(
+                    "prompts",
+                    optional=True,
+                    tooltip="Or several, from Slider Prompt Library: rows of the grid.",
+                ),
+                io.Latent.Input(
+                    "latent_image",
+                    optional=True,
+                    tooltip="One latent to start from, instead of an empty one of width, height and length.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(display_name="grid", tooltip="All pictures with their labels, as one."),
+                io.Image.Output(display_name="frames", tooltip="The pictures alone, row by row."),
+                io.String.Output(display_name="report"),
+                LoraModel.Output(
+                    display_name="slider", tooltip="The slider, with its usable range written in."
+                ),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, strengths: str | None) -> bool | str:
+        from ..slider_core.evaluation import StrengthsError, parse_strengths
+
+        try:
+            return strengths is None or bool(parse_strengths(strengths))
+        except StrengthsError as error:
+            return str(error)
+
+    @classmethod
+    def execute(
+        cls,
+        model,
+        slider,
+        vae,
+        negative,
+        strengths: str,
+        seed: int,
+        seeds: int,
+        steps: int,
+        cfg: float,
+        sampler_name: str,
+        scheduler: str,
+        denoise: float,
+        width: int,
+        height: int,
+        length: int,
+        batch_limit: int,
+        positive=None,
+        prompts=None,
+        latent_image=None,
+    ) -> io.NodeOutput:
+        from ..slider_core.comfy_bridge.sampling import SamplerSettings, empty_latent
+        from ..slider_core.evaluation import parse_strengths, sweep
+        from ..slider_core.evaluation.report import with_range
+
+        if vae is None:
+            raise ValueError(
+                "The vae input got nothing: this checkpoint has none. Load it with a node of its own."
+            )
+        task = sweep.Sweep(
+            _prompts(positive, prompts),
+            tuple(range(seed, seed + seeds)),
+            sweep.with_zero(parse_strengths(strengths)),
+        )
+        latent = empty_latent(model, width, height, length) if latent_image is None else latent_image["samples"]
+        settings = SamplerSettings(steps, cfg, sampler_name, scheduler, denoise)
+        latents = sweep.sample_sweep(
+            model, _deltas(model, slider), task, negative, latent, settings, batch_limit, _on_step(model)
+        )
+        pictures = sweep.decode(latents, vae.decode)
+        stills = sweep.stills(pictures)
+        measured = sweep.report_on(task, pictures)
+        grid = torch.from_numpy(np.asarray(sweep.grid_of(task, stills), dtype=np.float32) / 255).unsqueeze(0)
+        return io.NodeOutput(
+            grid,
+            pictures.flatten(0, 2),
+            measured.as_text(),
+            with_range(slider, measured),
+            ui={"slider_sweep": [_for_viewer(task, stills, measured, cls)]},
+        )
+
+
+def _prompts(positive, prompts) -> tuple:
+    from ..slider_core.evaluation import Prompt
+
+    if (positive is None) == (not prompts):
+        raise ValueError("Connect either positive or prompts to Slider Sweep, and not both.")
+    return tuple(prompts) if prompts else (Prompt("prompt", "", conditioning=positive),)
+
+
+def _deltas(model, slider):
+    from ..slider_core.comfy_bridge.lora import deltas_for
+
+    deltas, unused = deltas_for(model, slider)
+    if not deltas:
+        raise ValueError(
+            f"No layer of this model is in the slider ({', '.join(unused[:3])} …). It was made for another model."
+        )
+    return deltas
+
+
+def _on_step(model):
+    """Progress over the whole sweep, with a preview of the picture being made."""
+    import latent_preview
+
+    previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
+    bar = ProgressBar(1)
+
+    def on_step(done: int, whole: int, denoised: torch.Tensor) -> None:
+        preview = previewer.decode_latent_to_preview_image("JPEG", denoised) if previewer else None
+        bar.update_absolute(done, whole, preview)
+
+    return on_step
+
+
+def _for_viewer(task, stills: torch.Tensor, measured, cls) -> dict[str, Any]:
+    """What web/sweep_viewer.js shows: files in the temp folder, and what they are."""
+    saved = ui.ImageSaveHelper.save_images(
+        stills.flatten(0, 1), "slider_sweep", io.FolderType.temp, cls, compress_level=1
+    )
+    columns = len(task.strengths)
+    return {
+        "strengths": task.strengths,
+        "rows": [{"prompt": text, "seed": note} for text, note in task.row_labels],
+        "frames": [saved[start : start + columns] for start in range(0, len(saved), columns)],
+        "usable_range": measured.usable_range,
+        "report": measured.as_text(),
+    }

@@ -1,0 +1,93 @@
+"""The grid of a sweep, the loss chart, and the text on them."""
+
+import math
+
+import numpy as np
+import pytest
+from concept_sliders.slider_core.evaluation.charts import COLOURS, loss_chart, smoothed, ticks
+from concept_sliders.slider_core.evaluation.grid import MARK, SMALLEST, WIDEST, render_grid
+from concept_sliders.slider_core.evaluation.lettering import font_for, legible, wrap
+from PIL import Image, ImageColor
+
+
+def grid_of(size, columns=3, rows=2, marked=1):
+    colours = [(40 * c + 10, 90 * r + 10, 200) for r in range(rows) for c in range(columns)]
+    pictures = [[Image.new("RGB", size, colours[r * columns + c]) for c in range(columns)] for r in range(rows)]
+    labels = [("a long prompt " * 9, f"seed {r}") for r in range(rows)]
+    grid = render_grid(pictures, labels, [f"{c:+g}" for c in range(columns)], marked)
+    return np.asarray(grid), colours
+
+
+def count(pixels, colour, tolerance=0):
+    return int((np.abs(pixels.astype(int) - np.array(colour)) <= tolerance).all(-1).sum())
+
+
+@pytest.mark.parametrize("size", [(64, 64), (200, 120), (96, 400)])
+def test_every_picture_is_on_the_grid_at_a_readable_size(size):
+    pixels, colours = grid_of(size)
+    scale = max(1, SMALLEST / min(size))
+    area = size[0] * size[1] * scale**2
+    for colour in colours:
+        assert count(pixels, colour) == pytest.approx(area, rel=0.06)  # the marked ones lose their border
+    assert count(pixels, ImageColor.getrgb(MARK)) > 4 * SMALLEST
+
+
+def test_rows_and_columns_are_in_order():
+    pixels, colours = grid_of((64, 64))
+    centres = [np.argwhere((pixels == np.array(colour)).all(-1)).mean(0) for colour in colours]
+    assert centres[0][1] < centres[1][1] < centres[2][1] and centres[0][0] < centres[3][0]
+
+
+def test_a_wide_sweep_is_scaled_down():
+    pixels, _ = grid_of((1024, 16), columns=12, rows=1, marked=None)
+    assert pixels.shape[1] < 1.2 * WIDEST
+
+
+def test_text_is_wrapped_and_cut():
+    font = font_for("x", 14)
+    lines = wrap("one two three " + "x" * 80, font, 90, 4)
+    assert len(lines) == 4 and lines[-1].endswith("…")
+    assert all(font.getlength(line) <= 90 for line in lines)
+    assert wrap("short", font, 90, 4) == ["short"]
+
+
+def test_letters_without_a_font_are_known():
+    assert legible("Strength −2 … é")
+    assert not legible("\U00013000")  # a hieroglyph
+
+
+def test_the_chart_has_a_line_for_each_sign():
+    steps = np.arange(60)
+    pixels = np.asarray(
+        loss_chart(
+            {
+                "positive": (0.5 * np.exp(-steps / 20)).tolist(),
+                "negative": [math.nan if s % 2 else 0.3 for s in steps],
+                "neutral": [],
+            }
+        )
+    )
+    assert pixels.shape == (400, 720, 3)
+    assert count(pixels, ImageColor.getrgb(COLOURS["positive"]), 12) > 200
+    assert count(pixels, ImageColor.getrgb(COLOURS["negative"]), 12) > 200
+    assert count(pixels, ImageColor.getrgb(COLOURS["neutral"]), 12) < 60  # grey edges of letters
+
+
+@pytest.mark.parametrize(
+    "losses", [{}, {"loss": []}, {"loss": [0.5]}, {"loss": [0.0, 0.0]}, {"loss": [math.nan]}]
+)
+def test_a_chart_of_little(losses):
+    assert loss_chart(losses, (300, 200)).size == (300, 200)
+
+
+def test_smoothing_starts_at_the_first_value():
+    assert smoothed([3, 3, 3], 10) == pytest.approx([3, 3, 3])
+    assert smoothed([1, 2], 2) == pytest.approx([1, (0.25 * 1 + 0.5 * 2) / 0.75])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]), (0, 0.43, [0, 0.1, 0.2, 0.3, 0.4]), (1, 300, [100, 200, 300])],
+)
+def test_ticks_are_round(low, high, expected):
+    assert ticks(low, high) == pytest.approx(expected)
