@@ -42,7 +42,9 @@ class SliderTrainer(io.ComfyNode):
                 ),
                 io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True),
                 io.Combo.Input("kind", options=KINDS, default="lora", tooltip="Kind of adapter."),
-                io.Int.Input("rank", default=4, min=1, max=1024, tooltip="Size of the adapter. 4 is plenty for most."),
+                io.Int.Input(
+                    "rank", default=4, min=1, max=1024, tooltip="Size of the adapter. 4 is plenty for most."
+                ),
                 io.Float.Input(
                     "alpha",
                     default=0.0,
@@ -92,10 +94,18 @@ class SliderTrainer(io.ComfyNode):
                 io.Combo.Input(
                     "schedule", options=["cosine", "linear", "constant"], default="cosine", advanced=True
                 ),
-                io.Int.Input("warmup", default=0, min=0, max=10000, advanced=True, tooltip="Steps of rising rate."),
+                io.Int.Input(
+                    "warmup", default=0, min=0, max=10000, advanced=True, tooltip="Steps of rising rate."
+                ),
                 io.Float.Input("weight_decay", default=0.0, min=0.0, max=1.0, step=0.001, advanced=True),
                 io.Float.Input(
-                    "max_norm", default=1.0, min=0.0, max=1000.0, step=0.1, advanced=True, tooltip="Clips gradients."
+                    "max_norm",
+                    default=1.0,
+                    min=0.0,
+                    max=1000.0,
+                    step=0.1,
+                    advanced=True,
+                    tooltip="Clips gradients.",
                 ),
                 io.Combo.Input(
                     "precision",
@@ -139,6 +149,10 @@ class SliderTrainer(io.ComfyNode):
                     max=100000,
                     tooltip="Steps between previews of what the slider does so far (needs vae). 0: none.",
                 ),
+                io.Int.Input(
+                    "preview_steps", default=20, min=1, max=200, advanced=True, tooltip="Sampler steps."
+                ),
+                io.Float.Input("preview_cfg", default=4.0, min=0.0, max=100.0, step=0.1, advanced=True),
                 io.String.Input(
                     "lycoris_config",
                     default="",
@@ -152,7 +166,9 @@ class SliderTrainer(io.ComfyNode):
                     optional=True,
                     tooltip="A frozen adapter that helps training only (Z-Image Turbo, Flux schnell).",
                 ),
-                LoraModel.Input("start_from", optional=True, tooltip="A slider whose weights training starts with."),
+                LoraModel.Input(
+                    "start_from", optional=True, tooltip="A slider whose weights training starts with."
+                ),
                 io.ControlNet.Input(
                     "control_net",
                     optional=True,
@@ -160,6 +176,10 @@ class SliderTrainer(io.ComfyNode):
                     "its layers.",
                 ),
                 io.Vae.Input("vae", optional=True, tooltip="For previews, and for ControlNets that need one."),
+                io.Conditioning.Input(
+                    "preview_prompt", optional=True, tooltip="Else the first positive picture's caption."
+                ),
+                io.Conditioning.Input("preview_negative", optional=True, tooltip="Else an empty prompt."),
             ],
             outputs=[
                 LoraModel.Output(display_name="slider"),
@@ -172,9 +192,13 @@ class SliderTrainer(io.ComfyNode):
     def execute(cls, model, targets, cycle, **settings) -> io.NodeOutput:
         from .training_run import TrainingRun
 
-        run = TrainingRun(model, targets, cycle, settings, TrainingProgress(settings["steps"], cls.hidden.unique_id))
+        run = TrainingRun(
+            model, targets, cycle, settings, TrainingProgress(settings["steps"], cls.hidden.unique_id)
+        )
         trained = run.train()
-        return io.NodeOutput(trained.slider, trained.losses, run.report(trained), ui={"text": (run.report(trained),)})
+        return io.NodeOutput(
+            trained.slider, trained.losses, run.report(trained), ui={"text": (run.report(trained),)}
+        )
 
 
 def place_for(file_name: str) -> tuple[Path, Path]:

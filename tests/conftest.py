@@ -5,6 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 PACK = "concept_sliders"
 
@@ -31,3 +33,13 @@ def import_comfyui() -> None:
 
 import_comfyui()
 import_pack()
+
+
+@pytest.fixture
+def model():
+    """A tiny SD3 model as ComfyUI's nodes get it: made, and handed on, in inference mode."""
+    import torch
+    from tiny_models import tiny_model
+
+    with torch.inference_mode():
+        yield tiny_model("sd3")

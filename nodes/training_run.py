@@ -1,0 +1,114 @@
+"""From the widgets of Train Slider to a training request, and from its events to the page and to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..slider_core.adapters import AdapterConfig, lycoris_plan, uniform_plan
+from ..slider_core.files import save
+from ..slider_core.training import (
+    Message,
+    NotFiniteError,
+    Paused,
+    StepDone,
+    Stopped,
+    TrainedSlider,
+    TrainRequest,
+    train,
+)
+from .preview import TrainingPreview
+from .progress import TrainingProgress
+from .train import place_for
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class TrainingRun:
+    """One execution of Train Slider."""
+
+    def __init__(self, model, targets, cycle, settings: dict[str, Any], progress: TrainingProgress):
+        self.progress, self.messages = progress, list(targets.warnings)
+        self.path, state = place_for(settings["file_name"])
+        self.preview = TrainingPreview(model, cycle, settings)
+        self.request = _request(model, targets, cycle, settings, state)
+
+    def train(self) -> TrainedSlider:
+        try:
+            trained = train(self.request, self._on_event)
+        except NotFiniteError as error:
+            raise RuntimeError(
+                f"{error} It is in {self.path.name}." if self.path.exists() else str(error)
+            ) from error
+        self.path = save(trained.slider, self.path)
+        return trained
+
+    def _on_event(self, event) -> None:
+        match event:
+            case StepDone():
+                self.progress.step(event)
+            case Message():
+                self._say(event.text)
+            case Paused():
+                self.progress.picture(self.preview.picture(event.result.slider))
+            case Stopped():
+                self._keep(event.result)
+
+    def _say(self, text: str) -> None:
+        self.messages.append(text)
+        self.progress.line(text)
+
+    def _keep(self, result: TrainedSlider) -> None:
+        """A training that ends early leaves what it has come to, under a name that says so."""
+        if result.steps:
+            name = f"{self.path.stem}stopped_at_{result.steps}.safetensors"
+            self.path = save(result.slider, self.path.with_name(name))
+            self._say(f"Stopped at step {result.steps}; the slider so far is in {self.path.name}.")
+
+    def report(self, trained: TrainedSlider) -> str:
+        """What was trained, how it went, and where the file is."""
+        losses = [value for value in trained.losses["loss"] if value == value]
+        tenth = max(1, len(losses) // 10)
+        lines = [
+            f"{trained.steps} steps in {trained.seconds:.0f} s; {len(self.request.plan)} adapters.",
+            f"Loss {sum(losses[:tenth]) / tenth:.4f} at the start, {sum(losses[-tenth:]) / tenth:.4f} at the end.",
+            f"Written to {self.path.name}; apply it with Apply Slider or any LoRA loader.",
+        ]
+        if trained.continued_from == trained.steps:
+            lines.insert(1, "This very training was finished before, so nothing new was trained.")
+        return "\n".join([*lines, *dict.fromkeys(self.messages)])
+
+
+def _request(model, targets, cycle, settings: dict[str, Any], state: Path) -> TrainRequest:
+    given = {name: settings.get(name) for name in SAME_NAME}
+    return TrainRequest(
+        model=model,
+        plan=_plan(model, targets, settings),
+        cycle=cycle,
+        density=settings["noise_levels"],
+        dtype=DTYPES[settings["precision"]],
+        checkpointing=settings["gradient_checkpointing"],
+        assistant=settings.get("assistant_lora"),
+        train_control=targets.targets[0].key.startswith("control_model."),
+        checkpoint=state,
+        resume=settings["resume"] == "continue",
+        pause_every=settings["preview_every"],
+        **given,
+    )
+
+
+# Settings that the request calls as the widgets do.
+SAME_NAME = (
+    "steps learning_rate seed objective anchor_weight anchor_below optimiser schedule warmup weight_decay max_norm "
+    "rows_at_once checkpoint_every start_from control_net vae"
+).split()
+
+
+def _plan(model, targets, settings: dict[str, Any]):
+    text = settings["lycoris_config"].strip()
+    if text:
+        return lycoris_plan(text, model, targets.targets)
+    kind, rank, alpha = settings["kind"], settings["rank"], settings["alpha"] or None
+    return uniform_plan(targets.targets, AdapterConfig(kind, rank, alpha))

@@ -1,0 +1,185 @@
+"""Training a slider: what it learns, and that it leaves the model as it was however it ends."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+from comfy.model_management import InterruptProcessingException
+from comfy.model_patcher import create_model_options_clone
+from comfy.sampler_helpers import prepare_model_patcher
+from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
+from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
+from concept_sliders.slider_core.data import Bucket, Cycle
+from concept_sliders.slider_core.training import (
+    Message,
+    NotFiniteError,
+    Paused,
+    RequestError,
+    StepDone,
+    Stopped,
+    loop,
+    train,
+)
+from small_training import buckets, example, request
+from tiny_models import tiny_call
+
+
+def predict(model):
+    """The denoised latents of one model call, as a sampler makes it."""
+    options = create_model_options_clone(model.model_options)
+    prepare_model_patcher(model, {}, options)
+    return model.model.apply_model(**tiny_call("sd3"), transformer_options=options["transformer_options"])
+
+
+def state(model):
+    """Every weight's object, place in memory and value."""
+    tensors = model.model.state_dict(keep_vars=True)
+    return {name: (id(tensor), tensor.data_ptr(), tensor.clone()) for name, tensor in tensors.items()}
+
+
+def same(before, after):
+    return all(
+        a[:2] == b[:2] and torch.equal(a[2], b[2]) for a, b in zip(before.values(), after.values(), strict=True)
+    )
+
+
+def loss_of(losses):
+    return sum(losses[-10:]) / 10
+
+
+def test_the_slider_learns_both_sides_and_goes_opposite_ways(model):
+    trained = train(request(model, Cycle(buckets(neutral=False)), steps=120, learning_rate=1e-2))
+    start = sum(trained.losses["loss"][:10]) / 10
+    assert loss_of(trained.losses["loss"]) < 0.9 * start
+
+    deltas, unused = deltas_for(model, trained.slider)
+    plus, base, minus = (predict(apply_slider(model, AppliedSlider(deltas, s))) for s in (0.5, 0.0, -0.5))
+    assert not unused and torch.equal(base, predict(model))
+    more, less = (plus - base).flatten(), (minus - base).flatten()
+    assert torch.cosine_similarity(more, less, dim=0) < -0.5
+    # At +s the prediction of the clean picture is brighter, at -s darker, as the pictures of the buckets are.
+    assert more.mean() > 0 > less.mean()
+
+
+@pytest.mark.parametrize("mode", ["together", "alternate"])
+@pytest.mark.parametrize("neutral", ["anchor", "plain", "off"])
+def test_every_mode_of_the_cycle_trains(model, mode, neutral):
+    trained = train(request(model, Cycle(buckets(), mode, neutral=neutral, batch_size=2), steps=3))
+    assert len(trained.losses["loss"]) == 3 and all(math.isfinite(loss) for loss in trained.losses["loss"])
+    seen = {
+        name for name in ("positive", "negative", "neutral") if not all(map(math.isnan, trained.losses[name]))
+    }
+    assert seen == {"positive", "negative"} | ({"neutral"} if neutral != "off" else set())
+
+
+def test_the_difference_objective_starts_at_the_difference_of_the_pair_and_learns_fast(model):
+    cycle = Cycle(buckets(neutral=False))
+    trained = train(request(model, cycle, objective="difference", steps=60, learning_rate=1e-2))
+    assert loss_of(trained.losses["loss"]) < 0.6 * sum(trained.losses["loss"][:5]) / 5
+    with pytest.raises(RequestError, match="has none"):
+        request(model, Cycle(buckets(), pairing="random"), objective="difference")
+
+
+def test_rows_in_one_call_or_one_by_one_give_the_same_slider(model):
+    cycle = Cycle(buckets(), batch_size=2)
+    whole, single = (train(request(model, cycle, steps=3, rows_at_once=n)).slider for n in (0, 1))
+    for key in whole:
+        assert torch.allclose(whole[key], single[key], atol=1e-5)
+
+
+def test_pictures_of_different_size_train_in_one_step(model):
+    larger = dataclasses.replace(example("z"), latent=torch.randn(1, 16, 8, 16))
+    more, less = Bucket("more", (example("a"), larger), 0.5), Bucket("less", (example("a"), larger), -0.5)
+    trained = train(request(model, Cycle((more, less), batch_size=2), steps=2))
+    assert all(math.isfinite(loss) for loss in trained.losses["loss"])
+
+
+class FaultError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("reason", [None, FaultError, InterruptProcessingException, torch.OutOfMemoryError])
+def test_the_model_is_as_it_was_after_success_error_cancel_and_out_of_memory(model, reason):
+    events = []
+
+    def on_event(event):
+        events.append(event)
+        if reason and isinstance(event, StepDone) and event.step == 2:
+            raise reason()
+
+    before, picture = state(model), predict(model)
+    if reason:
+        with pytest.raises(reason):
+            train(request(model), on_event)
+        assert isinstance(events[-1], Stopped) and events[-1].result.steps == 2
+    else:
+        train(request(model), on_event)
+    assert same(before, state(model)) and torch.equal(picture, predict(model))
+    assert not any(module._forward_hooks for module in model.model.modules())
+
+
+def test_the_model_is_free_for_a_preview_at_each_pause(model):
+    picture, seen = predict(model), []
+
+    def on_event(event):
+        if isinstance(event, Paused):
+            with torch.inference_mode():
+                seen.append((event.result.steps, torch.equal(predict(model), picture)))
+
+    paused = train(request(model, pause_every=2, steps=5), on_event).slider
+    assert seen == [(2, True), (4, True), (5, True)]
+    straight = train(request(model, steps=5)).slider
+    assert all(torch.equal(paused[key], straight[key]) for key in straight)
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_last_good_state(model):
+    broken = dataclasses.replace(example("b"), latent=torch.full((1, 16, 8, 8), math.nan))
+    more = Bucket("more", (example("a"), broken), 0.5)
+    cycle = Cycle((more, Bucket("less", (example("a"), example("b")), -0.5)))
+    events = []
+    with pytest.raises(NotFiniteError, match="not a finite number"):
+        train(request(model, cycle, steps=9), events.append)
+    kept = events[-1].result
+    assert kept.steps < 2 and all(bool(tensor.isfinite().all()) for tensor in kept.slider.values())
+
+
+def test_when_memory_runs_out_the_rows_are_split(model, monkeypatch):
+    real = loop.forward_backward
+
+    def tight(rows, calls, attach, rows_at_once, scale):
+        if rows_at_once == 0 or rows_at_once > 1:
+            raise torch.OutOfMemoryError
+        return real(rows, calls, attach, rows_at_once, scale)
+
+    monkeypatch.setattr(loop, "forward_backward", tight)
+    events = []
+    assert train(request(model, steps=2), events.append).steps == 2
+    assert [event.text for event in events if isinstance(event, Message)] == [
+        "Memory ran out with 3 rows in a call; now 2.",
+        "Memory ran out with 2 rows in a call; now 1.",
+    ]
+
+
+def test_an_assistant_is_on_at_one_for_every_sign_and_is_not_in_the_file(model):
+    assistant = train(request(model, steps=20, learning_rate=3e-2)).slider
+    cycle = Cycle(buckets(neutral=False))
+    losses = [train(request(model, cycle, steps=1, assistant=a)).losses for a in (None, assistant)]
+    # With no slider yet, both signs see the assistant alone: their losses change as if it were merged at +1.
+    merged = apply_slider(model, AppliedSlider(deltas_for(model, assistant)[0], 1.0))
+    expected = train(request(merged, cycle, steps=1)).losses
+    for sign in ("positive", "negative"):
+        assert losses[1][sign][0] == pytest.approx(expected[sign][0], rel=1e-5)
+        assert losses[1][sign][0] != pytest.approx(losses[0][sign][0], rel=1e-3)
+    assert set(train(request(model, cycle, steps=1, assistant=assistant)).slider) == set(assistant)
+    with pytest.raises(RequestError, match="No layer of the assistant"):
+        train(request(model, assistant={"other.lora_up.weight": torch.ones(2, 2)}))
+
+
+def test_settings_are_checked(model):
+    for settings, message in (
+        ({"steps": 0}, "at least 1 step"),
+        ({"optimiser": "Magic"}, "no optimiser 'Magic'"),
+    ):
+        with pytest.raises(RequestError, match=message):
+            request(model, **settings)
