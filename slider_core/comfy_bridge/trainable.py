@@ -1,4 +1,4 @@
-"""Makes a loaded ComfyUI model fit for backward passes, for a while, and leaves it as it was.
+"""Makes a loaded ComfyUI model fit for exact backward passes, for a while, and leaves it as it was.
 
 ComfyUI executes nodes in inference mode, so the weights it loaded are inference tensors, which autograd cannot
 save. Each is replaced by a normal tensor on the same storage while training lasts: no byte is copied, and
@@ -7,7 +7,7 @@ afterwards every module holds the very objects it held before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -16,64 +16,128 @@ from comfy import model_management
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor, nn
 
+from .checkpointing import checkpointed
+from .differentiable import differentiable, plain_layers
+from .saved_tensors import SavedTensors
+
 
 @contextmanager
 def trainable(
-    patcher: ModelPatcher, others: Sequence[ModelPatcher] = (), memory: float = 0
+    patcher: ModelPatcher,
+    others: Sequence[ModelPatcher] = (),
+    memory: float = 0,
+    checkpointing: bool = False,
 ) -> Iterator[nn.Module]:
     """Loads `patcher` (and `others`: ControlNets), and yields its model, fit for forward and backward.
 
+    The gradient of every computation inside is exact, on every model family. No weight of the models gets one.
+
     Args:
         memory: bytes to keep free for activations, so that ComfyUI offloads weights where needed.
+        checkpointing: keep each block's inputs only and run it again in the backward pass, which must then be
+            inside the same `attached` as the forward pass.
     """
+    saved = SavedTensors()
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         model_management.load_models_gpu([patcher, *others], memory_required=memory)
+        stack.enter_context(differentiable(saved.weights))
         for loaded in (patcher, *others):
+            stack.enter_context(_without_attention_override(loaded))
             stack.enter_context(normal_tensors(loaded.model))
+            stack.enter_context(frozen(loaded.model))
+            stack.enter_context(plain_layers(loaded.model, saved.weights))
+            if checkpointing:
+                stack.enter_context(checkpointed(loaded.model, saved))
         patcher.pre_run()
         stack.callback(patcher.cleanup)
+        stack.enter_context(saved.active())
         yield patcher.model
+
+
+@contextmanager
+def _without_attention_override(patcher: ModelPatcher) -> Iterator[None]:
+    """Packs override attention by kernels without a backward pass; training does without."""
+    options = patcher.model_options.get("transformer_options", {})
+    given = options.pop("optimized_attention_override", None)
+    try:
+        yield
+    finally:
+        if given is not None:
+            options["optimized_attention_override"] = given
+
+
+@contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """While open, no parameter of `model` gets a gradient."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
 
 
 @contextmanager
 def normal_tensors(model: nn.Module) -> Iterator[None]:
     """Replaces the inference tensors that `model` holds by normal ones on their storage, and puts them back."""
+    twins: dict[int, Tensor] = {}
+
+    def twin(tensor: Tensor) -> Tensor:
+        return twins.setdefault(id(tensor), normal_twin(tensor))
+
     with ExitStack() as stack:
         for module in model.modules():
             holders: list[dict[str, Any]] = [module._parameters, module._buffers, module.__dict__]
             for holder in holders:
-                for name, tensor in list(holder.items()):
-                    if isinstance(tensor, Tensor) and tensor.is_inference():
-                        stand_in = normal_twin(tensor)
+                for name, value in list(holder.items()):
+                    stand_in = _normal(value, twin)
+                    if stand_in is not value:
                         holder[name] = stand_in
-                        stack.callback(_put_back, holder, name, stand_in, tensor)
+                        stack.callback(_put_back, holder, name, stand_in, value)
         yield
 
 
-def _put_back(holder: dict[str, Any], name: str, stand_in: Tensor, original: Tensor) -> None:
-    """Unless ComfyUI itself has put another tensor there meanwhile."""
+def _put_back(holder: dict[str, Any], name: str, stand_in: Any, original: Any) -> None:
+    """Unless ComfyUI itself has put something else there meanwhile."""
     if holder.get(name) is stand_in:
         holder[name] = original
 
 
 def normal_twin(tensor: Tensor) -> Tensor:
-    """A normal tensor on the storage of an inference tensor; of a tensor subclass, a clone."""
-    data = tensor.data
-    if type(data) is not Tensor:
-        return tensor.clone()
-    twin = torch.empty(0, dtype=data.dtype, device=data.device)
-    twin.set_(data.untyped_storage(), data.storage_offset(), data.shape, data.stride())
-    return nn.Parameter(twin, requires_grad=False) if isinstance(tensor, nn.Parameter) else twin
+    """A normal tensor on the storage of an inference tensor, with the same attributes."""
+    if hasattr(tensor, "__tensor_flatten__"):
+        names, context = tensor.__tensor_flatten__()
+        inner = {name: normal_twin(getattr(tensor, name)) for name in names}
+        twin = tensor.__tensor_unflatten__(inner, context, tensor.size(), tensor.stride())
+    else:
+        data = tensor.data
+        twin = torch.empty(0, dtype=data.dtype, device=data.device)
+        twin.set_(data.untyped_storage(), data.storage_offset(), data.size(), data.stride())
+        if type(data) is not Tensor:
+            twin = twin.as_subclass(type(data))
+    if isinstance(tensor, nn.Parameter):
+        twin = nn.Parameter(twin, requires_grad=False)
+    twin.__dict__.update({k: v for k, v in vars(tensor).items() if k not in vars(twin)})
+    return twin
 
 
 def normal(value: Any) -> Any:
     """`value` with every inference tensor in it cloned; lists, tuples and dicts are followed, not changed."""
+    return _normal(value, Tensor.clone)
+
+
+def _normal(value: Any, made_normal: Callable[[Tensor], Tensor]) -> Any:
+    """`value` itself, or a copy with its inference tensors made normal."""
     if isinstance(value, Tensor):
-        return value.clone() if value.is_inference() else value
-    if isinstance(value, dict):
-        return {key: normal(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [normal(item) for item in value]
+        return made_normal(value) if value.is_inference() else value
+    if type(value) is dict:
+        items = {key: _normal(item, made_normal) for key, item in value.items()}
+        return items if any(items[key] is not value[key] for key in value) else value
+    if type(value) in (list, tuple):
+        items = [_normal(item, made_normal) for item in value]
+        return type(value)(items) if any(a is not b for a, b in zip(items, value, strict=True)) else value
     return value

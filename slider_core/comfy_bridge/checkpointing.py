@@ -1,0 +1,156 @@
+"""Gradient checkpointing: each block of a model runs again in the backward pass, and keeps only its inputs.
+
+The second run must do what the first did, so the adapters must still be attached: run the backward pass inside
+`attached` (the training step does). A difference between the runs is noticed and raised, never used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from comfy.ldm.modules.attention import SpatialTransformer
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+
+from .saved_tensors import CastWeight, Kept, SavedTensors
+
+CONTAINERS = (nn.ModuleList, nn.ModuleDict, nn.Sequential)
+
+
+class RecomputeError(RuntimeError):
+    """A block did something else in the backward pass than in the forward pass."""
+
+
+@contextmanager
+def checkpointed(model: nn.Module, saved: SavedTensors) -> Iterator[None]:
+    """While open, calls of the model's blocks keep their inputs alone and run again in the backward pass."""
+    with ExitStack() as stack:
+        for block in blocks(model):
+            before = block.__dict__.get("forward")
+            block.forward = _checkpointing(block.forward, saved)
+            stack.callback(_restore_forward, block, before)
+        yield
+
+
+def _restore_forward(block: nn.Module, before: Any) -> None:
+    del block.forward
+    if before is not None:
+        block.forward = before
+
+
+def blocks(model: nn.Module) -> Iterator[nn.Module]:
+    """The repeated parts of a model: what its lists hold, down to the blocks of a UNet's transformers."""
+    for child in model.children():
+        if isinstance(child, CONTAINERS):
+            yield from _blocks_in(child)
+        else:
+            yield from blocks(child)
+
+
+def _blocks_in(container: nn.Module) -> Iterator[nn.Module]:
+    for element in container.children():
+        if isinstance(element, CONTAINERS):
+            yield from _blocks_in(element)
+        elif isinstance(element, SpatialTransformer):
+            yield from blocks(element)
+        elif any(True for _ in element.children()):
+            yield element
+
+
+def _checkpointing(forward: Callable[..., Any], saved: SavedTensors) -> Callable[..., Any]:
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if not torch.is_grad_enabled():
+            return forward(*args, **kwargs)
+        call = _Call(forward, args, kwargs, saved)
+        with saved_tensors_hooks(call.pack, call.unpack):
+            return forward(*args, **kwargs)
+
+    return run
+
+
+class _Call:
+    """One call of a block: what it takes to run it again, and, once it has, the tensors that autograd saves."""
+
+    def __init__(self, forward: Callable[..., Any], args: tuple, kwargs: dict, saved: SavedTensors):
+        self.forward, self.saved = forward, saved
+        self.inputs = _mapped((args, kwargs), lambda tensor: _Input(tensor, saved))
+        self.random = _random_states()
+        self.shapes: list[torch.Size] = []
+        self.again: dict[int, Kept | CastWeight] = {}
+
+    def pack(self, tensor: Tensor) -> int:
+        self.shapes.append(tensor.shape)
+        return len(self.shapes) - 1
+
+    def unpack(self, index: int) -> Tensor:
+        if index not in self.again:
+            self._run_again()
+        return self.again.pop(index).get()
+
+    def _run_again(self) -> None:
+        kept: list[Kept | CastWeight] = []
+        shapes: list[torch.Size] = []
+
+        def pack(tensor: Tensor) -> None:
+            kept.append(self.saved.pack(tensor))
+            shapes.append(tensor.shape)
+
+        with (
+            torch.enable_grad(),
+            _with_random(self.random),
+            saved_tensors_hooks(pack, _no_backward),
+            self.saved.copies,
+        ):
+            args, kwargs = _mapped(self.inputs, _Input.get, of=_Input)
+            self.forward(*args, **kwargs)
+        if shapes != self.shapes:
+            raise RecomputeError(
+                f"a block saved {len(self.shapes)} tensors in the forward pass and {len(shapes)}, or other ones, when "
+                "it ran again. Run the backward pass inside the same `attached` as the forward pass."
+            )
+        self.again = dict(enumerate(kept))
+
+
+class _Input:
+    """A tensor that a block was given, for the second run."""
+
+    def __init__(self, tensor: Tensor, saved: SavedTensors):
+        self.kept = saved.copies.keep(tensor)
+        self.requires_grad = tensor.requires_grad
+
+    def get(self) -> Tensor:
+        tensor = self.kept.get()
+        return tensor.detach().requires_grad_().clone() if self.requires_grad else tensor
+
+
+def _mapped(value: Any, function: Callable[[Any], Any], of: type = Tensor) -> Any:
+    """`value` with `function` applied to what is an `of` in it; lists, tuples and dicts are copied."""
+    if isinstance(value, of):
+        return function(value)
+    if type(value) is dict:
+        return {key: _mapped(item, function, of) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_mapped(item, function, of) for item in value)
+    return value
+
+
+def _random_states() -> tuple[Tensor, Tensor | None]:
+    cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
+    return torch.get_rng_state(), torch.cuda.get_rng_state() if cuda else None
+
+
+@contextmanager
+def _with_random(states: tuple[Tensor, Tensor | None]) -> Iterator[None]:
+    cpu, cuda = states
+    with torch.random.fork_rng(devices=[] if cuda is None else [torch.cuda.current_device()]):
+        torch.set_rng_state(cpu)
+        if cuda is not None:
+            torch.cuda.set_rng_state(cuda)
+        yield
+
+
+def _no_backward(kept: None) -> Tensor:
+    raise RecomputeError("a block's second run has no backward pass of its own")
