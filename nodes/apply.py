@@ -95,7 +95,6 @@ class SliderApply(io.ComfyNode):
         name: str = "",
     ) -> io.NodeOutput:
         from ..slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
-        from ..slider_core.comfy_bridge.control import apply_slider_to_control_net
         from ..slider_core.comfy_bridge.lora import deltas_for
 
         if (model is None) == (control_net is None):
@@ -103,10 +102,17 @@ class SliderApply(io.ComfyNode):
         slider = slider if slider is not None else _load(slider_file)
         target = model if model is not None else control_net
         deltas, unused = deltas_for(target, slider)
+        if not deltas:
+            raise ValueError(
+                f"No layer of the slider fits this model; its tensors are named like {', '.join(unused[:2])}. Choose "
+                "a slider that was made for this kind of model."
+            )
         applied = AppliedSlider(deltas, strength, name, start_percent, end_percent)
         text = _report(slider, deltas, unused)
         if model is not None:
             return io.NodeOutput(apply_slider(model, applied), None, text)
+        from ..slider_core.comfy_bridge.control import apply_slider_to_control_net
+
         return io.NodeOutput(None, apply_slider_to_control_net(control_net, applied), text)
 
     @classmethod

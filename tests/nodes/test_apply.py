@@ -1,0 +1,157 @@
+"""SliderApply and SliderStrength against the stock LoRA loader, through ComfyUI's own sampler."""
+
+import comfy.sd
+import nodes as comfy_nodes
+import pytest
+import torch
+from concept_sliders.nodes.apply import SliderApply, SliderStrength
+from concept_sliders.slider_core.files import Slider
+from tiny_models import shared_model
+
+LAYERS = {
+    "sd3": "joint_blocks.{}.x_block.attn.{}",
+    "flux": "double_blocks.{}.img_attn.{}",
+}
+CONTEXT = {"sd3": (48, 24), "flux": (48, 24)}
+
+
+@pytest.fixture(params=["sd3", "flux"])
+def family(request):
+    return request.param
+
+
+@pytest.fixture
+def model(family):
+    with torch.inference_mode():
+        yield shared_model(family)
+
+
+def slider(family, seed=0):
+    """A LoRA of random weights, large enough to be seen."""
+    random = torch.Generator().manual_seed(seed)
+    weights = shared_model(family).model.state_dict()
+    tensors = {}
+    for layer in (LAYERS[family].format(i, n) for i in (0, 1) for n in ("qkv", "proj")):
+        rows, columns = weights[f"diffusion_model.{layer}.weight"].shape
+        tensors[f"diffusion_model.{layer}.lora_up.weight"] = torch.randn(rows, 4, generator=random) * 0.1
+        tensors[f"diffusion_model.{layer}.lora_down.weight"] = torch.randn(4, columns, generator=random) * 0.1
+        tensors[f"diffusion_model.{layer}.alpha"] = torch.tensor(4.0)
+    return Slider(tensors)
+
+
+def prompt(family, seed):
+    random = torch.Generator().manual_seed(seed)
+    width, pooled = CONTEXT[family]
+    options = {"pooled_output": torch.randn(1, pooled, generator=random)}
+    return [[torch.randn(1, 6, width, generator=random), options]]
+
+
+def sample(model, positive, negative, count=1, cfg=3.0):
+    """The stock KSampler on `count` latents with the same noise each."""
+    latent = {"samples": torch.zeros(count, 16, 8, 8), "batch_index": [0] * count}
+    return comfy_nodes.common_ksampler(model, 7, 4, cfg, "euler", "simple", positive, negative, latent)[0]["samples"]
+
+
+def apply(model, slider, strength, **options):
+    return SliderApply.execute(strength, model=model, slider=slider, **options).result[0]
+
+
+def at(conditioning, strength, slider=""):
+    return SliderStrength.execute(conditioning, strength, slider).result[0]
+
+
+def close(one, other):
+    return (one - other).abs().max() <= 1e-4 * other.abs().max()
+
+
+def test_five_strengths_in_one_run_equal_five_runs_with_the_stock_loader(model, family):
+    positive, negative, lora = prompt(family, 1), prompt(family, 2), slider(family)
+    five = "-2, -0.5, 0, 0.5, 2"
+    together = sample(apply(model, lora, 9.0), at(positive, five), at(negative, five), count=5)
+    base = sample(model, positive, negative)
+    for row, strength in zip(together, [-2, -0.5, 0, 0.5, 2], strict=True):
+        stock, _ = comfy.sd.load_lora_for_models(model, None, lora, strength, 0)
+        expected = sample(stock, positive, negative)[0]
+        assert close(row, expected)
+        assert strength == 0 or not torch.allclose(row, base[0], atol=1e-3)
+
+
+def test_strength_zero_is_the_base_model_exactly(model, family):
+    positive, negative = prompt(family, 1), prompt(family, 2)
+    assert torch.equal(
+        sample(apply(model, slider(family), 0.0), positive, negative), sample(model, positive, negative)
+    )
+
+
+def test_a_strength_on_one_prompt_is_for_that_prompt_alone(model, family):
+    """With cfg the guided result is linear in both predictions: each must come from its own model."""
+    positive, negative, lora = prompt(family, 1), prompt(family, 2), slider(family)
+    one_sided = sample(apply(model, lora, 0.0), at(positive, "1.0"), negative)
+    stock, _ = comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0)
+    # On one step, guided = uncond(base) + cfg * (cond(slider) - uncond(base)).
+    assert not close(one_sided, sample(stock, positive, negative))
+    assert not close(one_sided, sample(model, positive, negative))
+    only_uncond = sample(apply(model, lora, 1.0), at(positive, "0"), negative)
+    assert not close(only_uncond, one_sided)
+    # cfg 1 leaves the positive prompt alone.
+    assert close(
+        sample(apply(model, lora, 0.0), at(positive, "1.0"), negative, cfg=1.0),
+        sample(stock, positive, negative, cfg=1.0),
+    )
+    assert torch.equal(
+        sample(apply(model, lora, 0.0), positive, at(negative, "1.0"), cfg=1.0),
+        sample(model, positive, negative, cfg=1.0),
+    )
+
+
+def test_combined_prompts_keep_their_own_strengths(model, family):
+    """Two prompts at half the picture each: ComfyUI averages their predictions."""
+    left, right, negative, lora = prompt(family, 1), prompt(family, 3), prompt(family, 2), slider(family)
+    both = sample(apply(model, lora, 0.0), at(left, "1") + at(right, "-1"), negative, cfg=1.0)
+    swapped = sample(apply(model, lora, 0.0), at(left, "-1") + at(right, "1"), negative, cfg=1.0)
+    assert not close(both, swapped)
+    assert close(both, sample(apply(model, lora, -1.0), at(left, "1") + right, negative, cfg=1.0))
+
+
+def test_sliders_stack_each_with_its_own_strength_also_of_opposite_sign(model, family):
+    positive, negative, one, two = prompt(family, 1), prompt(family, 2), slider(family, 1), slider(family, 2)
+    stacked = apply(apply(model, one, 0.7, name="one"), two, -1.2, name="two")
+    stock, _ = comfy.sd.load_lora_for_models(model, None, one, 0.7, 0)
+    stock, _ = comfy.sd.load_lora_for_models(stock, None, two, -1.2, 0)
+    assert close(sample(stacked, positive, negative), sample(stock, positive, negative))
+
+    picked = sample(stacked, at(positive, "0", "two"), at(negative, "0", "two"))
+    alone, _ = comfy.sd.load_lora_for_models(model, None, one, 0.7, 0)
+    assert close(picked, sample(alone, positive, negative))
+
+
+def test_start_and_end_percent_bound_the_steps(model, family):
+    positive, negative, lora = prompt(family, 1), prompt(family, 2), slider(family)
+    base, full = sample(model, positive, negative), sample(apply(model, lora, 1.0), positive, negative)
+    late = sample(apply(model, lora, 1.0, start_percent=0.5), positive, negative)
+    early = sample(apply(model, lora, 1.0, end_percent=0.5), positive, negative)
+    assert not any(close(one, other) for one, other in [(late, base), (late, full), (early, full), (early, late)])
+    assert torch.equal(sample(apply(model, lora, 1.0, start_percent=1.0), positive, negative), base)
+
+
+def test_a_clone_or_another_branch_does_not_see_the_slider(model, family):
+    positive, negative, lora = prompt(family, 1), prompt(family, 2), slider(family)
+    before = sample(model, positive, negative)
+    patched = apply(model, lora, 2.0)
+    sample(patched, positive, negative)
+    assert torch.equal(sample(model, positive, negative), before)
+    assert torch.equal(sample(model.clone(), at(positive, "2"), negative), before)
+    assert not any(module._forward_hooks for module in model.model.modules())
+
+
+def test_bad_input_is_named(model, family):
+    with pytest.raises(ValueError, match="has no slider"):
+        SliderApply.execute(1.0, model=model)
+    with pytest.raises(ValueError, match="either a model or a control_net"):
+        SliderApply.execute(1.0, slider=slider(family))
+    with pytest.raises(ValueError, match="No layer"):
+        SliderApply.execute(1.0, model=model, slider=Slider({"x.lora_up.weight": torch.ones(2, 2)}))
+    with pytest.raises(ValueError, match="'a lot' is not a strength"):
+        SliderStrength.execute(prompt(family, 1), "a lot")
+    with pytest.raises(ValueError, match="3 strengths were given for a batch of 2"):
+        sample(apply(model, slider(family), 1.0), at(prompt(family, 1), "1 2 3"), prompt(family, 2), count=2)
