@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from .bucket import Example
-from .pictures import Picture, fitted
+from .pictures import Picture, bucket_size, fitted
 
 
 def encoded(
@@ -24,7 +24,7 @@ def encoded(
     Args:
         vae, clip: ComfyUI's VAE and CLIP.
         resolution: side of the square whose area the latents' pictures have.
-        controls: a control picture [H, W, 3] for each picture, or none at all.
+        controls: a control picture [H, W, 3] for each picture, cut to its size; or none at all.
         on_picture: called with (pictures done, pictures in all).
     """
     multiple = size_multiple(vae, resolution)
@@ -34,8 +34,10 @@ def encoded(
         if picture.caption not in conditionings:
             tokens = clip.tokenize(picture.caption)
             conditionings[picture.caption] = clip.encode_from_tokens_scheduled(tokens)
-        pixels = fitted(picture.pixels, resolution, multiple)
-        control = fitted(controls[index], resolution, multiple)[None] if controls else None
+        height, width = picture.pixels.shape[-3:-1]
+        size = bucket_size(width, height, resolution, multiple)
+        pixels = fitted(picture.pixels, size)
+        control = fitted(controls[index], size)[None] if controls else None
         latent = vae.encode(pixels if pixels.ndim == 4 else pixels[None])
         examples.append(Example(picture.name, picture.caption, latent, conditionings[picture.caption], control))
         on_picture(index + 1, len(pictures))

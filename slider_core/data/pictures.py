@@ -96,14 +96,12 @@ def bucket_size(width: int, height: int, resolution: int, multiple: int) -> tupl
     )
 
 
-def fitted(pixels: Tensor, resolution: int, multiple: int) -> Tensor:
-    """`pixels` [(T,) H, W, 3] scaled to cover their bucket size and cropped to it around the middle."""
+def fitted(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    """`pixels` [(T,) H, W, 3] scaled to cover (width, height) and cropped to it around the middle."""
     if pixels.ndim == 4:
-        return torch.stack([fitted(frame, resolution, multiple) for frame in pixels])
-    height, width = pixels.shape[:2]
-    to_width, to_height = bucket_size(width, height, resolution, multiple)
-    if (width, height) == (to_width, to_height):
+        return torch.stack([fitted(frame, size) for frame in pixels])
+    if size == (pixels.shape[1], pixels.shape[0]):
         return pixels
     picture = Image.fromarray((pixels.numpy() * 255).round().astype(np.uint8))
-    fit = ImageOps.fit(picture, (to_width, to_height), Image.Resampling.LANCZOS)
+    fit = ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
     return torch.from_numpy(np.asarray(fit, dtype=np.float32) / 255.0)

@@ -76,5 +76,5 @@ def test_sizes_keep_the_shape_and_about_the_area():
 def test_pictures_and_clips_are_cropped_to_their_size():
     wide = torch.zeros(20, 40, 3)
     wide[:, 10:30] = 1
-    assert fitted(wide, 32, 32).shape == (32, 32, 3)
-    assert fitted(torch.rand(5, 20, 40, 3), 32, 16).shape == (5, 16, 48, 3)
+    assert torch.equal(fitted(wide, (20, 20)), torch.ones(20, 20, 3))
+    assert fitted(torch.rand(5, 20, 40, 3), (48, 16)).shape == (5, 16, 48, 3)

@@ -49,7 +49,9 @@ def prompt(family, seed):
 def sample(model, positive, negative, count=1, cfg=3.0):
     """The stock KSampler on `count` latents with the same noise each."""
     latent = {"samples": torch.zeros(count, 16, 8, 8), "batch_index": [0] * count}
-    return comfy_nodes.common_ksampler(model, 7, 4, cfg, "euler", "simple", positive, negative, latent)[0]["samples"]
+    return comfy_nodes.common_ksampler(model, 7, 4, cfg, "euler", "simple", positive, negative, latent)[0][
+        "samples"
+    ]
 
 
 def apply(model, slider, strength, **options):
@@ -130,7 +132,9 @@ def test_start_and_end_percent_bound_the_steps(model, family):
     base, full = sample(model, positive, negative), sample(apply(model, lora, 1.0), positive, negative)
     late = sample(apply(model, lora, 1.0, start_percent=0.5), positive, negative)
     early = sample(apply(model, lora, 1.0, end_percent=0.5), positive, negative)
-    assert not any(close(one, other) for one, other in [(late, base), (late, full), (early, full), (early, late)])
+    assert not any(
+        close(one, other) for one, other in [(late, base), (late, full), (early, full), (early, late)]
+    )
     assert torch.equal(sample(apply(model, lora, 1.0, start_percent=1.0), positive, negative), base)
 
 

@@ -1,0 +1,60 @@
+"""The names that saved workflows rely on: node ids, sockets, and inputs in their order."""
+
+import asyncio
+
+import nodes as comfy_nodes
+import pytest
+from concept_sliders import comfy_entrypoint
+
+NODES = asyncio.run(asyncio.run(comfy_entrypoint()).get_node_list())
+SCHEMAS = {node.GET_SCHEMA().node_id: node.GET_SCHEMA() for node in NODES}
+
+SOCKETS = {
+    "SliderTargets": (
+        ["model", "control_net", "preset", "custom_targets", "exclude"],
+        ["SLIDER_TARGETS", "STRING"],
+    ),
+    "BucketLoader": (
+        "name slider_strength folder captions prompt vae clip resolution probability repeats frames images "
+        "control_images buckets".split(),
+        ["SLIDER_BUCKETS", "STRING"],
+    ),
+    "CycleSampler": (
+        ["buckets", "cycle", "pairing", "weighting", "neutral", "batch_size", "seed", "one_sided"],
+        ["SLIDER_CYCLE", "STRING"],
+    ),
+    "SliderTrainer": (
+        "model targets cycle file_name steps learning_rate seed kind rank alpha objective".split(),
+        ["LORA_MODEL", "LOSS_MAP", "STRING"],
+    ),
+    "SliderApply": (
+        "model control_net slider slider_file strength start_percent end_percent name".split(),
+        ["MODEL", "CONTROL_NET", "STRING"],
+    ),
+    "SliderStrength": (["conditioning", "strength", "slider"], ["CONDITIONING"]),
+    "SliderPromptLibrary": ([], None),
+    "SliderSweep": ([], None),
+    "SliderSave": ([], None),
+}
+
+
+def test_every_promised_node_is_there_and_no_core_node_has_its_id():
+    assert SCHEMAS.keys() == SOCKETS.keys()
+    assert not SCHEMAS.keys() & comfy_nodes.NODE_CLASS_MAPPINGS.keys()
+
+
+@pytest.mark.parametrize("node_id", SOCKETS)
+def test_inputs_and_outputs(node_id):
+    inputs, outputs = SOCKETS[node_id]
+    schema = SCHEMAS[node_id]
+    assert [i.id for i in schema.inputs][: len(inputs)] == inputs
+    if outputs:
+        assert [output.io_type for output in schema.outputs] == outputs
+
+
+@pytest.mark.parametrize("node_id", SOCKETS)
+def test_every_input_says_what_it_is_for(node_id):
+    schema = SCHEMAS[node_id]
+    assert schema.description and schema.category == "model/training/slider"
+    untold = [i.id for i in schema.inputs if not i.tooltip]
+    assert not set(untold) - {"seed", "optimiser", "schedule", "weight_decay", "preview_cfg"}, untold
