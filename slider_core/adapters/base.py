@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from weakref import ref
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..architectures.target import Target
+
+DROPOUTS = frozenset({"dropout", "rank_dropout", "rank_dropout_scale", "module_dropout"})
 
 
 class AdapterError(ValueError):
@@ -32,9 +39,18 @@ class Shape:
         return (self.rows, self.columns, *self.kernel)
 
     @property
+    def patch(self) -> int:
+        """Inputs of one output number: columns times the size of the kernel."""
+        return self.columns * math.prod(self.kernel)
+
+    @property
     def ones(self) -> tuple[int, ...]:
         """The kernel of a 1×1 convolution of as many dimensions; empty for a linear layer."""
         return (1,) * len(self.kernel)
+
+    @property
+    def pointwise(self) -> bool:
+        return math.prod(self.kernel) == 1
 
 
 @dataclass(frozen=True)
@@ -45,7 +61,7 @@ class AdapterConfig:
         kind: a name in the registry of kinds: `lora`, `locon`, `loha`, `lokr`, `oft`, …, `full`.
         rank: rank on linear layers; `conv_rank` on convolutions with a kernel larger than 1 (None: as `rank`).
         alpha: the addition is scaled by alpha / rank; None means alpha = rank.
-        options: what only this kind knows (`factor`, `rslora`, `dora`, …).
+        options: what only this kind knows (`factor`, `rslora`, `dora`, …), and the dropouts of LyCORIS.
     """
 
     kind: str = "lora"
@@ -55,30 +71,95 @@ class AdapterConfig:
     conv_alpha: float | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
+    def rank_for(self, shape: Shape) -> int:
+        return self.rank if shape.pointwise or self.conv_rank is None else self.conv_rank
+
+    def alpha_for(self, shape: Shape) -> float:
+        """Alpha, in float32 as files keep it; with option `rslora`, so that alpha / rank is alpha / √rank."""
+        given = self.alpha if shape.pointwise or self.conv_alpha is None else self.conv_alpha
+        rank = self.rank_for(shape)
+        alpha = float(given or rank) * (math.sqrt(rank) if self.options.get("rslora") else 1.0)
+        return float(torch.tensor(alpha, dtype=torch.float32))
+
 
 class Adapter(nn.Module):
-    """Trainable tensors on one target. A new one adds exactly nothing, at any strength."""
+    """Trainable tensors on one target. A new one adds exactly nothing, at any strength.
+
+    Subclasses say what they add (`addition`) and what their tensors are called in a file (`tensors`, `load`).
+
+    Attributes:
+        OPTIONS: the options that the kind takes, beside the dropouts.
+        part_name: ComfyUI's LoRA name for the target's rows, where it has one.
+    """
 
     kind: ClassVar[str]
-    rank: int
+    OPTIONS: ClassVar[frozenset[str]] = frozenset()
+
+    rank: int = 0
+    alpha: float = 0.0
+    part_name: str = ""
 
     def __init__(self, target: Target, shape: Shape, config: AdapterConfig):
         super().__init__()
         self.target, self.shape = target, shape
         self.rows: tuple[int, int] | None = target.rows
+        self._layer: Callable[[], nn.Module | None] = lambda: None
+        options = config.options
+        self.dropout = float(options.get("dropout", 0.0))
+        self.rank_dropout = float(options.get("rank_dropout", 0.0))
+        self.rank_dropout_scale = bool(options.get("rank_dropout_scale", False))
+        self.module_dropout = float(options.get("module_dropout", 0.0))
+
+    @property
+    def layer(self) -> nn.Module:
+        """The layer it was made for; held weakly, an adapter does not keep a model in memory."""
+        layer = self._layer()
+        if layer is None:
+            raise AdapterError(f"the model of the adapter on {self.target.layer!r} is gone.")
+        return layer
+
+    def made_for(self, layer: nn.Module) -> None:
+        """Remembers the layer. Kinds that start from its weight take what they need."""
+        self._layer = ref(layer)
 
     def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
         """What the adapter adds to `y`, the layer's output at the target's rows, times `scale`.
 
         `scale` [batch, 1, …] has as many dimensions as `x`. Computed in the type of `x`, without building the
-        full weight difference where the algebra allows; exactly 0 where `scale` is 0.
+        full weight difference where the algebra allows; exactly 0 where `scale` is 0. While the adapter is in
+        training mode, its dropouts are active.
         """
+        addition = self.addition(x, y, layer, scale)
+        if self.training and self.dropout:
+            addition = F.dropout(addition, self.dropout)
+        if self.training and self.module_dropout and torch.rand(()) < self.module_dropout:
+            addition = addition * 0
+        return addition
+
+    def addition(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
+        """`delta`, without the dropouts that are the same for every kind."""
         raise NotImplementedError
+
+    def mask(self, size: int, like: Tensor) -> Tensor | None:
+        """While training with rank dropout: which of `size` ranks or rows take part, [size], else None."""
+        if not (self.training and self.rank_dropout):
+            return None
+        kept = (torch.rand(size) > self.rank_dropout).float()
+        if self.rank_dropout_scale:
+            kept = kept / kept.mean().clamp(min=1 / size)
+        return kept.to(like.device, like.dtype)
 
     def tensors(self) -> dict[str, Tensor]:
         """The adapter's tensors under the suffixes its file format uses (`lora_up.weight`, `alpha`, …)."""
         raise NotImplementedError
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
-        """Takes back what `tensors` gave, exactly."""
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Takes back what `tensors` or `for_comfyui` gave."""
         raise NotImplementedError
+
+    def for_comfyui(self) -> dict[str, Tensor]:
+        """Tensors with which ComfyUI's own loader makes this very change to the weight, at any strength.
+
+        `tensors` for the kinds that it reads correctly; else with them, or instead of them, an equivalent.
+        """
+        return self.tensors()

@@ -1,15 +1,18 @@
-"""What an adapter needs to know of the layer that it is added to, whatever class ComfyUI or a pack gave it."""
+"""What an adapter needs of the layer that it is added to, whatever class ComfyUI or a pack gave the layer."""
 
 from __future__ import annotations
 
 from functools import reduce
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from .base import AdapterError, Shape
+from .base import Adapter, AdapterError, Shape
+
+PLAIN = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
 def root_of(model: Any) -> Any:
@@ -68,3 +71,99 @@ def apply_pointwise(x: Tensor, weight: Tensor) -> Tensor:
     if weight.ndim == 2:
         return F.linear(x, weight)
     return (F.conv1d, F.conv2d, F.conv3d)[weight.ndim - 3](x, weight)
+
+
+def along_channels(vector: Tensor, y: Tensor, layer: nn.Module) -> Tensor:
+    """`vector` [channels] shaped to broadcast over `y`, on its device and in its type."""
+    vector = vector.to(y.device, y.dtype)
+    return vector.reshape(-1, *[1] * (y.ndim - 2)) if is_conv(layer) else vector
+
+
+def at_rows(y: Tensor, layer: nn.Module, rows: tuple[int, int] | None) -> Tensor:
+    """The part of the layer's output `y` that these rows of its weight write."""
+    if rows is None:
+        return y
+    return y.narrow(1 if is_conv(layer) else y.ndim - 1, rows[0], rows[1] - rows[0])
+
+
+def base_weight(layer: Any, like: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias of the layer as it would use them on `like`: cast, dequantised, fetched from offloading.
+
+    Raises:
+        AdapterError: if the weight is stored in a form that only the layer itself can read.
+    """
+    if hasattr(layer, "cast_bias_weight"):  # ComfyUI-GGUF
+        return layer.cast_bias_weight(like)
+    if hasattr(layer, "comfy_cast_weights"):
+        from comfy.ops import cast_bias_weight
+
+        weight, bias = cast_bias_weight(layer, like)
+    else:
+        weight, bias = layer.weight, layer.bias
+    if weight.dtype not in PLAIN:
+        raise AdapterError(
+            f"the weight of a {type(layer).__name__} is stored as {weight.dtype}, and this kind of adapter has to "
+            f"read it. lora (without dora), locon, loha, lokr, dylora and full work on such layers."
+        )
+    weight = weight.dequantize() if hasattr(weight, "dequantize") and type(weight) is not Tensor else weight
+    return weight.to(like), None if bias is None else bias.to(like)
+
+
+def bias_of(layer: Any, like: Tensor) -> Tensor | None:
+    """The layer's bias on the device and in the type of `like`."""
+    bias = layer.bias
+    if bias is None:
+        return None
+    is_plain = type(bias) in (Tensor, nn.Parameter) and bias.dtype in PLAIN
+    if is_plain and not hasattr(layer, "_v") and not getattr(layer, "bias_function", None):
+        return bias.to(like)
+    return base_weight(layer, like)[1]
+
+
+def without_bias(y: Tensor, layer: nn.Module, rows: tuple[int, int] | None) -> Tensor:
+    """`y`, the layer's output at these rows, less the bias: linear in the weight."""
+    bias = bias_of(layer, y)
+    if bias is None:
+        return y
+    return y - along_channels(bias[slice(*rows) if rows else slice(None)], y, layer)
+
+
+def row_norms(weight: Tensor) -> Tensor:
+    """The length of each row of a weight, [rows]."""
+    return weight.flatten(1).float().norm(dim=1)
+
+
+def weight_rows(layer: Any, rows: tuple[int, int] | None) -> Tensor:
+    """The base weight at these rows in float32, where the layer keeps it."""
+    like = torch.empty(0, device=layer.weight.device, dtype=torch.float32)
+    weight = base_weight(layer, like)[0]
+    return weight[slice(*rows) if rows else slice(None)]
+
+
+@torch.no_grad()
+def difference(adapter: Adapter, chunk: int = 1024) -> Tensor:
+    """The change of the weight at strength 1, [rows, columns, *kernel]: the adapter's answer to unit inputs."""
+    weight = weight_rows(adapter.layer, None)
+    stand_in, training = _bare_layer(weight), adapter.training
+    adapter.eval()
+    answers = []
+    for unit in torch.eye(weight[0].numel(), device=weight.device).split(chunk):
+        x = unit.reshape(-1, *weight.shape[1:])
+        y = at_rows(stand_in.forward(x), stand_in, adapter.rows)
+        scale = torch.ones(len(x), *[1] * (x.ndim - 1), device=x.device)
+        still = adapter.addition(x[:1] * 0, y[:1] * 0, stand_in, scale[:1])
+        answers.append((adapter.addition(x, y, stand_in, scale) - still).flatten(1))
+    adapter.train(training)
+    return torch.cat(answers).T.reshape(adapter.shape.full).contiguous()
+
+
+def _bare_layer(weight: Tensor) -> nn.Module:
+    """A layer of this weight without bias, stride or padding."""
+    rows, columns, *kernel = weight.shape
+    if kernel:
+        conv: Any = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[len(kernel) - 1]
+        layer: nn.Module = conv(columns, rows, tuple(kernel), bias=False, device="meta")
+    else:
+        layer = nn.Linear(columns, rows, bias=False, device="meta")
+    layer.weight = nn.Parameter(weight, requires_grad=False)
+    return layer

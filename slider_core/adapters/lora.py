@@ -1,56 +1,87 @@
-"""LoRA: the weight changes by a product of two thin matrices (Hu et al. 2021, arXiv 2106.09685)."""
+"""LoRA: the weight changes by a product of two thin matrices (Hu et al. 2021, arXiv 2106.09685).
+
+On convolutions this is LoCon: the first of the two has the layer's kernel.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from .base import Adapter, AdapterConfig, Shape
-from .layer import apply_pointwise, apply_weight
+from .base import Adapter, AdapterConfig, AdapterError, Shape
+from .layer import along_channels, apply_pointwise, apply_weight
 
 
-def addition(x: Tensor, layer: nn.Module, up: Tensor, down: Tensor, scale: Tensor) -> Tensor:
-    """`scale` times `up · down · x`; `down` has the layer's kernel, `up` is pointwise."""
-    return apply_pointwise(apply_weight(layer, x, down.to(x.dtype)) * scale, up.to(x.dtype))
+def addition(
+    x: Tensor, layer: nn.Module, up: Tensor, down: Tensor, scale: Tensor, mid: Tensor | None = None
+) -> Tensor:
+    """`scale` times `up · down · x`.
 
-
-def in_file(value: float) -> float:
-    """`value` as a float32 tensor of a file keeps it, so that training and file agree to the bit."""
-    return float(torch.tensor(value, dtype=torch.float32))
+    `down` has the layer's kernel and `up` is pointwise; with `mid` (Tucker), `down` is pointwise too.
+    """
+    if mid is None:
+        hidden = apply_weight(layer, x, down.to(x.dtype))
+    else:
+        hidden = apply_weight(layer, apply_pointwise(x, down.to(x.dtype)), mid.to(x.dtype))
+    return apply_pointwise(hidden * scale, up.to(x.dtype))
 
 
 class Lora(Adapter):
-    """LoRA on a linear layer or a convolution. Option `rslora`: scaled by alpha / √rank (arXiv 2312.03732)."""
+    """LoRA on a linear layer or a convolution; `locon` is the same under LyCORIS's name.
+
+    Options: `rslora` scales by alpha / √rank (arXiv 2312.03732); `use_tucker` splits the kernel off from 2-D
+    convolutions; `use_scalar` learns one more factor, which is 0 at first; `dora` see `Dora`.
+    """
 
     kind = "lora"
+    OPTIONS = frozenset({"rslora", "dora", "use_tucker", "use_scalar"})
 
     def __init__(self, target: Target, shape: Shape, config: AdapterConfig):
         super().__init__(target, shape, config)
-        pointwise = math.prod(shape.kernel) == 1
-        rank = config.rank if pointwise or config.conv_rank is None else config.conv_rank
-        given = config.alpha if pointwise or config.conv_alpha is None else config.conv_alpha
-        alpha = rank if given is None else given
-        self.rank = rank
-        self.alpha = in_file(alpha * (math.sqrt(rank) if config.options.get("rslora") else 1.0))
-        self.up = nn.Parameter(torch.zeros(shape.rows, rank, *shape.ones))
-        self.down = nn.Parameter(torch.empty(rank, shape.columns, *shape.kernel))
-        nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
+        self.rank, self.alpha = config.rank_for(shape), config.alpha_for(shape)
+        tucker = config.options.get("use_tucker") and len(shape.kernel) == 2 and not shape.pointwise
+        self.up = nn.Parameter(torch.zeros(shape.rows, self.rank, *shape.ones))
+        kernel = shape.ones if tucker else shape.kernel
+        self.down = nn.Parameter(torch.empty(self.rank, shape.columns, *kernel))
+        self.mid = nn.Parameter(torch.empty(self.rank, self.rank, *shape.kernel)) if tucker else None
+        self.scalar = nn.Parameter(torch.zeros(())) if config.options.get("use_scalar") else None
+        for start in (self.down, self.mid, None if self.scalar is None else self.up):
+            if start is not None:
+                nn.init.kaiming_uniform_(start, a=math.sqrt(5))
 
-    def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
-        return addition(x, layer, self.up, self.down, scale * (self.alpha / self.rank))
+    @property
+    def ratio(self) -> float:
+        return self.alpha / self.rank
+
+    @property
+    def scaled_up(self) -> Tensor:
+        return self.up if self.scalar is None else self.up * self.scalar
+
+    def addition(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
+        scale = scale * self.ratio
+        kept = self.mask(self.rank, x)
+        if kept is not None:
+            scale = scale * along_channels(kept, x, layer)
+        return addition(x, layer, self.scaled_up, self.down, scale, self.mid)
 
     def tensors(self) -> dict[str, Tensor]:
-        return {
-            "lora_up.weight": self.up,
-            "lora_down.weight": self.down,
-            "alpha": torch.tensor(self.alpha),
-        }
+        named = {"lora_up.weight": self.scaled_up, "lora_down.weight": self.down}
+        if self.mid is not None:
+            named["lora_mid.weight"] = self.mid
+        return named | {"alpha": torch.tensor(self.alpha)}
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        if ("lora_mid.weight" in tensors) != (self.mid is not None):
+            raise AdapterError("one of them is in Tucker form and the other is not")
         with torch.no_grad():
             self.up.copy_(tensors["lora_up.weight"])
             self.down.copy_(tensors["lora_down.weight"])
+            if self.mid is not None:
+                self.mid.copy_(tensors["lora_mid.weight"])
+            if self.scalar is not None:
+                self.scalar.fill_(1.0)
         self.alpha = float(tensors.get("alpha", torch.tensor(self.rank)))

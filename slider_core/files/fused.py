@@ -1,7 +1,8 @@
-"""LoRAs on rows of one fused weight, written as a single LoRA of the whole weight, and taken apart again.
+"""Adapters on rows of one fused weight, written as a single one of the whole weight, and taken apart again.
 
-ComfyUI's native key names have no row ranges, so q, k and v of a fused weight become one block-diagonal LoRA:
-each part keeps its own columns of `lora_up` and its own rows of `lora_down`. No number changes.
+ComfyUI's native key names have no row ranges, so the LoRAs on q, k and v of a fused weight become one
+block-diagonal LoRA: each part keeps its own rows and columns of `lora_up` and its own rows of `lora_down`. A LoHa
+is two such pairs. No number changes.
 """
 
 from __future__ import annotations
@@ -14,33 +15,68 @@ from torch import Tensor
 Rows = tuple[int, int]
 Tensors = Mapping[str, Tensor]
 
-UP, DOWN, ALPHA = "lora_up.weight", "lora_down.weight", "alpha"
+# Pairs of [rows, rank] and [rank, …], whose products make up the weight difference.
+PAIRS = (
+    ("lora_up.weight", "lora_down.weight"),
+    ("hada_w1_a", "hada_w1_b"),
+    ("hada_w2_a", "hada_w2_b"),
+)
+ALPHA, DORA = "alpha", "dora_scale"
+
+
+def pairs_of(tensors: Tensors) -> list[tuple[str, str]]:
+    """The pairs that these tensors have; none for a kind that cannot be merged."""
+    return [pair for pair in PAIRS if pair[0] in tensors]
+
+
+def can_merge(parts: Sequence[Tensors]) -> bool:
+    """Whether `merged` can put these together."""
+    first = pairs_of(parts[0])
+    known = {name for pair in PAIRS for name in pair} | {ALPHA, DORA}
+    return bool(first) and all(pairs_of(part) == first and part.keys() <= known for part in parts)
 
 
 def merged(parts: Sequence[tuple[Rows, Tensors]], rows: int) -> dict[str, Tensor]:
-    """One LoRA of a weight with `rows` rows, equal to LoRAs on disjoint ranges of them.
+    """One adapter of a weight with `rows` rows, equal to those on disjoint ranges of them.
 
-    alpha / rank stays what it is; where the parts differ in it, it moves into their `lora_up`.
+    alpha / rank stays what it is; where the parts differ in it, it moves into their first tensor. `dora_scale` is
+    not merged: it needs the base weight.
     """
-    ratios = [float(tensors[ALPHA]) / len(tensors[DOWN]) for _, tensors in parts]
-    down = torch.cat([tensors[DOWN] for _, tensors in parts])
-    up = down.new_zeros(rows, len(down), *parts[0][1][UP].shape[2:])
-    column = 0
-    for ((start, stop), tensors), ratio in zip(parts, ratios, strict=True):
-        rank = len(tensors[DOWN])
-        part = tensors[UP] if ratio == ratios[0] else tensors[UP] * (ratio / ratios[0])
-        up[start:stop, column : column + rank] = part
-        column += rank
-    return {UP: up, DOWN: down, ALPHA: torch.tensor(ratios[0] * column, dtype=torch.float64)}
+    pairs = pairs_of(parts[0][1])
+    ranks = [len(tensors[pairs[0][1]]) for _, tensors in parts]
+    ratios = [float(tensors[ALPHA]) / rank for (_, tensors), rank in zip(parts, ranks, strict=True)]
+    whole = {}
+    for wide, thin in pairs:
+        whole[thin] = torch.cat([tensors[thin] for _, tensors in parts])
+        whole[wide] = parts[0][1][wide].new_zeros(rows, sum(ranks), *parts[0][1][wide].shape[2:])
+        column = 0
+        for ((start, stop), tensors), rank, ratio in zip(parts, ranks, ratios, strict=True):
+            factor = ratio / ratios[0] if wide == pairs[0][0] else 1.0
+            part = tensors[wide] if factor == 1.0 else tensors[wide] * factor
+            whole[wide][start:stop, column : column + rank] = part
+            column += rank
+    return whole | {ALPHA: torch.tensor(ratios[0] * sum(ranks), dtype=torch.float64)}
 
 
 def separated(tensors: Tensors, parts: Sequence[tuple[Rows, int]]) -> list[dict[str, Tensor]]:
-    """The LoRAs that `merged` put together, given the rows and the rank of each."""
-    ratio = float(tensors[ALPHA]) / len(tensors[DOWN])
+    """What `merged` put together, given the rows and the rank of each part."""
+    pairs = pairs_of(tensors)
+    ratio = float(tensors[ALPHA]) / len(tensors[pairs[0][1]])
     found, column = [], 0
     for (start, stop), rank in parts:
         columns = slice(column, column + rank)
-        up, down = tensors[UP][start:stop, columns], tensors[DOWN][columns]
-        found.append({UP: up.clone(), DOWN: down.clone(), ALPHA: torch.tensor(ratio * rank)})
+        part = {wide: tensors[wide][start:stop, columns].clone() for wide, _ in pairs}
+        part |= {thin: tensors[thin][columns].clone() for _, thin in pairs}
+        if DORA in tensors:
+            part[DORA] = tensors[DORA][start:stop].clone()
+        found.append(part | {ALPHA: torch.tensor(ratio * rank, dtype=torch.float32)})
         column += rank
     return found
+
+
+def padded(parts: Sequence[tuple[Rows, Tensor]], rows: int) -> Tensor:
+    """Tensors of some rows each as one of all `rows` rows, 0 elsewhere."""
+    whole = parts[0][1].new_zeros(rows, *parts[0][1].shape[1:])
+    for (start, stop), part in parts:
+        whole[start:stop] = part
+    return whole

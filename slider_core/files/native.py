@@ -1,4 +1,9 @@
-"""Adapters to and from the names that ComfyUI's own LoRA loader takes for every model."""
+"""Adapters to and from the names that ComfyUI's own LoRA loader takes for every model.
+
+A layer's tensors are called after the layer: `diffusion_model.double_blocks.0.img_attn.proj.lora_up.weight`. On
+fused weights, kinds that cannot be merged go under ComfyUI's name for the part (`transformer.….attn.to_q`), where
+it has one; else the change is written out as a full difference.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..adapters import Adapter
-from .fused import merged, separated
+from ..adapters import Adapter, AdapterError
+from ..adapters.layer import difference, row_norms, weight_rows
+from .fused import DORA, Rows, can_merge, merged, padded, separated
+from .layout import LAYOUT, layout_of
 from .slider import Slider
 
 
@@ -16,13 +23,59 @@ class SliderFileError(ValueError):
     """A slider file cannot be written or read, or does not fit what it is loaded into."""
 
 
+@torch.no_grad()
 def to_slider(adapters: Mapping[str, Sequence[Adapter]], metadata: Mapping[str, str] | None = None) -> Slider:
-    """The adapters' tensors under native keys, as copies on the CPU."""
+    """The adapters' tensors under native keys, as copies on the CPU.
+
+    ComfyUI's own loader, at any strength, then changes the model as the adapters do at that strength.
+    """
     tensors: dict[str, Tensor] = {}
     for layer, of_layer in adapters.items():
-        named = _whole(of_layer) if of_layer[0].rows is None else _fused(of_layer)
-        tensors |= {f"{layer}.{suffix}": _copied(tensor) for suffix, tensor in named.items()}
-    return Slider(tensors, metadata)
+        tensors |= _named(layer, sorted(of_layer, key=_rows))
+    with torch.inference_mode(False):
+        copies = {key: tensor.detach().to("cpu", copy=True).contiguous() for key, tensor in tensors.items()}
+    return Slider(copies, {**(metadata or {}), LAYOUT: layout_of(adapters)})
+
+
+def _rows(adapter: Adapter) -> Rows:
+    return adapter.rows or (0, adapter.shape.layer_rows)
+
+
+def _named(layer: str, adapters: Sequence[Adapter]) -> dict[str, Tensor]:
+    if adapters[0].rows is None:
+        return _under(layer, adapters[0].for_comfyui())
+    parts = [(_rows(adapter), adapter.for_comfyui()) for adapter in adapters]
+    rows = adapters[0].shape.layer_rows
+    if can_merge([tensors for _, tensors in parts]) and _same_axis(parts):
+        return _under(layer, _with_lengths(merged(parts, rows), parts, adapters[0]))
+    if all(adapter.part_name for adapter in adapters):
+        named = zip(adapters, parts, strict=True)
+        return {key: value for a, (_, part) in named for key, value in _under(a.part_name, part).items()}
+    whole = {"diff": padded([(_rows(adapter), difference(adapter)) for adapter in adapters], rows)}
+    biases = [(at, tensors["diff_b"]) for at, tensors in parts if "diff_b" in tensors]
+    return _under(layer, whole | ({"diff_b": padded(biases, rows)} if biases else {}))
+
+
+def _under(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{name}.{suffix}": tensor for suffix, tensor in tensors.items()}
+
+
+def _same_axis(parts: Sequence[tuple[Rows, Mapping[str, Tensor]]]) -> bool:
+    """Whether lengths, if there are any, are of rows: those of columns would be of all rows of the weight."""
+    return all(DORA not in tensors or len(tensors[DORA]) == stop - start for (start, stop), tensors in parts)
+
+
+def _with_lengths(
+    whole: dict[str, Tensor], parts: Sequence[tuple[Rows, Mapping[str, Tensor]]], adapter: Adapter
+) -> dict[str, Tensor]:
+    """Adds the row lengths of DoRA, which outside the parts are those of the base weight."""
+    given = [((start, stop), tensors[DORA]) for (start, stop), tensors in parts if DORA in tensors]
+    if given:
+        lengths = row_norms(weight_rows(adapter.layer, None)).reshape(-1, *given[0][1].shape[1:])
+        for (start, stop), part in given:
+            lengths[start:stop] = part
+        whole[DORA] = lengths
+    return whole
 
 
 def load_into(adapters: Mapping[str, Sequence[Adapter]], slider: Mapping[str, Tensor]) -> None:
@@ -32,32 +85,35 @@ def load_into(adapters: Mapping[str, Sequence[Adapter]], slider: Mapping[str, Te
         SliderFileError: if the slider lacks a layer or has it in another shape.
     """
     for layer, of_layer in adapters.items():
-        found = {key[len(layer) + 1 :]: value for key, value in slider.items() if key.startswith(f"{layer}.")}
-        ordered = sorted(of_layer, key=lambda adapter: adapter.rows or (0, 0))
         try:
-            if ordered[0].rows is None:
-                ordered[0].load(found)
-            else:
-                parts = separated(found, [(a.rows, a.rank) for a in ordered if a.rows is not None])
-                for adapter, part in zip(ordered, parts, strict=True):
-                    adapter.load(part)
-        except (KeyError, RuntimeError) as error:
+            _load(layer, sorted(of_layer, key=_rows), slider)
+        except (KeyError, RuntimeError, IndexError, AdapterError) as error:
             raise SliderFileError(
                 f"the slider does not fit layer {layer!r} ({error}). Continue with the targets, kind and rank "
                 f"that it was trained with."
             ) from error
 
 
-def _whole(adapters: Sequence[Adapter]) -> dict[str, Tensor]:
-    (adapter,) = adapters
-    return adapter.tensors()
+def _load(layer: str, adapters: Sequence[Adapter], slider: Mapping[str, Tensor]) -> None:
+    found = _below(layer, slider)
+    if adapters[0].rows is None:
+        adapters[0].load(found)
+    elif all(adapter.part_name and _below(adapter.part_name, slider) for adapter in adapters):
+        for adapter in adapters:
+            adapter.load(_below(adapter.part_name, slider))
+    elif adapters[0].kind == "full":
+        for adapter in adapters:
+            adapter.load({name: tensor[slice(*_rows(adapter))] for name, tensor in found.items()})
+    elif "diff" in found:
+        raise SliderFileError(
+            f"the {adapters[0].kind} adapters on {layer!r} are in the file as a full difference, out of which "
+            f"they cannot be had again. Resume from a training checkpoint, or start anew."
+        )
+    else:
+        parts = separated(found, [(_rows(adapter), adapter.rank or 1) for adapter in adapters])
+        for adapter, part in zip(adapters, parts, strict=True):
+            adapter.load(part)
 
 
-def _fused(adapters: Sequence[Adapter]) -> dict[str, Tensor]:
-    parts = [(adapter.rows, adapter.tensors()) for adapter in adapters if adapter.rows is not None]
-    return merged(sorted(parts, key=lambda part: part[0]), adapters[0].shape.layer_rows)
-
-
-def _copied(tensor: Tensor) -> Tensor:
-    with torch.inference_mode(False):
-        return tensor.detach().to("cpu", copy=True).contiguous()
+def _below(name: str, slider: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key[len(name) + 1 :]: value for key, value in slider.items() if key.startswith(f"{name}.")}

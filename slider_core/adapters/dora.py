@@ -1,0 +1,85 @@
+"""DoRA: LoRA changes the direction of each row of the weight, a vector of lengths its size (arXiv 2402.09353)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..architectures.target import Target
+from .base import AdapterConfig, Shape
+from .layer import along_channels, base_weight, is_conv, row_norms, weight_rows, without_bias
+from .lora import Lora
+
+
+class Dora(Lora):
+    """W' = m · (W + ΔW) / |W + ΔW|, row by row, as PEFT does it: no gradient through the norm.
+
+    At strength s the weight is W + s · (W' − W).
+    """
+
+    def __init__(self, target: Target, shape: Shape, config: AdapterConfig):
+        super().__init__(target, shape, config)
+        self.magnitude = nn.Parameter(torch.zeros(shape.rows))
+        self.base_norm: Tensor
+        self.register_buffer("base_norm", torch.zeros(shape.rows))
+
+    def made_for(self, layer: nn.Module) -> None:
+        """Takes the lengths of the layer's rows, so that the new adapter adds nothing."""
+        super().made_for(layer)
+        norms = row_norms(weight_rows(layer, self.rows))
+        with torch.no_grad():
+            self.magnitude.copy_(norms)
+            self.base_norm.copy_(norms)
+
+    @torch.no_grad()
+    def norms(self, layer: nn.Module, dtype: torch.dtype | None = None) -> Tensor:
+        """|W + ΔW| per row: |W|² + 2 W·ΔW + |ΔW|², for which no weight difference is built.
+
+        With a `dtype`, the layer's own forward multiplies by W in that type; else the weight is read in float32.
+        """
+        up, down = self.scaled_up.flatten(1).float() * self.ratio, self.full_down().flatten(1).float()
+        cross = (up * self._base_through(layer, down, dtype)).sum(1)
+        return (
+            (self.base_norm.float() ** 2 + 2 * cross + (up @ (down @ down.T) * up).sum(1)).clamp(min=0).sqrt()
+        )
+
+    def full_down(self) -> Tensor:
+        """`down` with the layer's kernel, also where it is kept in Tucker form."""
+        if self.mid is None:
+            return self.down
+        return torch.einsum("m n ..., n j -> m j ...", self.mid, self.down.flatten(1))
+
+    def _base_through(self, layer: nn.Module, down: Tensor, dtype: torch.dtype | None) -> Tensor:
+        """W · downᵀ at the adapter's rows, [rows, rank]."""
+        rows = slice(*self.rows) if self.rows else slice(None)
+        if dtype is None or is_conv(layer):
+            return base_weight(layer, down)[0][rows].flatten(1) @ down.T
+        out = layer.forward(down.to(dtype))[..., rows]
+        return without_bias(out, layer, self.rows).float().T
+
+    def addition(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
+        factor = self.magnitude.float() / self.norms(layer, x.dtype)
+        plain = without_bias(y, layer, self.rows)
+        turned = super().addition(x, y, layer, torch.ones_like(scale))
+        change = (
+            along_channels(factor - 1, plain, layer) * plain + along_channels(factor, plain, layer) * turned
+        )
+        return change * scale
+
+    def tensors(self) -> dict[str, Tensor]:
+        return super().tensors() | {
+            "dora_scale": self.magnitude.reshape(-1, *[1] * (1 + len(self.shape.kernel)))
+        }
+
+    def for_comfyui(self) -> dict[str, Tensor]:
+        """ComfyUI divides by the length of the base weight's rows, so the quotient of the two goes into the file."""
+        named = self.tensors()
+        quotient = (self.base_norm / self.norms(self.layer)).reshape(named["dora_scale"].shape)
+        return named | {"dora_scale": named["dora_scale"] * quotient}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        super().load(tensors)
+        with torch.no_grad():
+            self.magnitude.copy_(tensors["dora_scale"].flatten() * self.norms(self.layer) / self.base_norm)

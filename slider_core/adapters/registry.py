@@ -1,0 +1,102 @@
+"""The kinds of adapter by name, and how adapters are made for a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..architectures.target import Target
+from .base import DROPOUTS, Adapter, AdapterConfig, AdapterError
+from .dora import Dora
+from .dylora import Dylora
+from .full import Full
+from .glora import Glora
+from .ia3 import Ia3
+from .layer import layer_of, root_of, shape_of
+from .loha import Loha
+from .lokr import Lokr
+from .lora import Lora
+from .oft import Boft, Oft
+from .parts import part_names
+
+KINDS: dict[str, type[Adapter]] = {
+    "lora": Lora,
+    "locon": Lora,
+    "loha": Loha,
+    "lokr": Lokr,
+    "oft": Oft,
+    "diag-oft": Oft,
+    "boft": Boft,
+    "glora": Glora,
+    "ia3": Ia3,
+    "dylora": Dylora,
+    "full": Full,
+}
+
+Plan = Sequence[tuple[Target, AdapterConfig]]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint for an unknown name: the known one nearest to it, or all of them."""
+    known = sorted(known)
+    close = get_close_matches(name, known, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"Choose one of {', '.join(known)}."
+
+
+def uniform_plan(targets: Iterable[Target], config: AdapterConfig) -> Plan:
+    """The same kind of adapter on every target."""
+    return [(target, config) for target in targets]
+
+
+def make_adapters(
+    model: Any, plan: Plan, dtype: torch.dtype = torch.float32, device: torch.device | None = None
+) -> dict[str, list[Adapter]]:
+    """New adapters for a plan, by layer name; they add exactly nothing yet.
+
+    Args:
+        model: ModelPatcher, BaseModel or ControlNet that has the targets.
+
+    Raises:
+        AdapterError: if a kind or an option is unknown, or does not fit a layer.
+    """
+    adapters: dict[str, list[Adapter]] = {}
+    names = part_names(root_of(model)) if any(target.rows for target, _ in plan) else {}
+    with torch.inference_mode(False):
+        for target, config in plan:
+            adapter = make_adapter(layer_of(model, target), target, config)
+            if target.rows:
+                adapter.part_name = names.get((target.key, target.rows), "")
+            adapters.setdefault(target.layer, []).append(adapter.to(device, dtype))
+    return adapters
+
+
+def make_adapter(layer: nn.Module, target: Target, config: AdapterConfig) -> Adapter:
+    """A new adapter on a layer."""
+    kind = adapter_class(config)
+    adapter = kind(target, shape_of(layer, target), config)
+    adapter.made_for(layer)
+    return adapter
+
+
+def adapter_class(config: AdapterConfig) -> type[Adapter]:
+    """The class for a config.
+
+    Raises:
+        AdapterError: if the kind, an option or the rank is not known to it.
+    """
+    if config.kind not in KINDS:
+        raise AdapterError(f"there is no adapter kind {config.kind!r}. {nearest(config.kind, KINDS)}")
+    kind = KINDS[config.kind]
+    for option in config.options:
+        if option not in kind.OPTIONS | DROPOUTS:
+            hint = nearest(option, kind.OPTIONS | DROPOUTS)
+            raise AdapterError(f"{config.kind} has no option {option!r}. {hint}")
+    if min(config.rank, config.conv_rank or config.rank) < 1:
+        raise AdapterError(
+            f"the rank must be 1 or more, not {min(config.rank, config.conv_rank or config.rank)}."
+        )
+    return Dora if config.options.get("dora") else kind
