@@ -9,6 +9,7 @@ import torch
 
 from ..slider_core.adapters import AdapterConfig, lycoris_plan, uniform_plan
 from ..slider_core.files import save
+from ..slider_core.files.atomic import NotWrittenError
 from ..slider_core.training import (
     Message,
     NotFiniteError,
@@ -42,8 +43,20 @@ class TrainingRun:
             raise RuntimeError(
                 f"{error} It is in {self.path.name}." if self.path.exists() else str(error)
             ) from error
-        self.path = save(trained.slider, self.path)
+        self._write(
+            trained, self.path, f"Written to {self.path.name}; apply it with Apply Slider or any LoRA loader."
+        )
         return trained
+
+    def _write(self, result: TrainedSlider, path: Path, message: str) -> None:
+        """A full disk costs no training: the slider is still on the node's output."""
+        try:
+            self.path = save(result.slider, path)
+            self._say(message)
+        except NotWrittenError as error:
+            self._say(
+                f"{error} The slider itself is on this node's output: connect Save Slider to write it elsewhere."
+            )
 
     def _on_event(self, event) -> None:
         match event:
@@ -63,9 +76,8 @@ class TrainingRun:
     def _keep(self, result: TrainedSlider) -> None:
         """A training that ends early leaves what it has come to, under a name that says so."""
         if result.steps:
-            name = f"{self.path.stem}stopped_at_{result.steps}.safetensors"
-            self.path = save(result.slider, self.path.with_name(name))
-            self._say(f"Stopped at step {result.steps}; the slider so far is in {self.path.name}.")
+            path = self.path.with_name(f"{self.path.stem}stopped_at_{result.steps}.safetensors")
+            self._write(result, path, f"Stopped at step {result.steps}; the slider so far is in {path.name}.")
 
     def report(self, trained: TrainedSlider) -> str:
         """What was trained, how it went, and where the file is."""
@@ -74,7 +86,6 @@ class TrainingRun:
         lines = [
             f"{trained.steps} steps in {trained.seconds:.0f} s; {len(self.request.plan)} adapters.",
             f"Loss {sum(losses[:tenth]) / tenth:.4f} at the start, {sum(losses[-tenth:]) / tenth:.4f} at the end.",
-            f"Written to {self.path.name}; apply it with Apply Slider or any LoRA loader.",
         ]
         if trained.continued_from == trained.steps:
             lines.insert(1, "This very training was finished before, so nothing new was trained.")

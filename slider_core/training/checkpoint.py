@@ -7,7 +7,6 @@ seed, so neither needs a place in the file: a run that is continued gives the ve
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
+
+from ..files.atomic import write_whole
 
 FORMAT = "concept-sliders-checkpoint-1"
 
@@ -42,14 +42,18 @@ def write_checkpoint(
     parameters: Sequence[nn.Parameter],
     optimiser: Optimizer,
 ) -> None:
-    """Writes the state to a temporary file beside `path`, then renames it, so a cut-off file is never read."""
-    tensors = {f"parameter.{i}": p.detach().cpu().contiguous() for i, p in enumerate(parameters)}
+    """Writes the state, whole or not at all.
+
+    Raises:
+        NotWrittenError: if the disk is full.
+    """
+    tensors: dict[str, Tensor] = {f"parameter.{i}": p for i, p in enumerate(parameters)}
     states = optimiser.state_dict()["state"]
     plain: dict[str, dict[str, Any]] = {}
     for index, state in states.items():
         for name, value in state.items():
             if isinstance(value, Tensor):
-                tensors[f"optimiser.{index}.{name}"] = value.detach().cpu().contiguous().clone()
+                tensors[f"optimiser.{index}.{name}"] = value.clone()
             else:
                 plain.setdefault(str(index), {})[name] = value
     metadata = {
@@ -58,13 +62,7 @@ def write_checkpoint(
         "progress": json.dumps({"step": progress.step, "losses": progress.losses, "scaler": progress.scaler}),
         "optimiser": json.dumps(plain),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        save_file(tensors, temporary, metadata)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, tensors, metadata)
 
 
 def read_checkpoint(

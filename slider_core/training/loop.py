@@ -21,6 +21,7 @@ from ..comfy_bridge.model_call import ModelCalls
 from ..comfy_bridge.trainable import trainable
 from ..data.cycle import SIGN_NAMES, Turn
 from ..files import load_into, to_slider
+from ..files.atomic import NotWrittenError
 from ..strength import Delta, attached
 from .checkpoint import Progress, read_checkpoint, write_checkpoint
 from .events import Event, Message, Paused, StepDone, Stopped, TrainedSlider
@@ -203,10 +204,14 @@ class _Run:
             yield
 
     def keep(self) -> None:
-        """Writes the checkpoint, where one is wanted."""
-        if self.checkpoint and self.progress.step:
-            progress = dataclasses.replace(self.progress, scaler=self.scaler.state_dict())
+        """Writes the checkpoint, where one is wanted; a full disk does not end the training."""
+        if not (self.checkpoint and self.progress.step):
+            return
+        progress = dataclasses.replace(self.progress, scaler=self.scaler.state_dict())
+        try:
             write_checkpoint(self.checkpoint, self.fingerprint, progress, self.parameters, self.optimiser)
+        except NotWrittenError as error:
+            self.tell(Message(f"The state of the training is not kept: {error}"))
 
     def result(self) -> TrainedSlider:
         metadata = {**self.request.description, "steps": str(self.progress.step)}

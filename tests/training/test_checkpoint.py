@@ -8,6 +8,7 @@ import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
 from concept_sliders.slider_core.data import Cycle
+from concept_sliders.slider_core.files import atomic
 from concept_sliders.slider_core.training import Message, StepDone, train
 from concept_sliders.slider_core.training.checkpoint import CheckpointError
 from small_training import buckets, request
@@ -92,6 +93,22 @@ def test_a_cut_off_file_is_never_picked_up(model, tmp_path):
     whole.write_bytes(whole.read_bytes()[:-10])
     with pytest.raises(CheckpointError, match="is damaged"):
         train(request(model, **settings))
+
+
+def test_a_full_disk_does_not_end_the_training(model, tmp_path, monkeypatch):
+    def full(tensors, path, metadata):
+        path.write_bytes(b"part")
+        raise OSError(28, "No space left on device")
+
+    settings = {"checkpoint": tmp_path / "slider", "resume": True}
+    train(request(model, **settings), lambda event: None)
+    before = [(file.name, file.read_bytes()) for file in tmp_path.iterdir()]
+    monkeypatch.setattr(atomic, "save_file", full)
+    events = []
+    trained = train(request(model, **settings, checkpoint_every=2, learning_rate=2e-3), events.append)
+    assert trained.steps == 6
+    assert "No space left on device" in next(event.text for event in events if isinstance(event, Message))
+    assert before == [(file.name, file.read_bytes()) for file in tmp_path.iterdir()]
 
 
 def test_training_starts_from_the_weights_of_a_slider(model):

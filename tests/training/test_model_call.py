@@ -21,7 +21,13 @@ class Calls(ModelCalls):
         self.model = type("Model", (), {"model_sampling": sampling})
 
 
-KINDS = [ModelType.EPS, ModelType.V_PREDICTION, ModelType.V_PREDICTION_EDM, ModelType.STABLE_CASCADE, ModelType.EDM]
+KINDS = [
+    ModelType.EPS,
+    ModelType.V_PREDICTION,
+    ModelType.V_PREDICTION_EDM,
+    ModelType.STABLE_CASCADE,
+    ModelType.EDM,
+]
 FLOWS = [ModelType.FLOW, ModelType.FLUX, ModelType.FLOW_COSMOS]
 
 
@@ -53,6 +59,10 @@ def test_predictions_agree_with_what_the_sampler_gets(model):
         x = calls.noised(row.latent, noise, sigma)
         prediction = calls.predict([row], x, sigma)
         conditioning = example("a").conditioning[0]
-        denoised = model.model.apply_model(x, sigma, c_crossattn=conditioning[0], y=conditioning[1]["pooled_output"])
-    assert torch.allclose(model.model.model_sampling.calculate_denoised(sigma, prediction, x), denoised, atol=1e-5)
+        denoised = model.model.apply_model(
+            x, sigma, c_crossattn=conditioning[0], y=conditioning[1]["pooled_output"]
+        )
+    assert torch.allclose(
+        model.model.model_sampling.calculate_denoised(sigma, prediction, x), denoised, atol=1e-5
+    )
     assert "calculate_denoised" not in vars(model.model.model_sampling)
