@@ -1,0 +1,22 @@
+"""Which layers of a model a slider is trained on: a registry of model families, presets, names, reports."""
+
+from .batch import batch_dims
+from .network import TargetError
+from .registry import all_families
+from .report import lora_parameters, report
+from .select import PRESETS, select, select_targets
+from .selection import Selection
+from .target import Target
+
+__all__ = [
+    "PRESETS",
+    "Selection",
+    "Target",
+    "TargetError",
+    "all_families",
+    "batch_dims",
+    "lora_parameters",
+    "report",
+    "select",
+    "select_targets",
+]

@@ -15,7 +15,9 @@ class Target:
         rows: range along the output dimension where weights are fused (q, k and v in one matrix), else None.
         name: the layer's name in diffusers, without `.weight`, where diffusers has the layer; q, k and v of a
             fused weight have a name each.
-        role: `attention`, `projection`, `time`, `mlp` or `custom`, for the report.
+            Flux.2's `to_qkv_mlp_proj` is the one name of a whole layer that only some rows are trained of.
+        role: `attention`, `projection`, `time`, `other` (text and cross-attention), `mlp` or `custom`, for the
+            report.
     """
 
     key: str

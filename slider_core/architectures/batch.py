@@ -1,0 +1,19 @@
+"""Which dimension of a layer's input counts the rows of the batch, where it is not the first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .network import network_of
+from .offer import offered
+from .registry import family_of
+
+
+def batch_dims(model: Any) -> dict[str, int]:
+    """Layer name to dimension, for the layers whose input does not have the batch first.
+
+    Cosmos Predict1, for one, attends over tokens [tokens, batch, channels]. Per-row strength needs to know.
+    """
+    network = network_of(model)
+    described = offered(network, family_of(network))
+    return {entry.target.layer: entry.batch_dim for entry in described if entry.batch_dim}

@@ -1,0 +1,37 @@
+"""Chroma and Chroma Radiance."""
+
+from dataclasses import replace
+
+from ..family import SHARED, Layers
+from .flux import FLUX, LEFT_OUT
+
+CHROMA = replace(
+    FLUX,
+    name="Chroma",
+    recognised_by=("supported_models.Chroma", "model_base.Chroma", "chroma.model.Chroma"),
+    time=(),
+    left_out=(
+        (
+            "distilled_guidance_layer.**",
+            "makes all modulations from time and guidance; there is no time embedding",
+        ),
+        *LEFT_OUT,
+    ),
+)
+RADIANCE = replace(
+    CHROMA,
+    name="Chroma Radiance",
+    recognised_by=(
+        "supported_models.ChromaRadiance",
+        "model_base.ChromaRadiance",
+        "chroma_radiance.model.ChromaRadiance",
+    ),
+    inputs=(Layers("img_in_patch"),),
+    outputs=(Layers("nerf_final_layer.linear"), Layers("nerf_final_layer_conv.conv")),
+    left_out=(
+        ("{nerf_image_embedder,nerf_blocks}.**", "the pixel decoder, behind the transformer"),
+        *CHROMA.left_out,
+    ),
+    caveats=(SHARED, "Works on pixels: there is no VAE between picture and model."),
+)
+FAMILIES = (CHROMA, RADIANCE)

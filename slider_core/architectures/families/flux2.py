@@ -1,0 +1,58 @@
+"""Flux.2 (dev, klein)."""
+
+from ..family import (
+    GUIDE_ATTENTION_ONLY,
+    MIXED_OUT,
+    MODULATION,
+    POOLED,
+    SHARED,
+    TEXT,
+    Family,
+    Layers,
+    mlp_after_qkv,
+    qkv_as_one,
+    thirds,
+)
+
+FAMILIES = (
+    Family(
+        name="Flux.2",
+        recognised_by=("supported_models.Flux2", "model_base.Flux2"),
+        attention=(
+            Layers("double_blocks.*.img_attn.qkv", "transformer_blocks.*.attn.{to_q,to_k,to_v}", thirds),
+            Layers("double_blocks.*.img_attn.proj", "transformer_blocks.*.attn.to_out.0"),
+            Layers("single_blocks.*.linear1", "single_transformer_blocks.*.attn.to_qkv_mlp_proj", qkv_as_one),
+        ),
+        inputs=(Layers("img_in", "x_embedder"),),
+        outputs=(Layers("final_layer.linear", "proj_out"),),
+        time=(
+            Layers("time_in.{in_layer,out_layer}", "time_guidance_embed.timestep_embedder.{linear_1,linear_2}"),
+        ),
+        other_attention=(
+            Layers(
+                "double_blocks.*.txt_attn.qkv",
+                "transformer_blocks.*.attn.{add_q_proj,add_k_proj,add_v_proj}",
+                thirds,
+            ),
+            Layers("double_blocks.*.txt_attn.proj", "transformer_blocks.*.attn.to_add_out"),
+        ),
+        mlp=(
+            Layers("double_blocks.*.img_mlp.{0,2}", "transformer_blocks.*.ff.{linear_in,linear_out}"),
+            Layers("single_blocks.*.linear1", "", mlp_after_qkv),
+        ),
+        attention_only=GUIDE_ATTENTION_ONLY,
+        left_out=(
+            ("txt_in", TEXT),
+            ("double_blocks.*.txt_**", TEXT),
+            (
+                "{double_stream_modulation_img,double_stream_modulation_txt,single_stream_modulation}.**",
+                MODULATION,
+            ),
+            ("final_layer.adaLN_modulation.**", MODULATION),
+            ("single_blocks.*.linear2", MIXED_OUT),
+            ("guidance_in.**", POOLED),
+        ),
+        caveats=(SHARED,),
+        literal="attn.to_qkv_mlp_proj also takes the MLP rows of the single blocks; here only q, k and v.",
+    ),
+)

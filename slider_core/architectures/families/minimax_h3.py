@@ -1,0 +1,29 @@
+"""MiniMax H3 (video with sound)."""
+
+from ..family import MODULATION, SHARED, TEXT, Family, Layers, thirds
+
+FAMILIES = (
+    Family(
+        name="MiniMax H3",
+        recognised_by=("supported_models.MiniMaxH3", "model_base.MiniMaxH3", "minimax.model.MiniMaxH3Model"),
+        attention=(Layers("blocks.*.attn.qkv_proj", rows=thirds), Layers("blocks.*.attn.out_proj")),
+        inputs=(Layers("video_patch_proj"),),
+        outputs=(Layers("final_layer.video_out"),),
+        time=(Layers("time_embedder.{proj_in,proj_out}"),),
+        other_attention=(
+            Layers("token_refiner.blocks.*.attn.qkv_proj", rows=thirds),
+            Layers("token_refiner.blocks.*.attn.out_proj"),
+        ),
+        mlp=(Layers("blocks.*.mlp.{fc1,fc2}"),),
+        left_out=(
+            ("**.adaln_proj.linear", MODULATION),
+            ("{token_refiner.**,condition_proj}", TEXT),
+            ("{audio_patch_proj,final_layer.audio_out}", "carries sound, not the picture"),
+        ),
+        caveats=(
+            SHARED,
+            "Sound passes through the same blocks too.",
+            "The model takes one latent a call, so each call has one strength.",
+        ),
+    ),
+)

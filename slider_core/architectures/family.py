@@ -1,0 +1,118 @@
+"""What the file of a model family states, as data: which layers play which part, and how fused weights divide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+Rows = tuple[int, int]
+Split = Callable[[nn.Module, Any], tuple[Rows, ...]]
+"""The row ranges of q, k and v (or of other parts), from the fused layer and the module that holds it."""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Layers that play the same part, found by an anchored pattern.
+
+    Attributes:
+        native: pattern of their names below the diffusion model. `*` stands for anything within one part of a
+            dotted name, `{a,b}` for alternatives. Attention lists q, k, v and output in this order; time lists
+            the first layer before the second: the guide's names are understood by this order.
+        diffusers: the same layers in diffusers, with as many `*`, and an alternative for each native one, or for
+            each row range. Empty where diffusers does not have them.
+        rows: how the rows of the fused weight divide; None where the weight is not fused.
+        only: limits the pattern to modules of which this is true (the module that holds the attention).
+        batch_dim: the dimension of the layer's input that counts the rows of the batch.
+    """
+
+    native: str
+    diffusers: str = ""
+    rows: Split | None = None
+    only: Callable[[Any], bool] | None = None
+    batch_dim: int = 0
+
+
+@dataclass(frozen=True)
+class Family:
+    """A model family.
+
+    Attributes:
+        recognised_by: class names, as long as needed to be unique (`Flux`, `cldm.mmdit.ControlNet`), of ComfyUI's
+            model config, its model class, or the diffusion model; subclasses are recognised too.
+        attention: self- or joint-attention projections of the picture's own stream.
+        inputs, outputs: projections and convolutions that the picture enters and leaves by.
+        time: the time embedding.
+        other_attention: projections of the text stream, and cross-attention; only the `attention` preset has them.
+        mlp: the picture stream's MLP layers.
+        attention_only: the slider preset leaves inputs, outputs and time out, for the reason given here.
+        left_out: pattern (here `**` stands for any number of parts) and reason, for the report; first match wins.
+        caveats: what a user should know before training or applying a slider on this family.
+        literal: where SimpleTuner's literal list selects other layers than the rule means.
+        names: diffusers names by layer name, for families where no pattern gives them.
+        control: for ControlNets, the base models that it steers.
+    """
+
+    name: str
+    recognised_by: tuple[str, ...]
+    attention: tuple[Layers, ...]
+    inputs: tuple[Layers, ...] = ()
+    outputs: tuple[Layers, ...] = ()
+    time: tuple[Layers, ...] = ()
+    other_attention: tuple[Layers, ...] = ()
+    mlp: tuple[Layers, ...] = ()
+    attention_only: str = ""
+    left_out: tuple[tuple[str, str], ...] = ()
+    caveats: tuple[str, ...] = ()
+    literal: str = ""
+    names: Callable[[nn.Module], dict[str, str]] | None = None
+    control: str = ""
+
+
+def thirds(layer: Any, parent: Any) -> tuple[Rows, ...]:
+    """q, k and v of equal height fill the weight."""
+    height = layer.out_features // 3
+    return (0, height), (height, 2 * height), (2 * height, 3 * height)
+
+
+def halves(layer: Any, parent: Any) -> tuple[Rows, ...]:
+    """k and v of equal height fill the weight."""
+    height = layer.out_features // 2
+    return (0, height), (height, 2 * height)
+
+
+def qkv_before_mlp(layer: Any, parent: Any) -> tuple[Rows, ...]:
+    """q, k and v, each as high as the input is wide, stand before the rows of the MLP."""
+    width = layer.in_features
+    return (0, width), (width, 2 * width), (2 * width, 3 * width)
+
+
+def qkv_as_one(layer: Any, parent: Any) -> tuple[Rows, ...]:
+    """The rows of q, k and v together, before those of the MLP."""
+    return ((0, 3 * layer.in_features),)
+
+
+def mlp_after_qkv(layer: Any, parent: Any) -> tuple[Rows, ...]:
+    """The rows of the MLP, behind those of q, k and v."""
+    return ((3 * layer.in_features, layer.out_features),)
+
+
+def grouped_query(layer: Any, parent: Any) -> tuple[Rows, ...]:
+    """Fewer heads for k and v than for q, as the attention module says."""
+    query = parent.n_local_heads * parent.head_dim
+    key = parent.n_local_kv_heads * parent.head_dim
+    return (0, query), (query, query + key), (query + key, query + 2 * key)
+
+
+TEXT = "carries only text: the rule leaves text alone"
+POOLED = "embeds pooled text, sizes or guidance"
+MODULATION = "modulation, made from time and text"
+MIXED_OUT = "attention output and MLP in one weight, not separable by rows"
+
+SHARED = (
+    "Text and picture pass through the same projections in single-stream blocks: a slider there also changes "
+    "the text tokens."
+)
+GUIDE_ATTENTION_ONLY = "the guide trains visual attention only on this family"

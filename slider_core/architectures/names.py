@@ -1,0 +1,113 @@
+"""Names that a user writes or pastes: native or diffusers names, lists of the guide, LyCORIS presets."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .network import Network, TargetError
+from .offer import PICTURE, Offered, whole
+from .patterns import alternatives, compiled
+
+_QKV = {"to_q", "to_k", "to_v", "to_qkv"}
+_ATTENTION = {
+    "to_q": {"to_q"},
+    "to_k": {"to_k"},
+    "to_v": {"to_v"},
+    "to_query": {"to_q"},
+    "to_key": {"to_k"},
+    "to_value": {"to_v"},
+    "to_out.0": {"to_out"},
+    "to_out": {"to_out"},
+    "to_qkv": _QKV,
+    "to_qkv_mlp_proj": _QKV,
+}
+# The guide's names, which diffusers' UNet and Flux use, by what they mean in any model.
+MEANING: dict[str, set[str]] = {
+    **{f"{prefix}{name}": meant for name, meant in _ATTENTION.items() for prefix in ("", "attn.", "attn1.")},
+    "proj_in": {"in"},
+    "conv_in": {"in"},
+    "proj_out": {"out"},
+    "conv_out": {"out"},
+    "time_embedding.linear_1": {"linear_1"},
+    "time_embedding.linear_2": {"linear_2"},
+}
+# Class names of diffusers that LyCORIS configs list, by the parts of a model that they hold.
+CLASSES = {"Attention": ("attention", "other_attention"), "FeedForward": ("mlp",)}
+
+
+def parsed(text: str | Iterable[str]) -> list[str]:
+    """Names from a text field: a JSON list, a LyCORIS config, or names divided by lines, commas or spaces.
+
+    Raises:
+        TargetError: if the text is a JSON object that cannot be read or lists no target modules.
+    """
+    if not isinstance(text, str):
+        return [name for item in text for name in parsed(item)]
+    stripped = text.strip()
+    if stripped.startswith("{") and '"' in stripped:
+        return _of_lycoris(stripped)
+    without_comments = re.sub(r"(?m)(^|\s)(#|//).*$", "", stripped)
+    return [name for name in re.split(r"[\s\"'\[\]]+|,(?![^{]*\})", without_comments) if name]
+
+
+def _of_lycoris(text: str) -> list[str]:
+    try:
+        config: Any = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise TargetError(
+            f"custom_targets starts like a JSON object but cannot be read: {error}. Paste a whole LyCORIS config, "
+            f"a JSON list of names, or one name a line."
+        ) from None
+    preset = config.get("apply_preset", config)
+    names = [*preset.get("target_module", ()), *preset.get("target_name", ())]
+    if not names:
+        raise TargetError(
+            "the JSON in custom_targets has no `target_module` list (at its top or in `apply_preset`), so it names "
+            "no layers."
+        )
+    return [str(name) for name in names]
+
+
+def named(name: str, offer: Sequence[Offered], network: Network) -> list[Offered]:
+    """What a name selects: a name of the guide by its meaning in the picture's stream, others as written."""
+    if name in MEANING:
+        picture = [entry for entry in offer if entry.part in PICTURE]
+        return called(name, picture) or meant(name, picture)
+    if name in CLASSES:
+        return [entry for entry in offer if entry.part in CLASSES[name]]
+    described = called(name, offer)
+    whole_layers = {entry.layer for entry in described if entry.target.rows is None}
+    rest = [whole(network, layer) for layer in network.layers if layer not in whole_layers]
+    return [*described, *(called(name, rest) or _in_class(name, rest, network))]
+
+
+def meant(name: str, entries: Iterable[Offered]) -> list[Offered]:
+    """The entries that a name of the guide means, whatever the model calls them."""
+    return [entry for entry in entries if entry.word in MEANING.get(name, ())]
+
+
+def called(name: str, entries: Iterable[Offered], fused: bool = False) -> list[Offered]:
+    """The entries whose native or diffusers name ends with `name` at a dot, or else lies within a module so called.
+
+    Args:
+        fused: whether the native name of a fused weight stands for the ranges of its rows too.
+    """
+    names = [(entry, _names(entry, fused)) for entry in entries]
+    ends = [re.compile(rf"(?:.*\.)?(?:{compiled(choice).pattern})") for choice in alternatives(name)]
+    layers = [entry for entry, its in names if any(end.fullmatch(one) for end in ends for one in its)]
+    within = [re.compile(rf"(?:.*\.)?(?:{compiled(choice).pattern})\..*") for choice in alternatives(name)]
+    return layers or [entry for entry, its in names if any(end.fullmatch(one) for end in within for one in its)]
+
+
+def _names(entry: Offered, fused: bool) -> list[str]:
+    native = entry.target.layer if fused or entry.target.rows is None else None
+    return [name for name in (native, entry.target.name) if name]
+
+
+def _in_class(name: str, entries: Iterable[Offered], network: Network) -> list[Offered]:
+    """The layers within modules of a class, as LyCORIS's `target_module` names them."""
+    holders = [path for path, module in network.module.named_modules() if type(module).__name__ == name]
+    return [entry for entry in entries if any(entry.layer.startswith(f"{path}.") for path in holders)]

@@ -1,0 +1,84 @@
+"""The diffusion model or ControlNet inside what ComfyUI's sockets carry, and its layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any
+
+from torch import nn
+
+
+class TargetError(ValueError):
+    """No targets can be selected, or none are left."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A diffusion model or a ControlNet.
+
+    Attributes:
+        prefix: what names in the state dict start with: `diffusion_model` or `control_model`.
+        module: the network itself; layer names here are relative to it.
+        classes: the classes it can be recognised by, ComfyUI's own description first.
+    """
+
+    prefix: str
+    module: nn.Module
+    classes: tuple[type, ...]
+    layers: dict[str, Any] = field(default_factory=dict)
+
+    def parent(self, name: str, levels: int = 1) -> Any:
+        """The module that holds the layer `name`."""
+        path = name.split(".")[:-levels]
+        return reduce(getattr, path, self.module)
+
+
+def network_of(model: Any) -> Network:
+    """Opens a ModelPatcher, a BaseModel or a ControlNet.
+
+    Raises:
+        TargetError: if it holds no network whose layers could be trained.
+    """
+    root = model.model if hasattr(model, "patches") and hasattr(model, "model") else model
+    for prefix in ("diffusion_model", "control_model"):
+        module = getattr(root, prefix, None)
+        if isinstance(module, nn.Module):
+            described = (getattr(root, "model_config", None), root if prefix == "diffusion_model" else None)
+            classes = [cls for part in (*described, module) for cls in type(part).__mro__ if part is not None]
+            return Network(prefix, module, tuple(classes), dict(_layers(module)))
+    raise TargetError(_why_closed(root))
+
+
+def _why_closed(root: Any) -> str:
+    kind = type(root).__name__
+    if hasattr(root, "control_weights"):
+        return (
+            "a Control-LoRA builds its network from the base model for each sampling run, so there is nothing to "
+            "train on. Use a ControlNet with weights of its own."
+        )
+    if hasattr(root, "t2i_model"):
+        return "a T2I adapter has no attention layers, so a slider has no targets there. Use a ControlNet."
+    return f"a {kind} holds no diffusion model and no ControlNet. Connect a MODEL or a CONTROL_NET."
+
+
+def _layers(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    for name, child in module.named_modules():
+        if next(child.children(), None) is None and sizes(child) is not None:
+            yield name, child
+
+
+def sizes(layer: Any) -> tuple[int, int, int] | None:
+    """Rows, columns and kernel size of the weight of a linear layer or convolution; None for other modules.
+
+    Taken from the layer's attributes: a quantised weight has another shape than the matrix it stands for.
+    """
+    if isinstance(getattr(layer, "in_features", None), int) and hasattr(layer, "out_features"):
+        return layer.out_features, layer.in_features, 1
+    if hasattr(layer, "kernel_size") and hasattr(layer, "out_channels"):
+        if getattr(layer, "transposed", False):
+            return None
+        return layer.out_channels, layer.in_channels // layer.groups, math.prod(layer.kernel_size)
+    return None

@@ -1,0 +1,87 @@
+"""What a model offers: every layer that its family's file describes, with its part, rows and names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from .family import Family, Layers, Rows
+from .network import Network
+from .patterns import alternatives, compiled, filled
+from .target import Target
+
+PARTS = ("attention", "inputs", "outputs", "time", "other_attention", "mlp")
+PICTURE = PARTS[:4]
+ROLES = {"inputs": "projection", "outputs": "projection", "other_attention": "other"}
+QKVO = ("to_q", "to_k", "to_v", "to_out")
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A target that the model could have.
+
+    Attributes:
+        layer: its layer's name, relative to the network.
+        part: the field of the family's file that describes it; `custom` if none does.
+        word: what it is within the part, whatever the model calls it: `to_q`, `in`, `linear_1`, …
+        batch_dim: the dimension of the layer's input that counts the rows of the batch.
+    """
+
+    target: Target
+    layer: str
+    part: str = "custom"
+    word: str = ""
+    batch_dim: int = 0
+
+
+def offered(network: Network, family: Family) -> list[Offered]:
+    """All that the family's file describes of this model, in the order of its layers."""
+    names = family.names(network.module) if family.names else {}
+    order = {layer: index for index, layer in enumerate(network.layers)}
+    found = [
+        entry
+        if entry.target.name
+        else replace(entry, target=replace(entry.target, name=names.get(entry.layer)))
+        for part in PARTS
+        for layers in getattr(family, part)
+        for entry in _described(network, part, layers)
+    ]
+    return sorted(found, key=lambda entry: (order[entry.layer], entry.target.rows or (0, 0)))
+
+
+def whole(network: Network, layer: str) -> Offered:
+    """A whole layer, by its native name, whether the family's file describes it or not."""
+    return Offered(Target(f"{network.prefix}.{layer}.weight", role="custom"), layer)
+
+
+def _described(network: Network, part: str, layers: Layers) -> Iterator[Offered]:
+    natives, foreign = alternatives(layers.native), alternatives(layers.diffusers)
+    for index, native in enumerate(natives):
+        for layer, module in network.layers.items():
+            found = compiled(native).fullmatch(layer)
+            if found is None or (layers.only and not layers.only(network.parent(layer, levels=2))):
+                continue
+            rows = layers.rows(module, network.parent(layer)) if layers.rows else (None,)
+            for offset, part_rows in enumerate(rows):
+                name = filled(foreign[index + offset], found.groups()) if layers.diffusers else None
+                word = _word(part, index + offset, len(natives), len(rows) if layers.rows else 0)
+                target = _target(network, layer, part_rows, name, part)
+                yield Offered(target, layer, part, word, layers.batch_dim)
+
+
+def _target(network: Network, layer: str, rows: Rows | None, name: str | None, part: str) -> Target:
+    return Target(f"{network.prefix}.{layer}.weight", rows, name, ROLES.get(part, part))
+
+
+def _word(part: str, index: int, natives: int, ranges: int) -> str:
+    if part == "inputs":
+        return "in"
+    if part == "outputs":
+        return "out"
+    if part == "time":
+        return f"linear_{min(index, 1) + 1}"
+    if part == "mlp":
+        return "mlp"
+    if ranges == 1:
+        return "to_qkv"
+    return QKVO[min(index, 3)] if natives > 1 or ranges else "to_out"

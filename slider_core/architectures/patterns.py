@@ -1,0 +1,72 @@
+"""Anchored patterns of dotted layer names, both ways: names by pattern, and names summed up as patterns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from itertools import groupby
+
+_NUMBER = re.compile(r"(?:block)?\d+")
+_BRACES = re.compile(r"\{([^{}]*)\}")
+
+
+def alternatives(pattern: str) -> list[str]:
+    """`a.{b,c}` as `a.b` and `a.c`; several braces in the order of an odometer."""
+    found = _BRACES.search(pattern)
+    if found is None:
+        return [pattern]
+    before, after = pattern[: found.start()], pattern[found.end() :]
+    return [whole for choice in found[1].split(",") for whole in alternatives(before + choice + after)]
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """`*` catches anything within one part of a dotted name, `**` any number of parts."""
+    steps = {"**": r"(?:.+)", "*": r"([^.]*)"}
+    pieces = re.split(r"(\*\*|\*)", pattern)
+    return re.compile("".join(steps.get(piece, re.escape(piece)) for piece in pieces))
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a pattern, braces and all, describes the whole name."""
+    return any(compiled(choice).fullmatch(name) for choice in alternatives(pattern))
+
+
+def filled(pattern: str, stars: Iterable[str]) -> str:
+    """The pattern with its `*` replaced, in order."""
+    rest = iter(stars)
+    return re.sub(r"\*", lambda _: next(rest), pattern)
+
+
+def ends_with(name: str, suffix: str) -> bool:
+    """Whether `name` ends with `suffix` at a dot: PEFT's rule for target modules."""
+    return name == suffix or name.endswith(f".{suffix}")
+
+
+def summed_up(names: Iterable[str]) -> list[tuple[str, int]]:
+    """Names as few patterns with counts: numbers that vary become `*`, siblings stand in braces."""
+    groups: dict[str, list[list[str]]] = {}
+    for name in names:
+        parts = name.split(".")
+        groups.setdefault(".".join("#" if _NUMBER.fullmatch(p) else p for p in parts), []).append(parts)
+    starred = [(".".join(map(_one_or_star, zip(*group, strict=True))), len(group)) for group in groups.values()]
+    return [merged for _, siblings in groupby(starred, _family_of) for merged in _in_braces(list(siblings))]
+
+
+def _one_or_star(parts: tuple[str, ...]) -> str:
+    same = len(set(parts)) == 1
+    return parts[0] if same else ("block*" if parts[0].startswith("block") else "*")
+
+
+def _family_of(entry: tuple[str, int]) -> tuple[str, int]:
+    pattern, count = entry
+    return pattern.rpartition(".")[0], count
+
+
+def _in_braces(siblings: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    if len(siblings) == 1:
+        return siblings
+    stem, _, _ = siblings[0][0].rpartition(".")
+    lasts = ",".join(pattern.rpartition(".")[2] for pattern, _ in siblings)
+    return [(f"{stem}.{{{lasts}}}" if stem else f"{{{lasts}}}", sum(count for _, count in siblings))]

@@ -1,0 +1,130 @@
+"""Selects targets: a preset, or names, on a model whose family is recognised."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from . import names
+from .family import TEXT, Family
+from .left_out import is_text, left_out
+from .network import Network, TargetError, network_of
+from .offer import PICTURE, Offered, offered
+from .patterns import summed_up
+from .registry import family_of
+from .selection import Selection
+from .target import Target
+
+PRESETS = ("slider", "attention", "mlp", "custom")
+UNKNOWN = "unknown"
+
+
+def select_targets(
+    model: Any, preset: str = "slider", custom: str | Iterable[str] = (), exclude: str | Iterable[str] = ()
+) -> list[Target]:
+    """The targets of a model; see `select`."""
+    return list(select(model, preset, custom, exclude).targets)
+
+
+def select(
+    model: Any, preset: str = "slider", custom: str | Iterable[str] = (), exclude: str | Iterable[str] = ()
+) -> Selection:
+    """The targets of a model, with what the report says about them.
+
+    Args:
+        model: ModelPatcher, BaseModel or ControlNet.
+        preset: `slider`, the rule of Concept Sliders: self-attention of the picture's stream and, on most families,
+            the projections and convolutions in and out of the picture and the time embedding; `attention`, all
+            attention projections, of text too; `mlp`, the picture stream's MLP layers; `custom`, the names given.
+        custom: native or diffusers names, or text that lists them; each selects the layers whose name ends with it
+            at a dot. Names of the guide's lists select what they mean, in the picture's stream only.
+        exclude: names of layers to leave out, whatever the preset.
+
+    Raises:
+        TargetError: if nothing is selected, or the preset or the model is not one.
+    """
+    if preset not in PRESETS:
+        raise TargetError(f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}.")
+    network = network_of(model)
+    family = family_of(network)
+    offer = offered(network, family)
+    notes: list[str] = []
+    if preset == "custom":
+        chosen = _custom(names.parsed(custom), offer, network, notes)
+    else:
+        chosen = [entry for entry in offer if entry.part in parts_of(preset, family)]
+    chosen = _without(names.parsed(exclude), chosen, notes)
+    if not chosen:
+        raise TargetError(_nothing(network, family, offer, preset, names.parsed(custom)))
+    return Selection(
+        targets=tuple(entry.target for entry in chosen),
+        family=family.name,
+        preset=preset,
+        left_out=left_out(network, family, offer, chosen, preset),
+        warnings=(*notes, *_warnings(family, preset, chosen)),
+    )
+
+
+def parts_of(preset: str, family: Family) -> tuple[str, ...]:
+    """The parts of a family's file that a preset takes."""
+    if preset == "slider":
+        return ("attention",) if family.attention_only or family.name == UNKNOWN else PICTURE
+    return {"attention": ("attention", "other_attention"), "mlp": ("mlp",)}[preset]
+
+
+def _custom(wanted: Sequence[str], offer: list[Offered], network: Network, notes: list[str]) -> list[Offered]:
+    if not wanted:
+        raise TargetError("preset custom needs names in custom_targets: a JSON list, or one name a line.")
+    found: dict[Target, Offered] = {}
+    for name in wanted:
+        entries = names.named(name, offer, network)
+        found |= {entry.target: entry for entry in entries}
+        if not entries and name not in names.MEANING:
+            notes.append(f"No layer is called {name!r}.")
+        _note_literal(name, offer, notes)
+    whole_layers = {target.key for target in found if target.rows is None}
+    kept = [entry for target, entry in found.items() if target.rows is None or target.key not in whole_layers]
+    order = {layer: index for index, layer in enumerate(network.layers)}
+    return sorted(kept, key=lambda entry: (order[entry.layer], entry.target.rows or (0, 0)))
+
+
+def _note_literal(name: str, offer: list[Offered], notes: list[str]) -> None:
+    """Says which layers a name of the guide also matches letter by letter, and that they are left out."""
+    if name not in names.MEANING:
+        return
+    other = names.called(name, [entry for entry in offer if entry.part not in PICTURE])
+    for pattern, count in summed_up(entry.layer for entry in other):
+        notes.append(f"{name!r} also matches {pattern} ({count}) letter by letter; left out: {TEXT}.")
+
+
+def _without(unwanted: Sequence[str], chosen: list[Offered], notes: list[str]) -> list[Offered]:
+    for name in unwanted:
+        hit = names.called(name, chosen, fused=True) or names.meant(name, chosen)
+        if not hit:
+            notes.append(f"exclude: nothing selected is called {name!r}.")
+        chosen = [entry for entry in chosen if entry not in hit]
+    return chosen
+
+
+def _warnings(family: Family, preset: str, chosen: Sequence[Offered]) -> list[str]:
+    text = [entry.layer for entry in chosen if is_text(family, entry)]
+    warnings = [f"Text layers are among the targets: {p} ({n})." for p, n in summed_up(text)]
+    shared = [*family.caveats]
+    if preset == "slider" and family.literal:
+        shared.append(f"Differs from SimpleTuner: {family.literal}")
+    return warnings + shared
+
+
+def _nothing(network: Network, family: Family, offer: list[Offered], preset: str, wanted: Sequence[str]) -> str:
+    lines = [f"preset {preset} selects nothing on this model (family {family.name})."]
+    known = {".".join(n.split(".")[-3:]) for e in offer for n in (e.layer, e.target.name) if n}
+    known |= {".".join(layer.split(".")[-2:]) for layer in network.layers}
+    for name in wanted:
+        near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
+        lines.append(
+            f"  {name!r}: " + (f"did you mean {', '.join(near)}?" if near else "nothing is called so.")
+        )
+    lines.append("The model has:")
+    lines += [f"  {pattern} ({count})" for pattern, count in summed_up(network.layers)]
+    return "\n".join(lines)
