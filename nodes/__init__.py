@@ -5,9 +5,19 @@ from comfy_api.latest import ComfyExtension, io
 from .apply import SliderApply, SliderStrength
 from .buckets import BucketLoader
 from .cycle import CycleSampler
+from .prompts import SliderPromptLibrary
+from .sweep import SliderSweep
 from .train import SliderTrainer
 
 
 class SliderExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [BucketLoader, CycleSampler, SliderTrainer, SliderApply, SliderStrength]
+        return [
+            BucketLoader,
+            CycleSampler,
+            SliderTrainer,
+            SliderApply,
+            SliderStrength,
+            SliderPromptLibrary,
+            SliderSweep,
+        ]

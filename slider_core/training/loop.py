@@ -133,7 +133,7 @@ class _Run:
         while self.progress.step < request.steps:
             done, every = self.progress.step, request.pause_every or request.steps
             until = min(request.steps, (done // every + 1) * every)
-            with trainable(request.model, others, _memory(request)):
+            with trainable(request.model, others, _memory(request), request.checkpointing):
                 self.calls = ModelCalls(request.model, request.control_net, request.vae)
                 for turn in islice(turns, until - done):
                     self._step_and_tell(turn)
