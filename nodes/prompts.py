@@ -58,8 +58,10 @@ class SliderPromptLibrary(io.ComfyNode):
                     is_output_list=True,
                     tooltip="One after the other, with strengths.",
                 ),
-                io.String.Output(display_name="names", is_output_list=True),
-                io.String.Output(display_name="report"),
+                io.String.Output(
+                    display_name="names", is_output_list=True, tooltip="Their names, in the same order."
+                ),
+                io.String.Output(display_name="report", tooltip="All names, strengths and prompts."),
             ],
         )
 

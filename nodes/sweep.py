@@ -35,22 +35,48 @@ class SliderSweep(io.ComfyNode):
                     tooltip="start:stop:count, or a list: -2, -1, 0, 1. Strength 0 is added where it is missing: it "
                     "is what the others are compared with.",
                 ),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="Of the first row's noise; each row has the same noise at all strengths.",
+                ),
                 io.Int.Input(
                     "seeds", default=1, min=1, max=64, tooltip="So many seeds from this one: a row each."
                 ),
-                io.Int.Input("steps", default=20, min=1, max=10000),
-                io.Float.Input("cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01),
+                io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Of the sampler, as in KSampler."),
+                io.Float.Input(
+                    "cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="As in KSampler."
+                ),
                 io.Combo.Input(
                     "sampler_name",
                     options=comfy.samplers.KSampler.SAMPLERS,
                     default="euler",
                     tooltip="Samplers that draw noise on the way (ancestral, sde) make one picture at a time.",
                 ),
-                io.Combo.Input("scheduler", options=comfy.samplers.KSampler.SCHEDULERS, default="simple"),
-                io.Float.Input("denoise", default=1.0, min=0.0, max=1.0, step=0.01, advanced=True),
-                io.Int.Input("width", default=1024, min=16, max=16384, step=8),
-                io.Int.Input("height", default=1024, min=16, max=16384, step=8),
+                io.Combo.Input(
+                    "scheduler",
+                    options=comfy.samplers.KSampler.SCHEDULERS,
+                    default="simple",
+                    tooltip="As in KSampler.",
+                ),
+                io.Float.Input(
+                    "denoise",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    advanced=True,
+                    tooltip="Below 1 with a latent_image: how much of it is made anew.",
+                ),
+                io.Int.Input(
+                    "width", default=1024, min=16, max=16384, step=8, tooltip="Of a picture, in pixels."
+                ),
+                io.Int.Input(
+                    "height", default=1024, min=16, max=16384, step=8, tooltip="Of a picture, in pixels."
+                ),
                 io.Int.Input("length", default=1, min=1, max=1024, tooltip="Frames, for video models."),
                 io.Int.Input(
                     "batch_limit",
@@ -75,7 +101,7 @@ class SliderSweep(io.ComfyNode):
             outputs=[
                 io.Image.Output(display_name="grid", tooltip="All pictures with their labels, as one."),
                 io.Image.Output(display_name="frames", tooltip="The pictures alone, row by row."),
-                io.String.Output(display_name="report"),
+                io.String.Output(display_name="report", tooltip="What the pictures say about the slider."),
                 LoraModel.Output(
                     display_name="slider", tooltip="The slider, with its usable range written in."
                 ),
