@@ -13,7 +13,7 @@ from comfy.k_diffusion import sampling as k_diffusion
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ..strength import with_strength
+from ..strength import StrengthError, with_strength
 
 # Deterministic samplers that are no function `sample_<name>` of k_diffusion.
 DETERMINISTIC = ("ddim", "uni_pc", "uni_pc_bh2")
@@ -78,7 +78,8 @@ def sample_shots(
     """The latents of all shots, [len(shots), …], as many in one batch as `most` and the free memory allow.
 
     Each equals what a KSampler of its own gives with that seed and strength. Samplers that draw noise on the
-    way would give every latent of a batch noise of its own, so with these each shot is a batch.
+    way would give every latent of a batch noise of its own, so with these each shot is a batch. Batches are
+    halved where memory runs out, and where a model mixes rows so that they cannot have strengths of their own.
 
     Args:
         slider: name of an applied slider; strengths are for it alone, other sliders keep theirs.
@@ -101,7 +102,8 @@ def sample_shots(
                 _counting(on_step, len(done), len(batch), len(shots), settings.steps),
             )  # fmt: skip
         except Exception as error:
-            model_management.raise_non_oom(error)
+            if not isinstance(error, StrengthError):
+                model_management.raise_non_oom(error)
             if len(batch) == 1:
                 raise
             size = len(batch) // 2

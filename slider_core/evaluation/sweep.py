@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from comfy.model_patcher import ModelPatcher
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from ..comfy_bridge.apply import AppliedSlider, apply_slider
 from ..comfy_bridge.sampling import OnStep, SamplerSettings, Shot, sample_shots
@@ -20,6 +22,7 @@ from .prompts import Prompt
 from .report import Report, report
 
 NAME = "concept_sliders.sweep"  # picks the swept slider among others on the model
+MEASURED, FRAMES = 256, 16  # of large pictures and long videos, what the report looks at
 
 
 @dataclass(frozen=True)
@@ -116,9 +119,22 @@ def grid_of(sweep: Sweep, pictures: Tensor) -> Image.Image:
     return render_grid(rows, labels, sweep.column_labels, sweep.strengths.index(0.0))
 
 
+def small(pictures: Tensor) -> np.ndarray:
+    """Pictures [strengths, frames, H, W, 3] at no more than MEASURED pixels a side and FRAMES frames."""
+    frames = pictures.shape[1]
+    kept = torch.linspace(0, frames - 1, min(frames, FRAMES)).round().long()
+    flat = pictures[:, kept].flatten(0, 1).movedim(-1, 1)
+    scale = min(1.0, MEASURED / max(flat.shape[-2:]))
+    height, width = (max(1, round(side * scale)) for side in flat.shape[-2:])
+    return functional.adaptive_avg_pool2d(flat, (height, width)).unflatten(0, (len(pictures), -1)).numpy()
+
+
 def report_on(sweep: Sweep, pictures: Tensor) -> Report:
-    """The report on pictures [rows, strengths, …]; neutral prompts count as leak unless there are no others."""
-    rows = list(zip(sweep.rows, pictures.numpy(), strict=True))
+    """The report on pictures [rows, strengths, frames, H, W, 3], measured on small copies of them.
+
+    What changes on neutral prompts counts as leak, unless there are no others.
+    """
+    rows = list(zip(sweep.rows, map(small, pictures), strict=True))
     moved = [row for (prompt, _), row in rows if not prompt.neutral]
     neutral = [row for (prompt, _), row in rows if prompt.neutral]
     return report(sweep.strengths, moved or neutral, neutral if moved else [])

@@ -13,7 +13,7 @@ from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.comfy_bridge.sampling import LatentError, SamplerSettings
 from concept_sliders.slider_core.evaluation import Prompt
 from concept_sliders.slider_core.evaluation import sweep as s
-from concept_sliders.slider_core.strength import with_strength
+from concept_sliders.slider_core.strength import StrengthError, with_strength
 
 sys.path.append(str(Path(__file__).parent.parent))
 from tiny_models import tiny_model  # noqa: E402
@@ -196,6 +196,30 @@ def test_pictures_of_images_and_videos():
     assert videos.shape == (2, 3, 5, 16, 16, 3) and s.stills(videos).shape == (2, 3, 16, 16, 3)
     flat = s.decode(latents, lambda row: torch.zeros(15, 16, 16, 3))
     assert flat.shape == (2, 3, 5, 16, 16, 3)
+
+
+def test_large_pictures_are_measured_small():
+    pictures = torch.rand(2, 40, 512, 1024, 3)
+    assert s.small(pictures).shape == (2, 16, 3, 128, 256)
+    assert torch.equal(
+        torch.from_numpy(s.small(pictures[:, :1, :8, :8])).movedim(2, -1), pictures[:, :1, :8, :8]
+    )
+
+
+def test_rows_that_cannot_have_strengths_of_their_own_are_sampled_alone(model, deltas, monkeypatch):
+    sizes = []
+    whole = sampling._sample_batch
+
+    def mixes_rows(*args):
+        sizes.append(len(args[5]))
+        if sizes[-1] > 1:
+            raise StrengthError
+        return whole(*args)
+
+    monkeypatch.setattr(sampling, "_sample_batch", mixes_rows)
+    latent = sampling.empty_latent(model, 64, 64)
+    s.sample_sweep(model, deltas, sweep_of(1), conditioning(9), latent, SamplerSettings(1))
+    assert sizes == [5, 2, 1, 1, 1, 1, 1]
 
 
 def test_neutral_prompts_count_as_leak():
