@@ -89,11 +89,13 @@ class Adapter(nn.Module):
 
     Attributes:
         OPTIONS: the options that the kind takes, beside the dropouts.
+        GROUPS: whether it works on convolutions in groups.
         part_name: ComfyUI's LoRA name for the target's rows, where it has one.
     """
 
     kind: ClassVar[str]
     OPTIONS: ClassVar[frozenset[str]] = frozenset()
+    GROUPS: ClassVar[bool] = True
 
     rank: int = 0
     alpha: float = 0.0

@@ -25,6 +25,7 @@ class Glora(Adapter):
     """A = a1 · a2 acts on the layer's input, B = b1 · b2 is a LoRA. Option: `use_scalar`."""
 
     kind = "glora"
+    GROUPS = False
     OPTIONS = frozenset({"use_scalar"})
 
     def __init__(self, target: Target, shape: Shape, config: AdapterConfig):

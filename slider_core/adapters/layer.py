@@ -38,25 +38,31 @@ def is_conv(layer: nn.Module) -> bool:
     return hasattr(layer, "kernel_size")
 
 
-def shape_of(layer: Any, target: Target) -> Shape:
-    """The shape of the target's rows, from the layer's own attributes: a quantised weight may lie about it.
+def shape_of(layer: nn.Module, target: Target) -> Shape:
+    """The shape of the target's rows.
 
     Raises:
         AdapterError: if the layer is neither linear nor a convolution, or has fewer rows than the target.
     """
+    try:
+        return shape_at(layer, target.rows)
+    except AdapterError as error:
+        raise AdapterError(f"{target.layer!r} {error}") from None
+
+
+def shape_at(layer: Any, rows: tuple[int, int] | None) -> Shape:
+    """As `shape_of`, from the layer's own attributes: a quantised weight may lie about its shape."""
     if is_conv(layer) and not getattr(layer, "transposed", False):
-        rows, columns = layer.out_channels, layer.in_channels // layer.groups
+        height, columns = layer.out_channels, layer.in_channels // layer.groups
         kernel = tuple(layer.kernel_size)
     elif hasattr(layer, "in_features") and hasattr(layer, "out_features"):
-        rows, columns, kernel = layer.out_features, layer.in_features, ()
+        height, columns, kernel = layer.out_features, layer.in_features, ()
     else:
-        raise AdapterError(
-            f"{target.layer!r} is a {type(layer).__name__}; adapters go on linear layers and convolutions."
-        )
-    start, stop = target.rows or (0, rows)
-    if not 0 <= start < stop <= rows:
-        raise AdapterError(f"{target.layer!r} has {rows} rows; the target asks for rows {start} to {stop}.")
-    return Shape(stop - start, columns, kernel, rows)
+        raise AdapterError(f"is a {type(layer).__name__}; adapters go on linear layers and convolutions.")
+    start, stop = rows or (0, height)
+    if not 0 <= start < stop <= height:
+        raise AdapterError(f"has {height} rows, and not those from {start} to {stop}.")
+    return Shape(stop - start, columns, kernel, height)
 
 
 def apply_weight(layer: Any, x: Tensor, weight: Tensor) -> Tensor:
@@ -144,7 +150,7 @@ def weight_rows(layer: Any, rows: tuple[int, int] | None) -> Tensor:
 def difference(adapter: Adapter, chunk: int = 1024) -> Tensor:
     """The change of the weight at strength 1, [rows, columns, *kernel]: the adapter's answer to unit inputs."""
     weight = weight_rows(adapter.layer, None)
-    stand_in, training = _bare_layer(weight), adapter.training
+    stand_in, training = bare_layer(weight), adapter.training
     adapter.eval()
     answers = []
     for unit in torch.eye(weight[0].numel(), device=weight.device).split(chunk):
@@ -157,7 +163,7 @@ def difference(adapter: Adapter, chunk: int = 1024) -> Tensor:
     return torch.cat(answers).T.reshape(adapter.shape.full).contiguous()
 
 
-def _bare_layer(weight: Tensor) -> nn.Module:
+def bare_layer(weight: Tensor) -> nn.Module:
     """A layer of this weight without bias, stride or padding."""
     rows, columns, *kernel = weight.shape
     if kernel:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from .base import Adapter, AdapterConfig, Shape
+from .base import Adapter, AdapterConfig, AdapterError, Shape
 from .layer import along_channels, apply_pointwise, apply_weight, is_conv
 
 
@@ -42,6 +42,7 @@ class Lokr(Adapter):
     """
 
     kind = "lokr"
+    GROUPS = False
     OPTIONS = frozenset(
         {
             "factor",
@@ -111,13 +112,19 @@ class Lokr(Adapter):
         return named | {"alpha": torch.tensor(self.alpha)}
 
     def for_comfyui(self) -> dict[str, Tensor]:
-        """ComfyUI takes a w2 with a kernel of two dimensions only; any other is written flat, which it takes."""
+        """With w2 in a form that ComfyUI takes: no Tucker form, and flat, unless its kernel has two dimensions."""
         named = self.tensors()
+        if "lokr_t2" in named:
+            _, (w2a, w2b) = self.factors()
+            named |= {"lokr_w2_a": w2a, "lokr_w2_b": w2b.flatten(1)}
+            del named["lokr_t2"]
         if "lokr_w2" in named and len(self.shape.kernel) in (1, 3):
             named["lokr_w2"] = named["lokr_w2"].flatten(1)
         return named
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
+        if "lokr_t2" in self.parts and "lokr_t2" not in tensors:
+            raise AdapterError("the file has no Tucker form, from which use_tucker could continue")
         with torch.no_grad():
             for name, part in self.parts.items():
                 part.copy_(tensors[name].reshape(part.shape))

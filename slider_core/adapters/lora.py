@@ -23,6 +23,10 @@ def addition(
 
     `down` has the layer's kernel and `up` is pointwise; with `mid` (Tucker), `down` is pointwise too.
     """
+    if getattr(layer, "groups", 1) != 1:  # each group has inputs of its own for the same `down`
+        down = down if mid is None else torch.einsum("m n ..., n j -> m j ...", mid, down.flatten(1))
+        weight = torch.einsum("o r, r ... -> o ...", up.flatten(1), down)
+        return apply_weight(layer, x, weight.to(x.dtype)) * scale
     if mid is None:
         hidden = apply_weight(layer, x, down.to(x.dtype))
     else:

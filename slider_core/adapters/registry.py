@@ -77,6 +77,8 @@ def make_adapters(
 def make_adapter(layer: nn.Module, target: Target, config: AdapterConfig) -> Adapter:
     """A new adapter on a layer."""
     kind = adapter_class(config)
+    if getattr(layer, "groups", 1) != 1 and not kind.GROUPS:
+        raise AdapterError(f"{config.kind} cannot be used on {target.layer!r}, a convolution in groups.")
     adapter = kind(target, shape_of(layer, target), config)
     adapter.made_for(layer)
     return adapter

@@ -1,22 +1,23 @@
 """Any LoRA that ComfyUI can load, as deltas of layers, so that each row of a batch can have its own strength.
 
-ComfyUI's own key map and weight adapters read the file; only the addition to the weight is done on the layer's
-output instead.
+ComfyUI's own key map and readers take the file apart; only the change, which they would add to the weight, is
+added to the layer's output instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any
 
-import torch
 from comfy import lora, lora_convert
-from comfy.weight_adapter import LoRAAdapter
 from torch import Tensor, nn
 
 from ..adapters.layer import root_of
-from ..adapters.lora import addition
 from ..strength import Delta
+from .patches import Place, Unusable, delta_of, without_overlap
+
+TEXT_ENCODER = ("lora_te", "text_encoder", "te1.", "te2.", "lora_prior_te", "cond_stage_model", "hydit_clip")
 
 
 class ReadTensors(dict[str, Tensor]):
@@ -35,19 +36,45 @@ class ReadTensors(dict[str, Tensor]):
 
 
 def deltas_for(model: Any, slider: Mapping[str, Tensor]) -> tuple[dict[str, list[Delta]], list[str]]:
-    """The deltas of a LoRA by layer name of `model`, and the keys of it that this model has no use for.
+    """The deltas of a LoRA by layer name of `model`, and the keys of it that are not used.
+
+    At strength s, a delta does what ComfyUI's loader does to the weight at strength s, with two exceptions: OFT and
+    BOFT files without a full difference work at s, not at s² as there; what a file sets outright is the base
+    model's own where the strength is 0.
 
     Args:
         model: ModelPatcher, BaseModel or ControlNet.
         slider: a slider, or the tensors of any LoRA file.
     """
+    root = root_of(model)
     tensors = ReadTensors(lora_convert.convert_lora(dict(slider)))
-    patches = lora.load_lora(tensors, key_map(root_of(model)), log_missing=False)
+    patches = lora.load_lora(tensors, key_map(root), log_missing=False)
     deltas: dict[str, list[Delta]] = {}
+    unusable: list[str] = []
     for key, patch in patches.items():
-        name, rows = (key, None) if isinstance(key, str) else (key[0], (key[1][1], key[1][1] + key[1][2]))
-        deltas.setdefault(name.rpartition(".")[0], []).append(LoraDelta(rows, patch))
-    return deltas, sorted(tensors.keys() - tensors.read)
+        weight, rows, reorder = _taken_apart(key)
+        layer, _, parameter = weight.rpartition(".")
+        try:
+            module = reduce(getattr, layer.split("."), root)
+            deltas.setdefault(layer, []).append(delta_of(patch, Place(module, parameter, rows, reorder)))
+        except (Unusable, AttributeError) as reason:
+            unusable.append(f"{weight} ({reason})")
+    whole = {layer: without_overlap(of_layer) for layer, of_layer in deltas.items()}
+    return whole, sorted(tensors.keys() - tensors.read) + unusable
+
+
+def _taken_apart(key: Any) -> tuple[str, tuple[int, int] | None, Any]:
+    """The weight, its rows if not all, and the reordering of rows, of a place in ComfyUI's key map."""
+    if isinstance(key, str):
+        return key, None, None
+    weight, offset, *reorder = key
+    rows = None if offset is None else (offset[1], offset[1] + offset[2])
+    return weight, rows, reorder[0] if reorder else None
+
+
+def for_text_encoder(keys: Iterable[str]) -> list[str]:
+    """Those of a LoRA's keys that are for a text encoder, which no slider touches."""
+    return [key for key in keys if key.startswith(TEXT_ENCODER)]
 
 
 def key_map(model: Any) -> dict[str, Any]:
@@ -55,24 +82,10 @@ def key_map(model: Any) -> dict[str, Any]:
     if hasattr(model, "control_model"):
         names = [f"control_model.{key}" for key in model.control_model.state_dict()]
         return {name.removesuffix(".weight"): name for name in names}
+    if not hasattr(model, "model_config"):
+        return _native_names(model)
     return lora.model_lora_keys_unet(model, {})
 
 
-class LoraDelta:
-    """A LoRA that ComfyUI has loaded, on one layer."""
-
-    def __init__(self, rows: tuple[int, int] | None, adapter: LoRAAdapter):
-        self.rows = rows
-        up, down, alpha = adapter.weights[:3]
-        self.ratio = 1.0 if alpha is None else alpha / len(down)
-        self.up, self.down = up, down
-
-    def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
-        self.up, self.down = cast(self.up, x), cast(self.down, x)
-        return addition(x, layer, self.up, self.down, scale * self.ratio)
-
-
-def cast(tensor: Tensor, like: Tensor) -> Tensor:
-    """`tensor` on the device of `like`, as a tensor that autograd can save (a file read in a node is none)."""
-    with torch.inference_mode(False):
-        return tensor.clone() if tensor.is_inference() else tensor.to(like.device)
+def _native_names(model: nn.Module) -> dict[str, str]:
+    return {name.removesuffix(".weight"): name for name in model.state_dict()}

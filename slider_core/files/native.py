@@ -48,12 +48,22 @@ def _named(layer: str, adapters: Sequence[Adapter]) -> dict[str, Tensor]:
     rows = adapters[0].shape.layer_rows
     if can_merge([tensors for _, tensors in parts]) and _same_axis(parts):
         return _under(layer, _with_lengths(merged(parts, rows), parts, adapters[0]))
-    if all(adapter.part_name for adapter in adapters):
-        named = zip(adapters, parts, strict=True)
-        return {key: value for a, (_, part) in named for key, value in _under(a.part_name, part).items()}
-    whole = {"diff": padded([(_rows(adapter), difference(adapter)) for adapter in adapters], rows)}
+    if any(adapter.kind == "full" or not adapter.part_name for adapter in adapters):
+        return _under(layer, _as_difference(adapters, parts))
+    under_parts = [_under(adapter.part_name, part) for adapter, (_, part) in zip(adapters, parts, strict=True)]
+    return {key: tensor for part in under_parts for key, tensor in part.items()}
+
+
+def _as_difference(
+    adapters: Sequence[Adapter], parts: Sequence[tuple[Rows, Mapping[str, Tensor]]]
+) -> dict[str, Tensor]:
+    """The change of the whole weight, and bias, written out."""
+    rows = adapters[0].shape.layer_rows
+    changes = [tensors.get("diff") for _, tensors in parts]
+    found = [difference(a) if change is None else change for a, change in zip(adapters, changes, strict=True)]
+    whole = {"diff": padded(list(zip(map(_rows, adapters), found, strict=True)), rows)}
     biases = [(at, tensors["diff_b"]) for at, tensors in parts if "diff_b" in tensors]
-    return _under(layer, whole | ({"diff_b": padded(biases, rows)} if biases else {}))
+    return whole | ({"diff_b": padded(biases, rows)} if biases else {})
 
 
 def _under(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

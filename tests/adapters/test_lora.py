@@ -61,7 +61,7 @@ def test_rslora_divides_by_the_root_of_the_rank(model):
 def test_what_does_not_fit_is_named(model):
     with pytest.raises(AdapterError, match="no layer 'lineal'"):
         lora(model, "lineal")
-    with pytest.raises(AdapterError, match="12 rows.*rows 8 to 16"):
+    with pytest.raises(AdapterError, match="12 rows.*from 8 to 16"):
         lora(model, "linear", rows=(8, 16))
     with pytest.raises(AdapterError, match="no adapter kind 'lorra'"):
         lora(model, "linear", kind="lorra")

@@ -1,0 +1,94 @@
+"""A saved slider in ComfyUI's own LoRA loader gives the same output as in SliderApply, at any strength."""
+
+import logging
+
+import comfy.sd
+import pytest
+import torch
+from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
+from concept_sliders.slider_core.architectures import select_targets
+from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
+from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
+from concept_sliders.slider_core.files import load, save, to_slider
+from concept_sliders.slider_core.strength import attached
+from tiny_models import NAMES, shared_model, tiny_call
+
+STRENGTHS = (-2.0, -0.5, 0.0, 1.3)
+KINDS = {
+    "rslora": AdapterConfig("lora", 2, 3.0, options={"rslora": True}),
+    "dora": AdapterConfig("lora", 2, options={"dora": True}),
+    "locon tucker": AdapterConfig("locon", 2, conv_rank=3, conv_alpha=1.0, options={"use_tucker": True}),
+    "loha": AdapterConfig("loha", 2, 1.0, options={"use_tucker": True}),
+    "lokr": AdapterConfig("lokr", 2, 1.0),
+    "lokr full": AdapterConfig("lokr", options={"full_matrix": True, "factor": 8}),
+    "lokr both": AdapterConfig("lokr", 1, options={"decompose_both": True, "use_tucker": True}),
+    "oft": AdapterConfig("oft", 4, options={"constraint": 0.001, "rescaled": True}),
+    "boft": AdapterConfig("boft", 1024),
+    "glora": AdapterConfig("glora", 2),
+    "ia3": AdapterConfig("ia3"),
+    "ia3 input": AdapterConfig("ia3", options={"train_on_input": True}),
+    "dylora": AdapterConfig("dylora", 4, 2.0, options={"block_size": 2}),
+    "full": AdapterConfig("full"),
+}
+
+
+def trained(patcher, config, size=0.05):
+    """Adapters on the slider targets with weights as after a training."""
+    torch.manual_seed(0)
+    adapters = make_adapters(patcher, uniform_plan(select_targets(patcher), config))
+    for of_layer in adapters.values():
+        for adapter in of_layer:
+            for parameter in adapter.eval().parameters():
+                parameter.data += size * torch.randn_like(parameter)
+    return adapters
+
+
+def in_stock_loader(patcher, slider, strength, call):
+    loaded, _ = comfy.sd.load_lora_for_models(patcher, None, slider, strength, 0)
+    loaded.patch_model()
+    try:
+        return loaded.model.apply_model(**call)
+    finally:
+        loaded.unpatch_model()
+
+
+def in_slider_apply(patcher, slider, strength, call):
+    deltas, unused = deltas_for(patcher, slider)
+    assert not unused
+    applied = apply_slider(patcher, AppliedSlider(deltas, strength))
+    with torch.no_grad(), attached(applied.model, deltas, torch.full((len(call["x"]),), strength)):
+        return applied.model.apply_model(**call)
+
+
+@torch.no_grad()
+def assert_same_everywhere(patcher, adapters, path, call, caplog):
+    """Adapters as trained, the file in Apply Slider, and the file in ComfyUI's loader agree."""
+    slider = load(save(to_slider(adapters), path))
+    base = patcher.model.apply_model(**call)
+    for strength in STRENGTHS:
+        with caplog.at_level(logging.WARNING), attached(patcher.model, adapters, torch.full((2,), strength)):
+            training = patcher.model.apply_model(**call)
+        stock = in_stock_loader(patcher, slider, strength, call)
+        applied = in_slider_apply(patcher, slider, strength, call)
+        effect = (training - base).abs().max()
+        assert (stock - applied).abs().max() <= 2e-4 * effect + 1e-6 * base.abs().max()
+        assert (training - applied).abs().max() <= 2e-4 * effect + 1e-6 * base.abs().max()
+        assert (effect > 1e-3) if strength else torch.equal(applied, base)
+    assert not [record.message for record in caplog.records if "loaded" in record.message.lower()]
+    assert not [record.message for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lora_on_every_family(name, tmp_path, caplog):
+    patcher = shared_model(name)
+    adapters = trained(patcher, AdapterConfig("lora", 2, 1.0), 0.2)
+    assert_same_everywhere(patcher, adapters, tmp_path / "slider.safetensors", tiny_call(name), caplog)
+
+
+@pytest.mark.parametrize("name", ["sd15", "flux", "hunyuan_video", "wan21"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind(kind, name, tmp_path, caplog):
+    """On convolutions of two and three dimensions, and on fused weights with and without ComfyUI's part names."""
+    patcher = shared_model(name)
+    adapters = trained(patcher, KINDS[kind])
+    assert_same_everywhere(patcher, adapters, tmp_path / "slider.safetensors", tiny_call(name), caplog)
