@@ -24,14 +24,14 @@ class Layers:
         diffusers: the same layers in diffusers, with as many `*`, and an alternative for each native one, or for
             each row range. Empty where diffusers does not have them.
         rows: how the rows of the fused weight divide; None where the weight is not fused.
-        only: limits the pattern to modules of which this is true (the module that holds the attention).
+        only: limits the pattern to layers of which this is true, given the network and the layer's name.
         batch_dim: the dimension of the layer's input that counts the rows of the batch.
     """
 
     native: str
     diffusers: str = ""
     rows: Split | None = None
-    only: Callable[[Any], bool] | None = None
+    only: Callable[[nn.Module, str], bool] | None = None
     batch_dim: int = 0
 
 

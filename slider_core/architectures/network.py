@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import Any
 
 from torch import nn
@@ -30,10 +29,9 @@ class Network:
     classes: tuple[type, ...]
     layers: dict[str, Any] = field(default_factory=dict)
 
-    def parent(self, name: str, levels: int = 1) -> Any:
-        """The module that holds the layer `name`."""
-        path = name.split(".")[:-levels]
-        return reduce(getattr, path, self.module)
+    def parent(self, layer: str) -> nn.Module:
+        """The module that holds a layer."""
+        return self.module.get_submodule(layer.rpartition(".")[0])
 
 
 def network_of(model: Any) -> Network:

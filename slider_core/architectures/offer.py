@@ -59,7 +59,7 @@ def _described(network: Network, part: str, layers: Layers) -> Iterator[Offered]
     for index, native in enumerate(natives):
         for layer, module in network.layers.items():
             found = compiled(native).fullmatch(layer)
-            if found is None or (layers.only and not layers.only(network.parent(layer, levels=2))):
+            if found is None or (layers.only and not layers.only(network.module, layer)):
                 continue
             rows = layers.rows(module, network.parent(layer)) if layers.rows else (None,)
             for offset, part_rows in enumerate(rows):

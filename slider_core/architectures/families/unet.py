@@ -1,7 +1,8 @@
 """The UNets: SD1.x, SD2.x, SDXL with its refiner and its distilled relatives, SVD, and their ControlNets."""
 
 from dataclasses import replace
-from typing import Any
+
+from torch import nn
 
 from ..family import POOLED, TEXT, Family, Layers
 from ..unet_names import diffusers_names
@@ -11,13 +12,14 @@ STACKS = ("transformer_blocks", "time_stack")
 QKVO = "{to_q,to_k,to_v,to_out.0}"
 
 
-def attends_to_itself(block: Any) -> bool:
-    """Whether `attn1` of a transformer block is self-attention; the ×4 upscaler's reads the text in most."""
+def attends_to_itself(network: nn.Module, layer: str) -> bool:
+    """Whether `attn1` of a transformer block is self-attention; in the ×4 upscaler's most it reads the text."""
+    block = network.get_submodule(layer.rpartition(".attn1.")[0])
     return not getattr(block, "disable_self_attn", False)
 
 
-def reads_text(block: Any) -> bool:
-    return not attends_to_itself(block)
+def reads_text(network: nn.Module, layer: str) -> bool:
+    return not attends_to_itself(network, layer)
 
 
 UNET = Family(
