@@ -153,10 +153,18 @@ class SliderSweep(io.ComfyNode):
             tuple(range(seed, seed + seeds)),
             sweep.with_zero(parse_strengths(strengths)),
         )
-        latent = empty_latent(model, width, height, length) if latent_image is None else latent_image["samples"]
+        start = latent_image or {"samples": empty_latent(model, width, height, length)}
         settings = SamplerSettings(steps, cfg, sampler_name, scheduler, denoise)
         latents = sweep.sample_sweep(
-            model, _deltas(model, slider), task, negative, latent, settings, batch_limit, _on_step(model)
+            model,
+            _deltas(model, slider),
+            task,
+            negative,
+            start["samples"],
+            settings,
+            batch_limit,
+            _on_step(model),
+            start.get("noise_mask"),
         )
         pictures = sweep.decode(latents, vae.decode)
         stills = sweep.stills(pictures)

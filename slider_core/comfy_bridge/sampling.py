@@ -1,4 +1,4 @@
-"""Sampling as the stock KSampler does it, with a strength and a seed for each latent of a batch."""
+"""Sampling as the stock KSampler does it, with a strength for each latent of a batch."""
 
 from __future__ import annotations
 
@@ -34,14 +34,6 @@ class SamplerSettings:
     denoise: float = 1.0
 
 
-@dataclass(frozen=True)
-class Shot:
-    """One latent to sample: its noise comes from `seed`, the slider has `strength`."""
-
-    seed: int
-    strength: float
-
-
 # Called after each step of a batch with the steps done, all steps (a step of one latent counts 1), and the
 # denoised latents as they are so far.
 OnStep = Callable[[int, int, Tensor], None]
@@ -64,27 +56,30 @@ def empty_latent(model: ModelPatcher, width: int, height: int, length: int = 1) 
     return torch.zeros(size, device=model_management.intermediate_device())
 
 
-def sample_shots(
+def sample_strengths(
     model: ModelPatcher,
     slider: str,
     positive: list[Any],
     negative: list[Any],
     latent: Tensor,
-    shots: Sequence[Shot],
+    seed: int,
+    strengths: Sequence[float],
     settings: SamplerSettings,
     most: int = 0,
     on_step: OnStep | None = None,
+    mask: Tensor | None = None,
 ) -> Tensor:
-    """The latents of all shots, [len(shots), …], as many in one batch as `most` and the free memory allow.
+    """Latents [len(strengths), …] of the same noise at these strengths, as many at once as `most` and memory allow.
 
     Each equals what a KSampler of its own gives with that seed and strength. Samplers that draw noise on the
-    way would give every latent of a batch noise of its own, so with these each shot is a batch. Batches are
+    way would give every latent of a batch noise of its own, so with these each latent is a batch. Batches are
     halved where memory runs out, and where a model mixes rows so that they cannot have strengths of their own.
 
     Args:
         slider: name of an applied slider; strengths are for it alone, other sliders keep theirs.
         latent: one latent to start from, [1, …].
         most: latents in one batch; 0 leaves it to the memory.
+        mask: noise mask of the latent: where it is 1, the picture is made anew.
 
     Raises:
         LatentError: if `latent` holds several.
@@ -92,15 +87,15 @@ def sample_shots(
     if latent.shape[0] != 1:
         raise LatentError(f"One latent is needed to start from, but {latent.shape[0]} are given.")
     latent = sample.fix_empty_latent_channels(model, latent)
-    size = batch_size(model, latent, len(shots), most) if draws_no_noise(settings.sampler) else 1
+    size = batch_size(model, latent, len(strengths), most) if draws_no_noise(settings.sampler) else 1
     done: list[Tensor] = []
-    while len(done) < len(shots):
-        batch = shots[len(done) : len(done) + size]
+    while len(done) < len(strengths):
+        batch = strengths[len(done) : len(done) + size]
+        callback = _counting(on_step, len(done), len(batch), len(strengths), settings.steps)
         try:
             done += _sample_batch(
-                model, slider, positive, negative, latent, batch, settings,
-                _counting(on_step, len(done), len(batch), len(shots), settings.steps),
-            )  # fmt: skip
+                model, slider, positive, negative, latent, seed, batch, settings, callback, mask
+            )
         except Exception as error:
             if not isinstance(error, StrengthError):
                 model_management.raise_non_oom(error)
@@ -126,14 +121,16 @@ def batch_size(model: ModelPatcher, latent: Tensor, wanted: int, most: int) -> i
     return max(1, min(wanted, fitting, most or wanted))
 
 
-def _sample_batch(model, slider, positive, negative, latent, batch, settings, callback) -> Tensor:
-    strengths = [shot.strength for shot in batch]
-    noise = torch.cat([sample.prepare_noise(latent, shot.seed) for shot in batch])
+def _sample_batch(
+    model, slider, positive, negative, latent, seed, strengths, settings, callback, mask
+) -> Tensor:
+    each = [len(strengths), *[1] * (latent.ndim - 1)]
     return sample.sample(
-        model, noise, settings.steps, settings.cfg, settings.sampler, settings.scheduler,
+        model, sample.prepare_noise(latent, seed).repeat(each),
+        settings.steps, settings.cfg, settings.sampler, settings.scheduler,
         at_strengths(positive, slider, strengths), at_strengths(negative, slider, strengths),
-        latent.repeat(len(batch), *[1] * (latent.ndim - 1)),
-        denoise=settings.denoise, callback=callback, disable_pbar=True, seed=batch[0].seed,
+        latent.repeat(each), denoise=settings.denoise, noise_mask=mask, callback=callback, disable_pbar=True,
+        seed=seed,
     )  # fmt: skip
 
 
@@ -142,9 +139,11 @@ def at_strengths(conditioning: list[Any], slider: str, strengths: Sequence[float
     return [[tensor, with_strength(options, list(strengths), slider)] for tensor, options in conditioning]
 
 
-def _counting(on_step: OnStep | None, before: int, batch: int, shots: int, steps: int):
+def _counting(on_step: OnStep | None, before: int, batch: int, latents: int, steps: int):
     def callback(step: int, denoised: Tensor, x: Tensor, total: int) -> None:
         if on_step is not None:
-            on_step(before * steps + round((step + 1) * batch * steps / max(1, total)), shots * steps, denoised)
+            on_step(
+                before * steps + round((step + 1) * batch * steps / max(1, total)), latents * steps, denoised
+            )
 
     return callback

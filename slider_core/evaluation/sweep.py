@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..comfy_bridge.apply import AppliedSlider, apply_slider
-from ..comfy_bridge.sampling import OnStep, SamplerSettings, Shot, sample_shots
+from ..comfy_bridge.sampling import OnStep, SamplerSettings, sample_strengths
 from ..strength import Delta
 from .grid import render_grid
 from .lettering import legible
@@ -65,6 +65,7 @@ def sample_sweep(
     settings: SamplerSettings,
     most: int = 0,
     on_step: OnStep | None = None,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """The latents of the sweep, [rows, strengths, C, …].
 
@@ -73,23 +74,27 @@ def sample_sweep(
         latent: one latent to start from, [1, C, …].
         most: latents in one batch; 0 leaves it to the memory.
         on_step: called with steps done and all steps (a step of one latent counts 1), and the denoised latents.
+        mask: noise mask of the latent.
     """
     patched = apply_slider(model, AppliedSlider(deltas, 0.0, NAME))
-    shots = [Shot(seed, strength) for seed in sweep.seeds for strength in sweep.strengths]
+    each = len(sweep.strengths) * settings.steps
     latents = []
-    for index, prompt in enumerate(sweep.prompts):
+    for index, (prompt, seed) in enumerate(sweep.rows):
         assert prompt.conditioning is not None, "prompts are encoded before they are swept"
-        counted = _shifted(on_step, index * len(shots), len(sweep.prompts) * len(shots), settings.steps)
+        counted = _shifted(on_step, index * each, len(sweep.rows) * each)
         latents.append(
-            sample_shots(patched, NAME, prompt.conditioning, negative, latent, shots, settings, most, counted)
-        )
-    return torch.cat(latents).unflatten(0, (len(sweep.rows), len(sweep.strengths)))
+            sample_strengths(
+                patched, NAME, prompt.conditioning, negative, latent, seed, sweep.strengths, settings, most,
+                counted, mask,
+            )
+        )  # fmt: skip
+    return torch.stack(latents)
 
 
-def _shifted(on_step: OnStep | None, before: int, shots: int, steps: int) -> OnStep | None:
+def _shifted(on_step: OnStep | None, before: int, whole: int) -> OnStep | None:
     if on_step is None:
         return None
-    return lambda done, _, denoised: on_step(before * steps + done, shots * steps, denoised)
+    return lambda done, _, denoised: on_step(before + done, whole, denoised)
 
 
 def decode(latents: Tensor, vae_decode: Callable[[Tensor], Tensor]) -> Tensor:

@@ -70,13 +70,13 @@ def own_run(model, lora, strength, seed, settings, positive=None):
 
 @pytest.mark.parametrize(
     ("sampler", "batches"),
-    [("euler", 1), ("dpmpp_2m", 1), ("uni_pc", 1), ("euler_ancestral", 10), ("dpmpp_sde", 10)],
+    [("euler", 2), ("dpmpp_2m", 2), ("uni_pc", 2), ("euler_ancestral", 10), ("dpmpp_sde", 10)],
 )
 def test_a_sweep_equals_runs_with_the_stock_loader(model, lora, deltas, monkeypatch, sampler, batches):
     settings = SamplerSettings(3, 2.5, sampler, "simple")
     calls = []
     whole = sampling._sample_batch
-    monkeypatch.setattr(sampling, "_sample_batch", lambda *args: calls.append(args[5]) or whole(*args))
+    monkeypatch.setattr(sampling, "_sample_batch", lambda *args: calls.append(args[6]) or whole(*args))
     sweep = sweep_of(7, 8)
     got = s.sample_sweep(model, deltas, sweep, conditioning(9), sampling.empty_latent(model, 64, 64), settings)
     assert len(calls) == batches
@@ -113,7 +113,7 @@ def test_out_of_memory_halves_the_batch(model, deltas, monkeypatch):
     whole = sampling._sample_batch
 
     def short_of_memory(*args):
-        sizes.append(len(args[5]))
+        sizes.append(len(args[6]))
         if sizes[-1] > 2:
             raise torch.cuda.OutOfMemoryError
         return whole(*args)
@@ -150,7 +150,7 @@ def test_progress_counts_every_step_of_every_latent(model, deltas):
     )  # fmt: skip
     assert [whole for _, whole in seen] == [60] * len(seen)
     done = [done for done, _ in seen]
-    assert done == sorted(done) and done[-1] == 60 and done[2] == 12
+    assert done == sorted(done) and done[-1] == 60 and done[:6] == [4, 8, 12, 13, 14, 15]
 
 
 def test_an_interrupt_passes_through_and_leaves_nothing(model, deltas):
@@ -190,6 +190,14 @@ def test_latents_that_do_not_fit_are_refused(model, deltas):
         )
 
 
+def test_a_noise_mask_keeps_the_rest_of_the_latent(model, deltas):
+    latent, mask = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(1)), torch.zeros(1, 1, 8, 8)
+    mask[..., :4] = 1
+    got = s.sample_sweep(model, deltas, sweep_of(1), conditioning(9), latent, SamplerSettings(2), mask=mask)
+    assert torch.allclose(got[..., 4:], latent[..., 4:].expand(1, 5, 16, 8, 4), atol=1e-5)
+    assert (got[0, 0, ..., :4] - got[0, 4, ..., :4]).abs().max() > 0.01
+
+
 def test_pictures_of_images_and_videos():
     latents = torch.zeros(2, 3, 4, 1, 8, 8)
     videos = s.decode(latents, lambda row: torch.arange(3.0)[:, None, None, None, None].expand(3, 5, 16, 16, 3))
@@ -211,7 +219,7 @@ def test_rows_that_cannot_have_strengths_of_their_own_are_sampled_alone(model, d
     whole = sampling._sample_batch
 
     def mixes_rows(*args):
-        sizes.append(len(args[5]))
+        sizes.append(len(args[6]))
         if sizes[-1] > 1:
             raise StrengthError
         return whole(*args)
