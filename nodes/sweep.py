@@ -110,10 +110,10 @@ class SliderSweep(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, strengths: str | None) -> bool | str:
-        from ..slider_core.evaluation import StrengthsError, parse_strengths
+        from ..slider_core.evaluation import StrengthsError, sweep_strengths
 
         try:
-            return strengths is None or bool(parse_strengths(strengths))
+            return strengths is None or bool(sweep_strengths(strengths))
         except StrengthsError as error:
             return str(error)
 
@@ -141,7 +141,7 @@ class SliderSweep(io.ComfyNode):
         latent_image=None,
     ) -> io.NodeOutput:
         from ..slider_core.comfy_bridge.sampling import SamplerSettings, empty_latent
-        from ..slider_core.evaluation import parse_strengths, sweep
+        from ..slider_core.evaluation import sweep, sweep_strengths
         from ..slider_core.evaluation.report import with_range
 
         if vae is None:
@@ -151,7 +151,7 @@ class SliderSweep(io.ComfyNode):
         task = sweep.Sweep(
             _prompts(positive, prompts),
             tuple(range(seed, seed + seeds)),
-            sweep.with_zero(parse_strengths(strengths)),
+            tuple(sweep_strengths(strengths)),
         )
         start = latent_image or {"samples": empty_latent(model, width, height, length)}
         settings = SamplerSettings(steps, cfg, sampler_name, scheduler, denoise)

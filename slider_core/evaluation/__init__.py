@@ -4,6 +4,13 @@
 """
 
 from .prompts import Prompt, PromptLibraryError, parse_library
-from .strengths import StrengthsError, parse_strengths
+from .strengths import StrengthsError, parse_strengths, sweep_strengths
 
-__all__ = ["Prompt", "PromptLibraryError", "StrengthsError", "parse_library", "parse_strengths"]
+__all__ = [
+    "Prompt",
+    "PromptLibraryError",
+    "StrengthsError",
+    "parse_library",
+    "parse_strengths",
+    "sweep_strengths",
+]

@@ -32,6 +32,18 @@ def parse_strengths(text: str) -> list[float]:
     return strengths
 
 
+def sweep_strengths(text: str) -> list[float]:
+    """The strengths of a sweep, sorted: those that `text` names, and 0, which the others are compared with.
+
+    Raises:
+        StrengthsError: as `parse_strengths`, and if there are no others.
+    """
+    strengths = sorted({0.0, *parse_strengths(text)})
+    if len(strengths) < 2:
+        raise StrengthsError("A sweep needs a strength other than 0. Write a range like -2:2:9.")
+    return strengths
+
+
 def _part(part: str) -> list[float]:
     pieces = part.split(":")
     if len(pieces) == 1:

@@ -51,11 +51,6 @@ class Sweep:
         return [f"{strength:+g}" if strength else "0" for strength in self.strengths]
 
 
-def with_zero(strengths: Sequence[float]) -> tuple[float, ...]:
-    """The strengths in order, with 0, which a sweep needs as its reference."""
-    return tuple(sorted({0.0, *strengths}))
-
-
 def sample_sweep(
     model: ModelPatcher,
     deltas: Mapping[str, Sequence[Delta]],

@@ -1,7 +1,7 @@
 """The strengths that a sweep's widget takes."""
 
 import pytest
-from concept_sliders.slider_core.evaluation import StrengthsError, parse_strengths
+from concept_sliders.slider_core.evaluation import StrengthsError, parse_strengths, sweep_strengths
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,9 @@ def test_a_symmetric_range_meets_zero_exactly():
 def test_what_is_wrong_is_said(text, message):
     with pytest.raises(StrengthsError, match=message):
         parse_strengths(text)
+
+
+def test_a_sweep_is_sorted_and_has_zero():
+    assert sweep_strengths("2, -1") == [-1, 0, 2]
+    with pytest.raises(StrengthsError, match="other than 0"):
+        sweep_strengths("0")
