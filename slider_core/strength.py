@@ -42,13 +42,13 @@ class Delta(Protocol):
         ...
 
 
-def scale_for(x: Tensor, strength: Tensor) -> Tensor:
-    """`strength` [batch] shaped to broadcast over `x`, whose first dimension may fold frames or windows in.
+def scale_for(x: Tensor, strength: Tensor, batch_dim: int = 0) -> Tensor:
+    """`strength` [batch] shaped to broadcast over `x`, whose batch dimension may fold frames or windows in.
 
     Raises:
         StrengthError: if the rows of `x` are no multiple of the number of strengths.
     """
-    rows, given = x.shape[0], strength.shape[0]
+    rows, given = x.shape[batch_dim], strength.shape[0]
     if given != 1 and rows % given:
         if not bool((strength == strength[0]).all()):
             raise StrengthError(
@@ -57,7 +57,9 @@ def scale_for(x: Tensor, strength: Tensor) -> Tensor:
             )
         strength, given = strength[:1], 1
     per_row = strength.repeat_interleave(rows // given)
-    return per_row.to(x.device, x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+    shape = [1] * x.ndim
+    shape[batch_dim] = rows
+    return per_row.to(x.device, x.dtype).reshape(shape)
 
 
 def rows_of(given: Strength | None, slider: str, default: float, rows: int) -> list[float]:
@@ -122,13 +124,19 @@ def added(layer: nn.Module, x: Tensor, y: Tensor, deltas: Sequence[Delta], scale
 
 
 @contextmanager
-def attached(model: nn.Module, deltas: Mapping[str, Sequence[Delta]], strength: Tensor) -> Iterator[None]:
+def attached(
+    model: nn.Module,
+    deltas: Mapping[str, Sequence[Delta]],
+    strength: Tensor,
+    batch_dims: Mapping[str, int] | None = None,
+) -> Iterator[None]:
     """Adds adapters to the named layers of `model` while open.
 
     Args:
         model: any module; the names in `deltas` are submodule names of it.
         deltas: per layer name, its adapters, whose rows must not overlap.
         strength: one number per row of the batch of the model calls made meanwhile, shape [batch].
+        batch_dims: the dimension that counts the rows in the input of layers where it is not the first.
 
     Rows of strength 0 give the base model's output exactly; if all are 0, nothing is attached at all.
     """
@@ -136,17 +144,17 @@ def attached(model: nn.Module, deltas: Mapping[str, Sequence[Delta]], strength: 
         if bool((strength != 0).any()):
             scales: dict[tuple, Tensor] = {}
             for name, of_layer in deltas.items():
-                hook = _hook(of_layer, strength, scales)
+                hook = _hook(of_layer, strength, (batch_dims or {}).get(name, 0), scales)
                 stack.callback(model.get_submodule(name).register_forward_hook(hook).remove)
         yield
 
 
-def _hook(deltas: Sequence[Delta], strength: Tensor, scales: dict) -> Callable[..., Tensor]:
+def _hook(deltas: Sequence[Delta], strength: Tensor, batch_dim: int, scales: dict) -> Callable[..., Tensor]:
     def hook(layer: nn.Module, args: tuple, y: Tensor) -> Tensor:
         x = args[0]
-        form = (x.shape[0], x.ndim, x.device, x.dtype)
+        form = (x.shape[batch_dim], batch_dim, x.ndim, x.device, x.dtype)
         if form not in scales:
-            scales[form] = scale_for(x, strength)
+            scales[form] = scale_for(x, strength, batch_dim)
         return added(layer, x, y, deltas, scales[form])
 
     return hook

@@ -52,6 +52,14 @@ def test_frames_folded_into_the_batch():
     assert scale.flatten().tolist() == [1, 1, 1, -1, -1, -1]
 
 
+def test_a_layer_that_has_its_batch_second(model):
+    x = torch.randn(5, 2, 4)
+    with attached(model, {"0": [Twice()]}, torch.tensor([1.0, 0.0]), {"0": 1}):
+        got = model[0](x)
+    assert torch.allclose(got[:, 0], model[0](x)[:, 0] + 2 * x[:, 0])
+    assert torch.equal(got[:, 1], model[0](x)[:, 1])
+
+
 def test_rows_that_do_not_divide_are_refused():
     with pytest.raises(StrengthError, match="3 rows for a batch of 2"):
         scale_for(torch.zeros(3, 4), torch.tensor([1.0, -1.0]))

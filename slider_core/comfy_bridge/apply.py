@@ -17,6 +17,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
+from ..architectures import batch_dims
 from ..strength import STRENGTH_KEY, Delta, Strength, attached, rows_of
 
 READER = "concept_sliders.strengths"
@@ -62,7 +63,7 @@ def apply_slider(patcher: ModelPatcher, slider: AppliedSlider) -> ModelPatcher:
     if not clone.get_wrappers(WrappersMP.CALC_COND_BATCH, READER):
         clone.add_wrapper_with_key(WrappersMP.CALC_COND_BATCH, READER, read_strengths)
     key = f"concept_sliders.{uuid4()}"
-    clone.add_wrapper_with_key(WrappersMP.APPLY_MODEL, key, _call_with(slider))
+    clone.add_wrapper_with_key(WrappersMP.APPLY_MODEL, key, _call_with(slider, batch_dims(patcher)))
     return clone
 
 
@@ -80,14 +81,14 @@ def read_strengths(executor, model, conds, x_in, timestep, model_options):
     return executor(model, conds, x_in, timestep, model_options)
 
 
-def _call_with(slider: AppliedSlider):
+def _call_with(slider: AppliedSlider, dims: Mapping[str, int]):
     def call(executor, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **kwargs):
         options = transformer_options or {}
         args = (x, t, c_concat, c_crossattn, control, options)
         model = executor.class_obj
         if not slider.active(float(t.max()), model.model_sampling.percent_to_sigma):
             return executor(*args, **kwargs)
-        with attached(model, slider.deltas, slider.row_strengths(x.shape[0], options)):
+        with attached(model, slider.deltas, slider.row_strengths(x.shape[0], options), dims):
             return executor(*args, **kwargs)
 
     return call

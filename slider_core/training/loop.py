@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..adapters import make_adapters
 from ..adapters.base import Adapter
+from ..architectures import batch_dims
 from ..comfy_bridge.lora import deltas_for
 from ..comfy_bridge.model_call import ModelCalls
 from ..comfy_bridge.trainable import trainable
@@ -86,6 +87,7 @@ class _Run:
         if request.start_from is not None:
             load_into(self.adapters, request.start_from)
         self.assistant = self._assistant(request.model.model)
+        self.batch_dims = batch_dims(self.root)
         self.parameters = [p for of_layer in self.adapters.values() for a in of_layer for p in a.parameters()]
         self.optimiser = make_optimiser(
             request.optimiser, self.parameters, request.learning_rate, request.weight_decay
@@ -199,8 +201,9 @@ class _Run:
         model = self.request.model.model
         with ExitStack() as stack:
             if self.assistant:
-                stack.enter_context(attached(model, self.assistant, torch.ones(len(strengths))))
-            stack.enter_context(attached(_module(self.root), self.adapters, strengths))
+                at_one = torch.ones(len(strengths))
+                stack.enter_context(attached(model, self.assistant, at_one, self.batch_dims))
+            stack.enter_context(attached(_module(self.root), self.adapters, strengths, self.batch_dims))
             yield
 
     def keep(self) -> None:
