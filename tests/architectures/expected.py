@@ -1,6 +1,6 @@
 """What the slider preset must select, spelled out by hand from the model code: keys and rows, per variant.
 
-A line names layers below the network: `{a,b}` are alternatives, `{0..3}` and `{1..7..3}` numbers, `[0:4,4:8]` ranges of rows.
+Names are below the network: `{a,b}` are alternatives, `{0..3}` and `{1..7..3}` numbers, `[0:4,4:8]` row ranges.
 """
 
 import re

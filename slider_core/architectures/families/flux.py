@@ -59,6 +59,7 @@ LONGCAT = replace(
     FLUX,
     name="LongCat-Image",
     recognised_by=("supported_models.LongCatImage", "model_base.LongCatImage"),
+    time=(Layers("time_in.{in_layer,out_layer}", "time_embed.timestep_embedder.{linear_1,linear_2}"),),
     attention_only="",
 )
 CONTROL = replace(

@@ -76,5 +76,6 @@ IMAGE = replace(
         "supported_models.HunyuanImage21Refiner",
         "model_base.HunyuanImage21",
     ),
+    time=(Layers("time_in.{in_layer,out_layer}", "time_guidance_embed.timestep_embedder.{linear_1,linear_2}"),),
 )
 FAMILIES = (VIDEO, VIDEO_15, IMAGE)
