@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import comfy.samplers
+import folder_paths
 import numpy as np
 import torch
 from comfy.utils import ProgressBar
 from comfy_api.latest import io, ui
 
+from .apply import NO_FILE, SliderApply
+from .apply import _load as load_slider
 from .types import CATEGORY, LoraModel, SliderPrompts
 
 
@@ -26,9 +29,14 @@ class SliderSweep(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 io.Model.Input("model", tooltip="The model, without the slider."),
-                LoraModel.Input("slider", tooltip="From Train Slider or Load LoRA Model."),
                 io.Vae.Input("vae", tooltip="The model's VAE."),
                 io.Conditioning.Input("negative", tooltip="The negative prompt."),
+                io.Combo.Input(
+                    "slider_file",
+                    options=[NO_FILE, *folder_paths.get_filename_list("loras")],
+                    default=NO_FILE,
+                    tooltip="Used where no slider is connected. Any LoRA will do.",
+                ),
                 io.String.Input(
                     "strengths",
                     default="-2:2:7",
@@ -86,6 +94,7 @@ class SliderSweep(io.ComfyNode):
                     advanced=True,
                     tooltip="Pictures made at once. 0: as many as the memory holds.",
                 ),
+                LoraModel.Input("slider", optional=True, tooltip="From Train Slider."),
                 io.Conditioning.Input("positive", optional=True, tooltip="A prompt."),
                 SliderPrompts.Input(
                     "prompts",
@@ -109,21 +118,26 @@ class SliderSweep(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, strengths: str | None) -> bool | str:
+    def validate_inputs(cls, strengths: str | None, slider_file: str) -> bool | str:
         from ..slider_core.evaluation import StrengthsError, sweep_strengths
 
         try:
-            return strengths is None or bool(sweep_strengths(strengths))
+            sweep_strengths(strengths or "-1, 1")
         except StrengthsError as error:
             return str(error)
+        return SliderApply.validate_inputs(slider_file)
+
+    @classmethod
+    def fingerprint_inputs(cls, slider_file: str = NO_FILE, **_) -> float:
+        return SliderApply.fingerprint_inputs(slider_file)
 
     @classmethod
     def execute(
         cls,
         model,
-        slider,
         vae,
         negative,
+        slider_file: str,
         strengths: str,
         seed: int,
         seeds: int,
@@ -136,6 +150,7 @@ class SliderSweep(io.ComfyNode):
         height: int,
         length: int,
         batch_limit: int,
+        slider=None,
         positive=None,
         prompts=None,
         latent_image=None,
@@ -153,6 +168,7 @@ class SliderSweep(io.ComfyNode):
             tuple(range(seed, seed + seeds)),
             tuple(sweep_strengths(strengths)),
         )
+        slider = slider if slider is not None else load_slider(slider_file)
         start = latent_image or {"samples": empty_latent(model, width, height, length)}
         settings = SamplerSettings(steps, cfg, sampler_name, scheduler, denoise)
         latents = sweep.sample_sweep(

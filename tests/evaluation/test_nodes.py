@@ -10,6 +10,7 @@ import torch
 from concept_sliders.nodes.prompts import EXAMPLE, NO_FILE, SliderPromptLibrary
 from concept_sliders.nodes.sweep import SliderSweep
 from concept_sliders.slider_core.strength import STRENGTH_KEY, rows_of
+from safetensors.torch import save_file
 
 sys.path.append(str(Path(__file__).parent.parent))
 from tiny_models import tiny_model  # noqa: E402
@@ -134,12 +135,24 @@ def test_a_sweep_of_one_prompt_from_a_latent(sweep_inputs):
     assert frames.shape == (3, 32, 32, 3)
 
 
+def test_a_sweep_of_a_slider_file(sweep_inputs, slider, folders, monkeypatch):
+    save_file(slider, folders / "mine.safetensors")
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "loras", ([str(folders)], {".safetensors"}))
+    positive = TinyClip().encode_from_tokens_scheduled("a face")
+    of_file = run(
+        SliderSweep, positive=positive, **{**sweep_inputs, "slider": None, "slider_file": "mine.safetensors"}
+    )
+    assert torch.equal(of_file.args[1], run(SliderSweep, positive=positive, **sweep_inputs).args[1])
+
+
 def test_bad_inputs_are_said(sweep_inputs):
     positive = TinyClip().encode_from_tokens_scheduled("a face")
     with pytest.raises(ValueError, match="either positive or prompts"):
         run(SliderSweep, **sweep_inputs)
     with pytest.raises(ValueError, match="either positive or prompts"):
         run(SliderSweep, positive=positive, prompts=(1,), **sweep_inputs)
+    with pytest.raises(ValueError, match="choose a file"):
+        run(SliderSweep, positive=positive, **{**sweep_inputs, "slider": None})
     with pytest.raises(ValueError, match="made for another model"):
         run(
             SliderSweep,
@@ -150,7 +163,7 @@ def test_bad_inputs_are_said(sweep_inputs):
         run(SliderSweep, positive=positive, **{**sweep_inputs, "vae": None})
     with pytest.raises(ValueError, match="clip input got nothing"):
         run(SliderPromptLibrary, clip=None)
-    assert "start:stop:count" in SliderSweep.validate_inputs("-2:2")
+    assert "start:stop:count" in SliderSweep.validate_inputs("-2:2", NO_FILE)
 
 
 def test_the_example_in_the_widget_is_the_guides():
