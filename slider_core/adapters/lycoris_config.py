@@ -1,0 +1,277 @@
+"""LyCORIS configs, pasted as JSON or read from a file, as a plan: which kind of adapter goes on which target."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
+from functools import reduce
+from typing import Any
+
+from ..architectures import select_targets
+from ..architectures.target import Target
+from .base import AdapterConfig, AdapterError
+from .layer import layer_of, root_of, shape_of
+from .registry import KINDS, Plan, adapter_class, nearest
+
+# What LyCORIS calls our options, older names of its own included.
+RENAMED = {
+    "rs_lora": "rslora",
+    "dora_wd": "dora",
+    "weight_decompose": "dora",
+    "constrain": "constraint",
+    "use_cp": "use_tucker",
+    "use_conv_cp": "use_tucker",
+}
+SIZES = {"linear_dim": "dim", "linear_alpha": "alpha"}
+NUMBERS = {
+    "dim",
+    "alpha",
+    "conv_dim",
+    "conv_alpha",
+    "multiplier",
+    "factor",
+    "block_size",
+    "constraint",
+    "constrain",
+}
+NUMBERS |= {"dropout", "rank_dropout", "module_dropout", *SIZES}
+SWITCHES = {"use_scalar", "use_tucker", "rescaled", "full_matrix", "decompose_both", "unbalanced_factorization"}
+SWITCHES |= {"rank_dropout_scale", "train_on_input", "wd_on_output", "bypass_mode", "train_norm"}
+SWITCHES |= {"disable_conv_cp", "train_llm_adapter", "warn_on_unmatched", *RENAMED} - NUMBERS
+KNOWN = {"algo", "apply_preset", *NUMBERS, *SWITCHES}
+PRESET = {
+    "enable_conv",
+    "target_module",
+    "target_name",
+    "module_algo_map",
+    "name_algo_map",
+    "use_fnmatch",
+    "exclude_name",
+    "lora_prefix",
+}
+ROLES = {"Attention": ("attention", "other"), "FeedForward": ("mlp",)}  # classes of diffusers
+
+
+class LycorisConfigError(AdapterError):
+    """A LyCORIS config has a key or a value that means nothing here."""
+
+
+@dataclass(frozen=True)
+class LycorisConfig:
+    """A config that has been read and checked.
+
+    Attributes:
+        base: what goes on a target that neither map speaks of.
+        modules, names: what differs, by module class or layer name: `module_algo_map` and `name_algo_map`.
+        targets: names that select the targets; empty where the config leaves them to the caller.
+        by_fnmatch: whether names are patterns with `*`, else regular expressions.
+    """
+
+    base: Mapping[str, Any]
+    modules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    names: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    by_fnmatch: bool = False
+    enable_conv: bool = True
+
+
+def lycoris_plan(config: str | Mapping[str, Any], model: Any, targets: Sequence[Target] | None = None) -> Plan:
+    """The plan of a LyCORIS config on a model.
+
+    Args:
+        config: JSON text, or what it says.
+        targets: used where the config names no target modules; None for the slider preset.
+
+    Raises:
+        LycorisConfigError: if it cannot be read, or has an unknown key or value.
+        TargetError: if its target modules match nothing.
+    """
+    read = read_config(config)
+    if read.targets:
+        targets = select_targets(model, "custom", custom=read.targets, exclude=read.exclude)
+    elif targets is None:
+        targets = select_targets(model, exclude=read.exclude)
+    plan = [(target, adapter_config(_settings_for(target, read, model))) for target in targets]
+    _warn_of_unused(read, model, targets)
+    if not read.enable_conv:
+        plan = [(target, c) for target, c in plan if shape_of(layer_of(model, target), target).pointwise]
+    return plan
+
+
+def read_config(config: str | Mapping[str, Any]) -> LycorisConfig:
+    """Reads and checks a config; what it says on a single target is checked too."""
+    settings = _parsed(config)
+    preset = settings.pop("apply_preset", None) or {}
+    _check_keys(settings, KNOWN, "a LyCORIS config")
+    if not isinstance(preset, Mapping):
+        raise LycorisConfigError("apply_preset must be an object with lists such as target_module.")
+    _check_keys(preset, PRESET, "apply_preset")
+    maps = {name: dict(preset.get(name) or {}) for name in ("module_algo_map", "name_algo_map")}
+    for name, entries in maps.items():
+        for key, entry in entries.items():
+            if not isinstance(entry, Mapping):
+                raise LycorisConfigError(f"{name} of {key!r} must be an object such as {{'algo': 'lokr'}}.")
+            _check_keys(entry, KNOWN - {"apply_preset"}, f"{name} of {key!r}")
+            entries[key] = _checked(entry)
+    listed = [*_names(preset, "target_module"), *_names(preset, "target_name")]
+    mapped = [*maps["module_algo_map"], *maps["name_algo_map"]] if listed else []
+    read = LycorisConfig(
+        base=_checked(settings),
+        modules=maps["module_algo_map"],
+        names=maps["name_algo_map"],
+        targets=tuple(dict.fromkeys([*listed, *mapped])),
+        exclude=tuple(_names(preset, "exclude_name")),
+        by_fnmatch=_switch("use_fnmatch", preset.get("use_fnmatch", False)),
+        enable_conv=_switch("enable_conv", preset.get("enable_conv", True)),
+    )
+    for entry in ({}, *read.modules.values(), *read.names.values()):
+        adapter_class(adapter_config({**read.base, **entry}))
+    return read
+
+
+def _parsed(config: str | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(config, str):
+        try:
+            config = json.loads(config)
+        except json.JSONDecodeError as error:
+            raise LycorisConfigError(f"the LyCORIS config is no valid JSON: {error}.") from None
+    if not isinstance(config, Mapping):
+        raise LycorisConfigError('a LyCORIS config is a JSON object: {"algo": "lokr", "linear_dim": 4, …}.')
+    return dict(config)
+
+
+def _check_keys(given: Mapping[str, Any], known: set[str], where: str) -> None:
+    if "preset" in given and "preset" not in known:
+        raise LycorisConfigError(
+            f"{where} has `preset`, a list of LyCORIS's own. Write the targets under apply_preset.target_module, "
+            f"or leave them out and use Slider Targets."
+        )
+    for key in given:
+        if key not in known:
+            raise LycorisConfigError(f"{where} has the unknown key {key!r}. {nearest(key, known)}")
+
+
+def _names(preset: Mapping[str, Any], key: str) -> list[str]:
+    names = preset.get(key) or []
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise LycorisConfigError(f"apply_preset.{key} must be a list of names, not {names!r}.")
+    return list(names)
+
+
+def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with numbers and switches read, under one name each."""
+    read: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = RENAMED.get(SIZES.get(key, key), SIZES.get(key, key))
+        if value is None:
+            continue
+        if key == "algo":
+            read[name] = _algo(value)
+        else:
+            read[name] = _number(key, value) if key in NUMBERS else _switch(key, value)
+    if "disable_conv_cp" in read:
+        read["use_tucker"] = not read.pop("disable_conv_cp")
+    return read
+
+
+def _algo(value: Any) -> str:
+    if str(value).lower() not in KINDS:
+        raise LycorisConfigError(f"there is no algo {value!r}. {nearest(str(value), KINDS)}")
+    return str(value).lower()
+
+
+def _number(key: str, value: Any) -> float | int:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise LycorisConfigError(f"{key} must be a number, not {value!r}.") from None
+    low = {"dim": 1, "linear_dim": 1, "conv_dim": 1, "block_size": 1, "factor": -1}.get(key, 0)
+    if isinstance(value, bool) or number != number or number < low or (low and number != int(number)):
+        kind = "a whole number" if low else "a number"
+        raise LycorisConfigError(f"{key} must be {kind} of {low} or more, not {value!r}.")
+    return int(number) if low else number
+
+
+def _switch(key: str, value: Any) -> bool:
+    if str(value).lower() not in ("true", "false", "1", "0"):
+        raise LycorisConfigError(f"{key} must be true or false, not {value!r}.")
+    return str(value).lower() in ("true", "1")
+
+
+def adapter_config(settings: Mapping[str, Any]) -> AdapterConfig:
+    """The config of an adapter from checked settings; what another algo would use is left out, as in LyCORIS."""
+    kind = settings.get("algo", "lora")
+    if settings.get("train_norm"):
+        raise LycorisConfigError("train_norm is not possible: sliders go on linear layers and convolutions.")
+    if settings.get("dora") and KINDS[kind] is not KINDS["lora"]:
+        raise LycorisConfigError(f"dora_wd works with algo lora and locon, not with {kind}.")
+    if settings.get("dora") and not settings.get("wd_on_output", True):
+        raise LycorisConfigError("dora_wd works on the output only: leave wd_on_output out.")
+    known = KINDS[kind].OPTIONS | {"dropout", "rank_dropout", "rank_dropout_scale", "module_dropout"}
+    config = AdapterConfig(
+        kind=kind,
+        rank=settings.get("dim", 4),
+        alpha=settings.get("alpha", 1.0),
+        conv_rank=settings.get("conv_dim"),
+        conv_alpha=settings.get("conv_alpha"),
+        options={key: value for key, value in settings.items() if key in known and value},
+    )
+    return _multiplied(config, settings.get("multiplier", 1.0))
+
+
+def _multiplied(config: AdapterConfig, multiplier: float) -> AdapterConfig:
+    """LyCORIS's multiplier, moved into alpha: it scales the addition all the same."""
+    if multiplier == 1.0:
+        return config
+    if config.kind not in ("lora", "locon", "loha", "lokr", "glora", "dylora"):
+        raise LycorisConfigError(f"multiplier must be 1 for algo {config.kind}: choose strengths instead.")
+    conv = None if config.conv_alpha is None else config.conv_alpha * multiplier
+    return replace(config, alpha=(config.alpha or config.rank) * multiplier, conv_alpha=conv)
+
+
+def _settings_for(target: Target, config: LycorisConfig, model: Any) -> Mapping[str, Any]:
+    """The settings for a target: those of its name win over those of its module."""
+    for pattern, entry in config.names.items():
+        if _is_called(target, pattern, config.by_fnmatch):
+            return {**config.base, **entry}
+    for name, entry in config.modules.items():
+        if _is_within(target, name, model):
+            return {**config.base, **entry}
+    return config.base
+
+
+def _is_called(target: Target, pattern: str, by_fnmatch: bool) -> bool:
+    """Whether the layer's native or diffusers name is, or ends at a dot with, or matches the pattern."""
+    names = [name for name in (target.layer, target.layer.partition(".")[2], target.name) if name]
+    if any(name == pattern or name.endswith(f".{pattern}") or fnmatch(name, pattern) for name in names):
+        return True
+    try:
+        return not by_fnmatch and any(re.match(pattern, name) for name in names)
+    except re.error:
+        return False
+
+
+def _is_within(target: Target, name: str, model: Any) -> bool:
+    """Whether the layer lies within a module of the class, or plays the part that the class of diffusers holds."""
+    return target.role in ROLES.get(name, ()) or name in _classes_around(target, model)
+
+
+def _classes_around(target: Target, model: Any) -> Iterator[str]:
+    """The names of the classes of the layer and of the modules that it lies in."""
+    parts = target.layer.split(".")
+    for depth in range(1, len(parts) + 1):
+        yield type(reduce(getattr, parts[:depth], root_of(model))).__name__
+
+
+def _warn_of_unused(config: LycorisConfig, model: Any, targets: Sequence[Target]) -> None:
+    for pattern in config.names:
+        if not any(_is_called(target, pattern, config.by_fnmatch) for target in targets):
+            logging.warning("name_algo_map: no target is called %r.", pattern)
+    for name in config.modules:
+        if not any(_is_within(target, name, model) for target in targets):
+            logging.warning("module_algo_map: no target lies in a %r.", name)
