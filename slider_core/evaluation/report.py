@@ -45,7 +45,7 @@ class Report:
         return {"version": VERSION, **asdict(self)}
 
     def as_text(self) -> str:
-        """The report as lines to read on a node."""
+        """The report as lines to read on a node; changes in percent of the pictures' range."""
         low, high = self.usable_range
         symmetric = min(-low, high)
         lines = [
@@ -57,9 +57,11 @@ class Report:
         ]
         if self.neutral_leak is not None:
             lines.append(f"Neutral prompts {self.neutral_leak:.2f} (their change, over that of the others)")
-        lines += ["", "strength   effect   off direction"]
+        lines += ["", "strength  effect %  off direction %"]
         rows = zip(self.strengths, self.effect, self.rest, strict=True)
-        return "\n".join(lines + [f"{s:8g} {effect:8.4f} {rest:15.4f}" for s, effect, rest in rows])
+        return "\n".join(
+            lines + [f"{s:8.3g} {100 * effect:9.2f} {100 * rest:16.2f}" for s, effect, rest in rows]
+        )
 
 
 def _count(number: int, noun: str) -> str:
