@@ -1,0 +1,320 @@
+"""Cartoon faces with known attributes, drawn by distance functions: the training pictures of the tiny model.
+
+Captions name hair, skin, shirt, background and glasses. They never name the smile, the eyes, the size or the
+place of the face: those are left for a slider to take hold of.
+
+Coordinates run from -1 to 1, x to the right and y downwards. A distance function gives each pixel its distance
+to a shape, negative inside; a layer covers the part of a pixel that lies inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+SIZE = 128
+
+SKINS = {"light": (255, 219, 190), "tan": (232, 176, 130), "brown": (178, 116, 78), "dark": (126, 80, 58)}
+HAIRS = {
+    "black": (48, 42, 56),
+    "brown": (118, 68, 40),
+    "blond": (246, 206, 92),
+    "red": (204, 70, 36),
+    "gray": (168, 170, 180),
+    "blue": (58, 104, 214),
+    "pink": (240, 120, 172),
+    "green": (70, 158, 92),
+}
+SHIRTS = {
+    "red": (214, 58, 62),
+    "blue": (58, 100, 200),
+    "green": (60, 146, 92),
+    "yellow": (248, 204, 70),
+    "white": (246, 246, 242),
+    "black": (52, 50, 62),
+}
+BACKGROUNDS = {
+    "white": (250, 248, 242),
+    "yellow": (255, 224, 120),
+    "orange": (255, 176, 104),
+    "pink": (255, 190, 206),
+    "purple": (190, 166, 236),
+    "blue": (146, 204, 250),
+    "green": (166, 226, 176),
+    "gray": (176, 182, 192),
+}
+STYLES = ("short", "long", "curly", "spiky")
+
+INK = np.array((44, 30, 48), np.float32)
+WHITE = np.array((255, 255, 255), np.float32)
+LIPS = np.array((146, 28, 50), np.float32)
+TONGUE = np.array((240, 112, 120), np.float32)
+DULL_EYE = np.array((44, 34, 50), np.float32)
+BRIGHT_EYE = np.array((96, 226, 255), np.float32)
+LINE = 0.022  # half the width of an outline
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face. The first group is named in captions, the second never.
+
+    Attributes:
+        smile: -1 (frown) to 1 (open smile).
+        eye_brightness: 0 (dark brown iris) to 1 (shining blue).
+        eye_size, face_size: 1 is the average.
+        x, y: where the face stands, relative to the middle.
+    """
+
+    hair: str = "brown"
+    style: str = "short"
+    skin: str = "light"
+    shirt: str = "blue"
+    background: str = "white"
+    glasses: bool = False
+
+    smile: float = 0.0
+    eye_brightness: float = 0.5
+    eye_size: float = 1.0
+    face_size: float = 1.0
+    x: float = 0.0
+    y: float = 0.0
+
+    def caption(self) -> str:
+        glasses = ", glasses" if self.glasses else ""
+        return (
+            f"a person with {self.style} {self.hair} hair, {self.skin} skin, {self.shirt} shirt{glasses}, "
+            f"{self.background} background"
+        )
+
+
+def random_face(random: np.random.Generator, widen: float = 1.0) -> Face:
+    """A face drawn evenly from all there are; `widen` stretches the smile's range (for the measuring network)."""
+    return Face(
+        hair=str(random.choice(list(HAIRS))),
+        style=str(random.choice(STYLES)),
+        skin=str(random.choice(list(SKINS))),
+        shirt=str(random.choice(list(SHIRTS))),
+        background=str(random.choice(list(BACKGROUNDS))),
+        glasses=bool(random.random() < 0.25),
+        smile=float(random.uniform(-widen, widen)),
+        eye_brightness=float(random.uniform(0, 1)),
+        eye_size=float(random.uniform(0.8, 1.2)),
+        face_size=float(random.uniform(0.9, 1.1)),
+        x=float(random.uniform(-0.08, 0.08)),
+        y=float(random.uniform(-0.06, 0.06)),
+    )
+
+
+def random_faces(count: int, seed: int, widen: float = 1.0) -> list[Face]:
+    random = np.random.default_rng(seed)
+    return [random_face(random, widen) for _ in range(count)]
+
+
+def pair(face: Face, smile: float) -> tuple[Face, Face]:
+    """The same face smiling and frowning."""
+    return replace(face, smile=smile), replace(face, smile=-smile)
+
+
+class Canvas:
+    """A picture under work, with the coordinates of its pixels."""
+
+    def __init__(self, size: int, background: np.ndarray):
+        axis = (np.arange(size, dtype=np.float32) + 0.5) * (2 / size) - 1
+        self.x, self.y = axis[None, :], axis[:, None]
+        self.pixel = 2 / size
+        self.picture = np.broadcast_to(background, (size, size, 3)).astype(np.float32).copy()
+
+    def fill(self, distance: np.ndarray, colour: np.ndarray, opacity: float = 1.0) -> None:
+        """Lays a colour over the inside of a shape."""
+        cover = np.clip(0.5 - distance / self.pixel, 0, 1)[..., None] * opacity
+        self.picture += cover * (colour - self.picture)
+
+    def shape(self, distance: np.ndarray, colour: np.ndarray) -> None:
+        """A filled shape with an ink outline around it."""
+        self.fill(distance - LINE, INK)
+        self.fill(distance + LINE, colour)
+
+    def glow(self, x: float, y: float, radius: float, colour: np.ndarray, opacity: float) -> None:
+        """A soft spot."""
+        cover = opacity * np.exp(-((self.x - x) ** 2 + (self.y - y) ** 2) / (radius * radius))[..., None]
+        self.picture += cover * (colour - self.picture)
+
+
+def ellipse(canvas: Canvas, x: float, y: float, width: float, height: float) -> np.ndarray:
+    """Distance to an ellipse with these half axes (first order, exact at its edge)."""
+    u, v = (canvas.x - x) / width, (canvas.y - y) / height
+    length = np.sqrt(u * u + v * v) + 1e-6
+    slope = np.sqrt((u / width) ** 2 + (v / height) ** 2) / length + 1e-6
+    return (length - 1) / slope
+
+
+def box(canvas: Canvas, x: float, y: float, width: float, height: float, corner: float) -> np.ndarray:
+    """Distance to a rounded rectangle with these half sides."""
+    u = np.abs(canvas.x - x) - width + corner
+    v = np.abs(canvas.y - y) - height + corner
+    return np.hypot(np.maximum(u, 0), np.maximum(v, 0)) + np.minimum(np.maximum(u, v), 0) - corner
+
+
+def segment(canvas: Canvas, ax: float, ay: float, bx: float, by: float) -> np.ndarray:
+    """Distance to a line from a to b."""
+    dx, dy = bx - ax, by - ay
+    along = np.clip(((canvas.x - ax) * dx + (canvas.y - ay) * dy) / (dx * dx + dy * dy), 0, 1)
+    return np.hypot(canvas.x - ax - along * dx, canvas.y - ay - along * dy)
+
+
+def triangle(canvas: Canvas, x: float, y: float, angle: float, width: float, height: float) -> np.ndarray:
+    """Distance to a spike standing at (x, y) that points `angle` radians to the right of upwards."""
+    sin, cos = np.sin(angle), np.cos(angle)
+    across = np.abs((canvas.x - x) * cos + (canvas.y - y) * sin)
+    up = (canvas.x - x) * sin - (canvas.y - y) * cos
+    side = (across * height + (up - height) * width) / np.hypot(width, height)
+    return np.maximum(side, -up)
+
+
+def draw_hair_behind(canvas: Canvas, face: Face, r: float, colour: np.ndarray) -> None:
+    x, y = face.x, face.y
+    if face.style == "long":
+        cap = ellipse(canvas, x, y - 0.06 * r, 0.60 * r, 0.68 * r)
+        fall = box(canvas, x, y + 0.38 * r, 0.60 * r, 0.52 * r, 0.2 * r)
+        canvas.shape(np.minimum(cap, fall), colour)
+    elif face.style == "curly":
+        angles = np.linspace(-2.3, 2.3, 11)
+        curls = [
+            ellipse(canvas, x + 0.52 * r * np.sin(a), y - 0.08 * r - 0.5 * r * np.cos(a), 0.19 * r, 0.19 * r)
+            for a in angles
+        ]
+        canvas.shape(np.minimum.reduce(curls), colour)
+    elif face.style == "spiky":
+        angles = np.linspace(-1.3, 1.3, 8)
+        spikes = [
+            triangle(
+                canvas, x + 0.34 * r * np.sin(a), y - 0.1 * r - 0.34 * r * np.cos(a), a, 0.19 * r, 0.42 * r
+            )
+            for a in angles
+        ]
+        canvas.shape(np.minimum.reduce([ellipse(canvas, x, y - 0.1 * r, 0.5 * r, 0.56 * r), *spikes]), colour)
+
+
+def draw_body(canvas: Canvas, face: Face, r: float, skin: np.ndarray) -> None:
+    shoulders = box(canvas, face.x, face.y + 1.3 * r, 0.66 * r, 0.56 * r, 0.3 * r)
+    canvas.shape(shoulders, np.array(SHIRTS[face.shirt], np.float32))
+    neck = box(canvas, face.x, face.y + 0.6 * r, 0.15 * r, 0.24 * r, 0.1 * r)
+    canvas.shape(neck, skin)
+    canvas.fill(np.maximum(neck + LINE, canvas.y - face.y - 0.66 * r), skin * 0.82)
+
+
+def draw_head(canvas: Canvas, face: Face, r: float, skin: np.ndarray) -> np.ndarray:
+    """Head and ears; gives the distance to the head, which the fringe follows."""
+    for side in (-1, 1) if face.style != "long" else ():
+        canvas.shape(ellipse(canvas, face.x + side * 0.5 * r, face.y + 0.06 * r, 0.1 * r, 0.13 * r), skin)
+    skull = ellipse(canvas, face.x, face.y - 0.06 * r, 0.51 * r, 0.55 * r)
+    jaw = ellipse(canvas, face.x, face.y + 0.2 * r, 0.42 * r, 0.40 * r)
+    head = np.minimum(skull, jaw)
+    canvas.shape(head, skin)
+    for side in (-1, 1):
+        cheek = skin * 0.55 + np.array((255, 96, 96), np.float32) * 0.45
+        canvas.glow(face.x + side * 0.3 * r, face.y + 0.24 * r, 0.11 * r, cheek, 0.7)
+    return head
+
+
+def draw_fringe(canvas: Canvas, face: Face, r: float, head: np.ndarray, colour: np.ndarray) -> None:
+    """Hair on the forehead: the part of a slightly larger head above a hairline, inked along both edges."""
+    u = (canvas.x - face.x) / r
+    zigzag = np.abs(((u * 4.2) % 1) - 0.5) * 2
+    line = {
+        "short": -0.27 + 0.22 * u + 0.09 * zigzag + 0.35 * u * u,
+        "long": -0.46 + 1.15 * np.abs(u + 0.12) ** 1.5,
+        "curly": -0.36 + 0.05 * np.cos(u * 22) + 0.5 * u * u,
+        "spiky": -0.36 + 0.10 * zigzag + 0.35 * u * u,
+    }[face.style]
+    lowest = {"short": 0.08, "long": 0.5, "curly": 0.1, "spiky": 0.1}[face.style]
+    below = np.maximum(canvas.y - (face.y + line * r), canvas.y - face.y - lowest * r)
+    thick = {"short": 0.10, "long": 0.06}.get(face.style, 0.0)
+    cap = np.maximum(head - thick * r, below)
+    if face.style == "short":
+        canvas.shape(cap, colour)
+    else:  # no ink towards the hair behind: the two are one
+        canvas.fill(np.maximum(head - thick * r, below - 2 * LINE), INK)
+        canvas.fill(np.maximum(head - (thick + 0.04) * r, below), colour)
+    gleam = ellipse(canvas, face.x - 0.16 * r, face.y - 0.49 * r, 0.16 * r, 0.035 * r)
+    canvas.fill(gleam, colour + (WHITE - colour) * 0.4)
+
+
+def draw_eyes(canvas: Canvas, face: Face, r: float, brow: np.ndarray) -> None:
+    iris = DULL_EYE + (BRIGHT_EYE - DULL_EYE) * face.eye_brightness
+    for side in (-1, 1):
+        x, y, size = face.x + side * 0.215 * r, face.y + 0.05 * r, face.eye_size * r
+        canvas.shape(ellipse(canvas, x, y, 0.115 * size, 0.135 * size), WHITE)
+        canvas.fill(ellipse(canvas, x, y + 0.01 * size, 0.092 * size, 0.108 * size), iris)
+        canvas.fill(ellipse(canvas, x, y + 0.015 * size, 0.046 * size, 0.055 * size), INK)
+        canvas.fill(ellipse(canvas, x + 0.03 * size, y - 0.04 * size, 0.03 * size, 0.03 * size), WHITE)
+        lift = y - 0.135 * size - 0.075 * r
+        stroke = segment(canvas, x - 0.1 * r, lift - side * 0.012 * r, x + 0.1 * r, lift + side * 0.012 * r)
+        canvas.fill(stroke - 0.03 * r, brow)
+
+
+def draw_mouth(canvas: Canvas, face: Face, r: float) -> None:
+    """Two curves that meet at the corners: open with teeth for a smile, a thin crescent for a frown."""
+    s = face.smile
+    width = (0.21 + (0.05 if s > 0 else 0.01) * s) * r
+    u = (canvas.x - face.x) / width
+    arch = 1 - np.minimum(u * u, 1.5)
+    corner = face.y + (0.42 - (0.09 if s > 0 else 0.05) * s) * r
+    near, far = (0.06 * s, 0.27 * s) if s > 0 else (0.13 * s, 0.085 * s)
+    top, bottom = corner + near * r * arch, corner + far * r * arch
+    steep = np.sqrt(1 + (2 * max(abs(near), abs(far)) * r * u / width) ** 2)
+    ends = np.abs(canvas.x - face.x) - width
+    inside = np.maximum(np.maximum(top - canvas.y, canvas.y - bottom) / steep, ends)
+    corners = [np.hypot(canvas.x - face.x - side * width, canvas.y - corner) for side in (-1, 1)]
+    canvas.fill(np.minimum(inside, np.minimum(*corners)) - 0.028 * r, INK)
+    canvas.fill(inside, LIPS)
+    if s > 0:
+        canvas.fill(np.maximum(inside, canvas.y - top - 0.42 * (bottom - top)), WHITE)
+        canvas.fill(
+            np.maximum(inside, ellipse(canvas, face.x, corner + far * r, 0.6 * width, 0.09 * r * s)), TONGUE
+        )
+
+
+def draw_glasses(canvas: Canvas, face: Face, r: float) -> None:
+    y = face.y + 0.05 * r
+    for side in (-1, 1):
+        x = face.x + side * 0.215 * r
+        ring = np.abs(box(canvas, x, y, 0.185 * r, 0.185 * r, 0.15 * r))
+        canvas.fill(ring - 0.02 * r, INK)
+        canvas.fill(segment(canvas, x + side * 0.185 * r, y, x + side * 0.3 * r, y - 0.03 * r) - 0.02 * r, INK)
+    canvas.fill(segment(canvas, face.x - 0.04 * r, y, face.x + 0.04 * r, y) - 0.02 * r, INK)
+
+
+def draw(face: Face, size: int = SIZE) -> np.ndarray:
+    """The face as a picture: float32 [size, size, 3] in 0..1. Equal faces give equal pictures."""
+    skin = np.array(SKINS[face.skin], np.float32)
+    hair = np.array(HAIRS[face.hair], np.float32)
+    canvas = Canvas(size, np.array(BACKGROUNDS[face.background], np.float32))
+    r = 1.1 * face.face_size
+    face = replace(face, y=face.y + 0.06)
+    draw_hair_behind(canvas, face, r, hair)
+    draw_body(canvas, face, r, skin)
+    head = draw_head(canvas, face, r, skin)
+    draw_eyes(canvas, face, r, hair * 0.55)
+    nose = segment(canvas, face.x - 0.03 * r, face.y + 0.255 * r, face.x + 0.03 * r, face.y + 0.255 * r)
+    canvas.fill(nose - 0.022 * r, skin * 0.7)
+    draw_mouth(canvas, face, r)
+    draw_fringe(canvas, face, r, head, hair)
+    if face.glasses:
+        draw_glasses(canvas, face, r)
+    return canvas.picture / 255
+
+
+def draw_many(faces: list[Face], size: int = SIZE, workers: int = 1) -> np.ndarray:
+    """The pictures as uint8 [count, size, size, 3], drawn by as many processes as `workers`."""
+    if workers > 1:
+        from concurrent.futures import ProcessPoolExecutor
+
+        with ProcessPoolExecutor(workers) as pool:
+            parts = pool.map(draw_many, [faces[i::workers] for i in range(workers)], [size] * workers)
+            pictures = np.empty((len(faces), size, size, 3), np.uint8)
+            for start, part in enumerate(parts):
+                pictures[start::workers] = part
+            return pictures
+    return np.stack([np.rint(draw(face, size) * 255).astype(np.uint8) for face in faces])
