@@ -36,16 +36,22 @@ def can_merge(parts: Sequence[Tensors]) -> bool:
     return bool(first) and all(pairs_of(part) == first and part.keys() <= known for part in parts)
 
 
-def merged(parts: Sequence[tuple[Rows, Tensors]], rows: int) -> dict[str, Tensor]:
+def merged(parts: Sequence[tuple[Rows, Tensors]], rows: int, share: bool = False) -> dict[str, Tensor]:
     """One adapter of a weight with `rows` rows, equal to those on disjoint ranges of them.
+
+    With `share`, parts whose thin tensors are all the same keep them once: they come from one adapter.
 
     alpha / rank stays what it is; where the parts differ in it, it moves into their first tensor. `dora_scale` is
     not merged: it needs the base weight.
     """
     pairs = pairs_of(parts[0][1])
     ranks = [len(tensors[pairs[0][1]]) for _, tensors in parts]
+    if share and _one_adapter(parts, pairs):
+        once = {thin: parts[0][1][thin] for _, thin in pairs}
+        stacked = {wide: padded([(at, tensors[wide]) for at, tensors in parts], rows) for wide, _ in pairs}
+        return once | stacked | {ALPHA: parts[0][1][ALPHA]}
     ratios = [float(tensors[ALPHA]) / rank for (_, tensors), rank in zip(parts, ranks, strict=True)]
-    whole = {}
+    whole: dict[str, Tensor] = {}
     for wide, thin in pairs:
         whole[thin] = torch.cat([tensors[thin] for _, tensors in parts])
         whole[wide] = parts[0][1][wide].new_zeros(rows, sum(ranks), *parts[0][1][wide].shape[2:])
@@ -56,6 +62,12 @@ def merged(parts: Sequence[tuple[Rows, Tensors]], rows: int) -> dict[str, Tensor
             whole[wide][start:stop, column : column + rank] = part
             column += rank
     return whole | {ALPHA: torch.tensor(ratios[0] * sum(ranks), dtype=torch.float64)}
+
+
+def _one_adapter(parts: Sequence[tuple[Rows, Tensors]], pairs: Sequence[tuple[str, str]]) -> bool:
+    first = parts[0][1]
+    names = [*(thin for _, thin in pairs), ALPHA]
+    return all(torch.equal(first[name], tensors[name]) for _, tensors in parts[1:] for name in names)
 
 
 def separated(tensors: Tensors, parts: Sequence[tuple[Rows, int]]) -> list[dict[str, Tensor]]:

@@ -5,45 +5,63 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from ..adapters import Adapter
+from ..adapters.base import Adapter
 
 LAYOUT = "concept_sliders.layout"
-LONGEST = 4_000_000  # characters that a layout of any real model stays far below
+FORMAT = "concept_sliders.key_format"
+LONGEST = 4_000_000  # characters; the layout of any real model stays far below
 
 
 @dataclass(frozen=True)
-class Part:
-    """One adapter's place: a layer, its rows or None for all, its rank, and the layer's name in diffusers."""
+class Place:
+    """Where an adapter is: a layer of `layer_rows` rows, its part of them or None for all.
+
+    Attributes:
+        name: the layer's name in diffusers, where it has one; parts of a fused weight have one each.
+        rank, alpha: as trained; 0 where that is not known, or the kind has none.
+    """
 
     layer: str
-    rows: tuple[int, int] | None
-    rank: int
-    name: str | None
+    layer_rows: int
+    rows: tuple[int, int] | None = None
+    name: str | None = None
+    rank: int = 0
+    alpha: float = 0.0
 
 
 def layout_of(adapters: Mapping[str, Sequence[Adapter]]) -> str:
-    """The layout as JSON: layer name to a list of [start, stop, rank, diffusers name]."""
-    return json.dumps(
-        {
-            layer: [[*(a.rows or (None, None)), a.rank, a.target.name] for a in of_layer]
-            for layer, of_layer in adapters.items()
-        },
-        separators=(",", ":"),
-    )
+    """The places of adapters as JSON: layer name to its rows and a list of [start, stop, rank, alpha, name]."""
+    entries = {
+        layer: [of_layer[0].shape.layer_rows, *(_entry(adapter) for adapter in of_layer)]
+        for layer, of_layer in adapters.items()
+    }
+    return json.dumps(entries, separators=(",", ":"))
 
 
-def read_layout(metadata: Mapping[str, str]) -> list[Part]:
-    """The parts that metadata names; none where it has no layout, or one that cannot be trusted."""
+def _entry(adapter: Adapter) -> list[Any]:
+    start, stop = adapter.rows or (None, None)
+    return [start, stop, adapter.rank, adapter.alpha, adapter.target.name]
+
+
+def read_layout(metadata: Mapping[str, str]) -> list[Place]:
+    """The places that metadata names; none where it has no layout, or one that cannot be trusted."""
     text = metadata.get(LAYOUT, "")
     if not text or len(text) > LONGEST:
         return []
     try:
-        return [_part(layer, *entry) for layer, entries in json.loads(text).items() for entry in entries]
+        return [
+            _place(layer, rows, *entry)
+            for layer, (rows, *of_layer) in json.loads(text).items()
+            for entry in of_layer
+        ]
     except (ValueError, TypeError, AttributeError):
         return []
 
 
-def _part(layer: str, start: int | None, stop: int | None, rank: int, name: str | None) -> Part:
-    rows = None if start is None or stop is None else (int(start), int(stop))
-    return Part(str(layer), rows, int(rank), None if name is None else str(name))
+def _place(layer: str, layer_rows: int, start: Any, stop: Any, rank: int, alpha: float, name: Any) -> Place:
+    rows = None if start is None else (int(start), int(stop))
+    if rows and not 0 <= rows[0] < rows[1] <= int(layer_rows):
+        raise ValueError("rows outside of the layer")
+    return Place(str(layer), int(layer_rows), rows, name and str(name), int(rank), float(alpha))

@@ -14,13 +14,10 @@ from torch import Tensor
 
 from ..adapters import Adapter, AdapterError
 from ..adapters.layer import difference, row_norms, weight_rows
+from .errors import SliderFileError
 from .fused import DORA, Rows, can_merge, merged, padded, separated
-from .layout import LAYOUT, layout_of
+from .layout import FORMAT, LAYOUT, layout_of
 from .slider import Slider
-
-
-class SliderFileError(ValueError):
-    """A slider file cannot be written or read, or does not fit what it is loaded into."""
 
 
 @torch.no_grad()
@@ -34,7 +31,7 @@ def to_slider(adapters: Mapping[str, Sequence[Adapter]], metadata: Mapping[str, 
         tensors |= _named(layer, sorted(of_layer, key=_rows))
     with torch.inference_mode(False):
         copies = {key: tensor.detach().to("cpu", copy=True).contiguous() for key, tensor in tensors.items()}
-    return Slider(copies, {**(metadata or {}), LAYOUT: layout_of(adapters)})
+    return Slider(copies, {**(metadata or {}), LAYOUT: layout_of(adapters), FORMAT: "native"})
 
 
 def _rows(adapter: Adapter) -> Rows:

@@ -2,37 +2,58 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from .native import SliderFileError
+from .atomic import write_whole
+from .errors import SliderFileError
+from .formats import convert
+from .layout import FORMAT
 from .slider import Slider
 
 
-def save(slider: Mapping[str, Tensor], path: Path | str, key_format: str = "native", model: Any = None) -> Path:
+def save(
+    slider: Mapping[str, Tensor],
+    path: Path | str,
+    key_format: str = "native",
+    model: Any = None,
+    dtype: torch.dtype | None = None,
+) -> Path:
     """Writes a slider file; a reader sees the old file or the whole new one, never a part.
+
+    Args:
+        key_format: `native`, `diffusers` or `kohya`; see `formats`.
+        model: the model that the slider is for; see `formats.convert` for when it is needed.
+        dtype: to store the weights in another type than they have.
 
     Raises:
         SliderFileError: if the slider cannot be written in this key format.
+        NotWrittenError: if the file cannot be written.
     """
-    path = Path(path)
-    if key_format != "native":
-        raise SliderFileError(f"there is no key format {key_format!r}.")
-    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in slider.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        save_file(tensors, part, metadata={"format": "pt", **getattr(slider, "metadata", {})})
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+    metadata = dict(getattr(slider, "metadata", {}))
+    if key_format != "native" or not _is_native(slider):
+        slider = convert(slider, key_format, model)
+        metadata = slider.metadata
+    tensors = {key: _stored(key, tensor, dtype) for key, tensor in slider.items()}
+    return write_whole(Path(path), tensors, {"format": "pt", **metadata})
+
+
+def _is_native(slider: Mapping[str, Tensor]) -> bool:
+    """Whether there is nothing to convert: native keys, or none that are known at all."""
+    known = getattr(slider, "metadata", {}).get(FORMAT)
+    if known is not None:
+        return known == "native"
+    return not any(key.startswith(("transformer.", "unet.", "lora_unet_", "lycoris_")) for key in slider)
+
+
+def _stored(key: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    is_weight = tensor.is_floating_point() and not key.endswith(".alpha")
+    return tensor.to(dtype) if dtype is not None and is_weight else tensor
 
 
 def load(path: Path | str) -> Slider:
