@@ -2,8 +2,24 @@
 
 from .errors import SliderFileError
 from .formats import FORMATS, convert
+from .metadata import SliderFacts, describe, read_facts, usable_range
 from .native import load_into, to_slider
+from .notes import notes_on
 from .slider import Slider
 from .storage import load, save
 
-__all__ = ["FORMATS", "Slider", "SliderFileError", "convert", "load", "load_into", "save", "to_slider"]
+__all__ = [
+    "FORMATS",
+    "Slider",
+    "SliderFacts",
+    "SliderFileError",
+    "convert",
+    "describe",
+    "load",
+    "load_into",
+    "notes_on",
+    "read_facts",
+    "save",
+    "to_slider",
+    "usable_range",
+]

@@ -84,6 +84,8 @@ def convert(slider: Mapping[str, Tensor], key_format: str, model: Any = None) ->
     if key_format not in FORMATS:
         raise SliderFileError(f"there is no key format {key_format!r}; choose one of {', '.join(FORMATS)}.")
     metadata = dict(getattr(slider, "metadata", {}))
+    if metadata.get(FORMAT, _guessed(slider)) == key_format:
+        return Slider(slider, metadata)
     places = Places(metadata, model)
     parts = list(_read(slider, places, model))
     metadata.pop(PEFT_CONFIG, None)
@@ -93,6 +95,12 @@ def convert(slider: Mapping[str, Tensor], key_format: str, model: Any = None) ->
     else:
         tensors = _by_layer(parts, key_format, model)
     return Slider(tensors, {**metadata, FORMAT: key_format})
+
+
+def _guessed(slider: Mapping[str, Tensor]) -> str:
+    """The format of a LoRA that does not say it: native, unless a key has another format's beginning."""
+    foreign = ("transformer.", "unet.", "lora_unet_", "lycoris_")
+    return "unknown" if any(key.startswith(foreign) for key in slider) else "native"
 
 
 def _read(slider: Mapping[str, Tensor], places: Places, model: Any) -> Iterator[Part]:

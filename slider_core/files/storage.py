@@ -13,7 +13,6 @@ from torch import Tensor
 from .atomic import write_whole
 from .errors import SliderFileError
 from .formats import convert
-from .layout import FORMAT
 from .slider import Slider
 
 
@@ -35,20 +34,9 @@ def save(
         SliderFileError: if the slider cannot be written in this key format.
         NotWrittenError: if the file cannot be written.
     """
-    metadata = dict(getattr(slider, "metadata", {}))
-    if key_format != "native" or not _is_native(slider):
-        slider = convert(slider, key_format, model)
-        metadata = slider.metadata
-    tensors = {key: _stored(key, tensor, dtype) for key, tensor in slider.items()}
-    return write_whole(Path(path), tensors, {"format": "pt", **metadata})
-
-
-def _is_native(slider: Mapping[str, Tensor]) -> bool:
-    """Whether there is nothing to convert: native keys, or none that are known at all."""
-    known = getattr(slider, "metadata", {}).get(FORMAT)
-    if known is not None:
-        return known == "native"
-    return not any(key.startswith(("transformer.", "unet.", "lora_unet_", "lycoris_")) for key in slider)
+    converted = convert(slider, key_format, model)
+    tensors = {key: _stored(key, tensor, dtype) for key, tensor in converted.items()}
+    return write_whole(Path(path), tensors, {"format": "pt", **converted.metadata})
 
 
 def _stored(key: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:

@@ -1,0 +1,82 @@
+"""Save Slider, as the server runs it, and ComfyUI's own nodes on the same socket."""
+
+import folder_paths
+import pytest
+import torch
+from comfy_extras.nodes_train import LoraModelLoader, SaveLoRA
+from concept_sliders.nodes.files import SliderSave
+from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
+from concept_sliders.slider_core.architectures import select_targets
+from concept_sliders.slider_core.files import load, to_slider
+from tiny_models import shared_model, tiny_call
+
+
+@pytest.fixture
+def output(tmp_path):
+    before = folder_paths.get_output_directory()
+    folder_paths.set_output_directory(str(tmp_path))
+    yield tmp_path
+    folder_paths.set_output_directory(before)
+
+
+@pytest.fixture(scope="module")
+def slider():
+    patcher = shared_model("flux")
+    adapters = make_adapters(patcher, uniform_plan(select_targets(patcher), AdapterConfig(rank=2)))
+    for of_layer in adapters.values():
+        for adapter in of_layer:
+            torch.nn.init.normal_(adapter.up, std=0.1)
+    return to_slider(adapters, {"kind": "lora"})
+
+
+def run(**inputs):
+    with torch.inference_mode():
+        return SliderSave.execute(**inputs).result
+
+
+def test_writes_below_the_output_folder_and_counts(output, slider):
+    first, report = run(slider=slider, file_name="loras/smile")
+    second, _ = run(slider=slider, file_name="loras/smile", key_format="kohya")
+    assert (first, second) == ("loras/smile_00001_.safetensors", "loras/smile_00002_.safetensors")
+    assert load(output / first).metadata["kind"] == "lora"
+    assert all(key.startswith("lora_unet_") for key in load(output / second))
+    assert report.startswith("Written to loras/smile_00001_.safetensors")
+
+
+def test_precision_halves_the_size_and_keeps_alpha(output, slider):
+    whole, _ = run(slider=slider, file_name="whole")
+    half, _ = run(slider=slider, file_name="half", precision="bfloat16")
+    assert (output / half).stat().st_size < 0.6 * (output / whole).stat().st_size
+    types = {tensor.dtype for key, tensor in load(output / half).items() if not key.endswith("alpha")}
+    assert types == {torch.bfloat16}
+
+
+def test_names_that_lead_outside_are_refused(output, slider):
+    for name in ("../outside", "/tmp/outside", "loras/../../outside"):
+        with pytest.raises(ValueError, match="leads out of ComfyUI's output folder"):
+            run(slider=slider, file_name=name)
+    assert "empty" in SliderSave.validate_inputs("loras/ ")
+
+
+def test_what_other_loaders_cannot_do_is_said(output):
+    patcher = shared_model("wan21")
+    plan = uniform_plan(select_targets(patcher)[:3], AdapterConfig("oft", 4))
+    slider = to_slider(make_adapters(patcher, plan))
+    _, report = run(slider=slider, file_name="turn", key_format="diffusers", model=patcher)
+    assert "square of the strength" in report and "ComfyUI does not know" in report
+    _, report = run(slider=slider, file_name="turn")
+    assert "it is large" in report
+
+
+def test_comfyuis_save_and_load_nodes_take_a_slider(output, slider):
+    patcher, call = shared_model("flux"), tiny_call("flux")
+    base = patcher.model.apply_model(**call)
+    SaveLoRA.execute(slider, "loras/core", 10)
+    (path,) = (output / "loras").glob("core*.safetensors")
+    outputs = []
+    for lora in (slider, load(path)):
+        changed = LoraModelLoader.execute(patcher, lora, -0.7).result[0]
+        changed.patch_model()
+        outputs.append(changed.model.apply_model(**call))
+        changed.unpatch_model()
+    assert torch.equal(*outputs) and not torch.allclose(outputs[0], base, atol=1e-3)
