@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .network import network_of
-from .offer import offered
+from .offer import PARTS, offered
 from .registry import family_of
 
 
@@ -15,5 +15,7 @@ def batch_dims(model: Any) -> dict[str, int]:
     Cosmos Predict1, for one, attends over tokens [tokens, batch, channels]. Per-row strength needs to know.
     """
     network = network_of(model)
-    described = offered(network, family_of(network))
-    return {entry.target.layer: entry.batch_dim for entry in described if entry.batch_dim}
+    family = family_of(network)
+    if not any(layers.batch_dim for part in PARTS for layers in getattr(family, part)):
+        return {}
+    return {entry.target.layer: entry.batch_dim for entry in offered(network, family) if entry.batch_dim}

@@ -29,7 +29,7 @@ QUERY_KEY_VALUE = (
     ("linear_q", "linear_k", "linear_v"),
     ("img_to_q", "img_to_k", "img_to_v"),
 )
-FUSED = ("qkv", "to_qkv", "qkv_proj", "Wqkv", "in_proj", "img_qkv", "img_attn_qkv", "qkv_x")
+FUSED = ("qkv", "to_qkv", "qkv_proj", "Wqkv", "img_qkv", "img_attn_qkv", "qkv_x")
 OUT = (
     *(
         "to_out.0",

@@ -57,16 +57,23 @@ def whole(network: Network, layer: str) -> Offered:
 def _described(network: Network, part: str, layers: Layers) -> Iterator[Offered]:
     natives, foreign = alternatives(layers.native), alternatives(layers.diffusers)
     for index, native in enumerate(natives):
-        for layer, module in network.layers.items():
-            found = compiled(native).fullmatch(layer)
-            if found is None or (layers.only and not layers.only(network.module, layer)):
+        for layer, stars in _matching(network, native):
+            if layers.only and not layers.only(network.module, layer):
                 continue
-            rows = layers.rows(module, network.parent(layer)) if layers.rows else (None,)
+            rows = layers.rows(network.layers[layer], network.parent(layer)) if layers.rows else (None,)
             for offset, part_rows in enumerate(rows):
-                name = filled(foreign[index + offset], found.groups()) if layers.diffusers else None
+                name = filled(foreign[index + offset], stars) if layers.diffusers else None
                 word = _word(part, index + offset, len(natives), len(rows) if layers.rows else 0)
                 target = _target(network, layer, part_rows, name, part)
                 yield Offered(target, layer, part, word, layers.batch_dim)
+
+
+def _matching(network: Network, pattern: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Layers that a pattern without braces describes, with what its `*` stand for."""
+    if "*" not in pattern:
+        return iter([(pattern, ())] if pattern in network.layers else [])
+    found = ((layer, compiled(pattern).fullmatch(layer)) for layer in network.layers)
+    return ((layer, match.groups()) for layer, match in found if match)
 
 
 def _target(network: Network, layer: str, rows: Rows | None, name: str | None, part: str) -> Target:

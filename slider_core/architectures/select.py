@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from . import names
-from .family import TEXT, Family
+from .family import Family
 from .left_out import is_text, left_out
 from .network import Network, TargetError, network_of
 from .offer import PICTURE, Offered, offered
@@ -62,7 +62,7 @@ def select(
         family=family.name,
         preset=preset,
         left_out=left_out(network, family, offer, chosen, preset),
-        warnings=(*notes, *_warnings(family, preset, chosen)),
+        warnings=(*notes, *_warnings(family, preset, names.parsed(custom), chosen)),
     )
 
 
@@ -80,22 +80,21 @@ def _custom(wanted: Sequence[str], offer: list[Offered], network: Network, notes
     for name in wanted:
         entries = names.named(name, offer, network)
         found |= {entry.target: entry for entry in entries}
-        if not entries and name not in names.MEANING:
+        if not entries:
             notes.append(f"No layer is called {name!r}.")
-        _note_literal(name, offer, notes)
+    notes += _also_matched(wanted, offer)
     whole_layers = {target.key for target in found if target.rows is None}
     kept = [entry for target, entry in found.items() if target.rows is None or target.key not in whole_layers]
     order = {layer: index for index, layer in enumerate(network.layers)}
     return sorted(kept, key=lambda entry: (order[entry.layer], entry.target.rows or (0, 0)))
 
 
-def _note_literal(name: str, offer: list[Offered], notes: list[str]) -> None:
-    """Says which layers a name of the guide also matches letter by letter, and that they are left out."""
-    if name not in names.MEANING:
-        return
-    other = names.called(name, [entry for entry in offer if entry.part not in PICTURE])
-    for pattern, count in summed_up(entry.layer for entry in other):
-        notes.append(f"{name!r} also matches {pattern} ({count}) letter by letter; left out: {TEXT}.")
+def _also_matched(wanted: Sequence[str], offer: Sequence[Offered]) -> list[str]:
+    """Says which layers the guide's names match letter by letter beyond what they mean."""
+    other = [entry for entry in offer if entry.part not in PICTURE]
+    matched = {entry.layer for name in wanted if name in names.MEANING for entry in names.called(name, other)}
+    patterns = [pattern for pattern, _ in summed_up(entry.layer for entry in other if entry.layer in matched)]
+    return [f"Left out although the names match letter by letter: {', '.join(patterns)}."] if matched else []
 
 
 def _without(unwanted: Sequence[str], chosen: list[Offered], notes: list[str]) -> list[Offered]:
@@ -107,13 +106,12 @@ def _without(unwanted: Sequence[str], chosen: list[Offered], notes: list[str]) -
     return chosen
 
 
-def _warnings(family: Family, preset: str, chosen: Sequence[Offered]) -> list[str]:
+def _warnings(family: Family, preset: str, wanted: Sequence[str], chosen: Sequence[Offered]) -> list[str]:
     text = [entry.layer for entry in chosen if is_text(family, entry)]
     warnings = [f"Text layers are among the targets: {p} ({n})." for p, n in summed_up(text)]
-    shared = [*family.caveats]
-    if preset == "slider" and family.literal:
-        shared.append(f"Differs from SimpleTuner: {family.literal}")
-    return warnings + shared
+    follows_guide = preset == "slider" or any(name in names.MEANING for name in wanted)
+    differs = [f"Differs from SimpleTuner: {family.literal}"] if family.literal and follows_guide else []
+    return [*warnings, *family.caveats, *differs]
 
 
 def _nothing(network: Network, family: Family, offer: list[Offered], preset: str, wanted: Sequence[str]) -> str:

@@ -4,6 +4,8 @@ The configurations are those that ComfyUI's model detection makes from the publi
 some have fewer of them.
 """
 
+from functools import cache
+
 import torch
 from comfy import supported_models
 from comfy.model_base import BaseModel
@@ -398,8 +400,14 @@ ON_CPU = {"ace_step15"}  # its codebook computes a size while it is built
 
 
 def published_model(name: str) -> BaseModel:
-    """The published model of that name, made by ComfyUI's own classes."""
+    """A new model of that name, made by ComfyUI's own classes."""
     kind, config = PUBLISHED[name]
     described = getattr(supported_models, kind)(config)
     described.set_inference_dtype(torch.float32, None)
     return described.get_model({}, device=torch.device("cpu" if name in ON_CPU else "meta"))
+
+
+@cache
+def shared_published(name: str) -> BaseModel:
+    """`published_model(name)`, one for all tests that leave it as it is."""
+    return published_model(name)

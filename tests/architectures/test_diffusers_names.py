@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from architectures.published import PUBLISHED, published_model
+from architectures.published import PUBLISHED, shared_published
 from comfy import lora
 from concept_sliders.slider_core.architectures.network import network_of
 from concept_sliders.slider_core.architectures.offer import offered
@@ -51,7 +51,7 @@ WHOLE_LAYER = "to_qkv_mlp_proj"
 
 def on_meta(name):
     if name in PUBLISHED:
-        return published_model(name)
+        return shared_published(name)
     config = model_config(name)
     config.set_inference_dtype(torch.float32, None)
     return config.get_model({}, device=torch.device("meta"))

@@ -2,7 +2,7 @@
 
 import pytest
 from architectures.expected import CONTROL, PUBLISHED, SLIDER, expanded
-from architectures.published import published_model
+from architectures.published import shared_published
 from concept_sliders.slider_core.architectures import select
 from tiny_models import shared_model, tiny_control_net
 
@@ -19,9 +19,9 @@ def test_tiny_model(name):
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_published_model(name):
+def test_shared_published(name):
     family, text = PUBLISHED[name]
-    assert selected(published_model(name)) == (family, expanded(text))
+    assert selected(shared_published(name)) == (family, expanded(text))
 
 
 @pytest.mark.parametrize("name", CONTROL)

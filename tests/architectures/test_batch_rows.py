@@ -1,0 +1,42 @@
+"""Rows of a batch stay apart in the input of every target, in the order of the batch: strength per row relies on it."""
+
+import pytest
+import torch
+from concept_sliders.slider_core.architectures import batch_dims, select_targets
+from tiny_models import NAMES, shared_model, tiny_call
+
+
+def inputs_of(patcher, layers, call):
+    seen, hooks = {}, []
+    for name in layers:
+        layer = patcher.model.get_submodule(name)
+        keep = lambda _, args, name=name: seen.setdefault(name, args[0].clone())  # noqa: E731
+        hooks.append(layer.register_forward_pre_hook(keep))
+    with torch.no_grad():
+        patcher.model.apply_model(**call)
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def with_another_second_row(call):
+    random = torch.Generator().manual_seed(1)
+    changed = {key: value.clone() if torch.is_tensor(value) else value for key, value in call.items()}
+    for value in changed.values():
+        if torch.is_tensor(value) and value.is_floating_point():
+            value[1] += 0.1 * torch.rand(value[1].shape, generator=random)
+    return changed
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_first_row_does_not_see_the_second(name):
+    patcher, dims = shared_model(name), batch_dims(shared_model(name))
+    layers = {
+        target.layer for preset in ("slider", "attention", "mlp") for target in select_targets(patcher, preset)
+    }
+    before = inputs_of(patcher, layers, tiny_call(name))
+    after = inputs_of(patcher, layers, with_another_second_row(tiny_call(name)))
+    for layer, x in before.items():
+        first = [rows.chunk(2, dims.get(layer, 0))[0] for rows in (x, after[layer])]
+        assert x.shape[dims.get(layer, 0)] % 2 == 0 and torch.allclose(*first, atol=1e-5), layer
+    assert any(not torch.equal(before[layer], after[layer]) for layer in before)

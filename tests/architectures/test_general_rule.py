@@ -1,0 +1,84 @@
+"""A family that ComfyUI gains tomorrow gets the general rule, and a warning."""
+
+import pytest
+from architectures.expected import PUBLISHED, SLIDER, expanded
+from architectures.published import shared_published
+from concept_sliders.slider_core.architectures import TargetError, report, select
+from concept_sliders.slider_core.architectures.general_rule import general_rule
+from concept_sliders.slider_core.architectures.left_out import is_text
+from concept_sliders.slider_core.architectures.network import network_of
+from concept_sliders.slider_core.architectures.offer import offered
+from concept_sliders.slider_core.architectures.registry import family_of
+from tiny_models import shared_model
+from torch import nn
+
+
+class Attention(nn.Module):
+    def __init__(self, width, context=None):
+        super().__init__()
+        self.to_q = nn.Linear(width, width)
+        self.to_k = nn.Linear(context or width, width)
+        self.to_v = nn.Linear(context or width, width)
+        self.to_out = nn.Sequential(nn.Linear(width, width))
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attn = Attention(16)
+        self.look = Attention(16, context=24)  # cross-attention, though its name does not say so
+        self.mlp = nn.Linear(16, 16)
+
+
+class TomorrowsTransformer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.text_refiner = nn.ModuleList([Block()])
+        self.blocks = nn.ModuleList([Block(), Block()])
+        self.proj_out = nn.Linear(16, 16)
+
+
+class TomorrowsModel(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.diffusion_model = network
+
+
+def test_self_attention_is_found_by_its_structure():
+    model = TomorrowsModel(TomorrowsTransformer())
+    selection = select(model)
+    assert selection.family == "unknown"
+    assert {(target.key, target.rows) for target in selection.targets} == expanded(
+        "blocks.{0,1}.attn.{to_q,to_k,to_v,to_out.0}"
+    )
+    assert "general rule" in selection.warnings[0] and "general rule" in report(selection, model, 4)
+
+
+def test_names_of_the_guide_work_there_too():
+    selection = select(TomorrowsModel(TomorrowsTransformer()), "custom", "attn1.to_q proj_out")
+    assert {(target.key, target.rows) for target in selection.targets} == expanded("blocks.{0,1}.attn.to_q")
+    with_name = select(TomorrowsModel(TomorrowsTransformer()), "custom", "blocks.1.mlp")
+    assert [target.key for target in with_name.targets] == ["diffusion_model.blocks.1.mlp.weight"]
+
+
+def test_a_model_without_attention():
+    with pytest.raises(TargetError, match=r"The model has:\n  \* \(2\)"):
+        select(TomorrowsModel(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))))
+
+
+@pytest.mark.parametrize("name", [*SLIDER, *PUBLISHED])
+def test_it_never_takes_what_is_known_to_carry_only_text(name):
+    network = network_of(shared_model(name) if name in SLIDER else shared_published(name))
+    family = family_of(network)
+    found = [entry for entry in offered(network, general_rule(network)) if entry.part == "attention"]
+    assert not [entry.layer for entry in found if is_text(family, entry)]
+
+
+@pytest.mark.parametrize("name", ["sd15", "z_image", "sd3", "qwen_image", "wan21", "hidream", "anima", "krea2"])
+def test_it_finds_the_attention_that_the_family_file_lists(name):
+    network = network_of(shared_model(name))
+    by_rule, by_file = (
+        {(e.layer, e.target.rows) for e in offered(network, family) if e.part == "attention"}
+        for family in (general_rule(network), family_of(network))
+    )
+    assert by_rule == by_file

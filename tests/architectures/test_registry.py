@@ -1,0 +1,77 @@
+"""Families are recognised by ComfyUI's own classes, and every class of ComfyUI's is accounted for."""
+
+import pytest
+from comfy import model_base, supported_models
+from concept_sliders.slider_core.architectures import all_families, batch_dims
+from concept_sliders.slider_core.architectures.network import network_of
+from concept_sliders.slider_core.architectures.patterns import ends_with
+from concept_sliders.slider_core.architectures.registry import family_of
+from tiny_models import NAMES, shared_model
+from torch import nn
+
+# What ComfyUI calls a model but no slider of pictures, video or music is trained on: detection, depth, meshes.
+NO_SLIDERS = {
+    "RT_DETR_v4",
+    "SAM3",
+    "SAM31",
+    "DepthAnything3",
+    "Hunyuan3Dv2",
+    "Hunyuan3Dv2_1",
+    "Hunyuan3Dv2mini",
+    "TripoSplat",
+    "StableAudio",
+    "StableAudio3",
+}
+
+
+def families_by(cls):
+    name = f"{cls.__module__}.{cls.__qualname__}"
+    return [f.name for f in all_families() if any(ends_with(name, known) for known in f.recognised_by)]
+
+
+def recognised(cls):
+    return next((found for base in cls.__mro__ if (found := families_by(base))), [])
+
+
+@pytest.mark.parametrize("config", supported_models.models, ids=lambda config: config.__name__)
+def test_every_model_that_comfyui_detects_has_one_family(config):
+    expected = 0 if config.__name__ in NO_SLIDERS else 1
+    assert len(recognised(config)) == expected
+
+
+def test_names_of_families_are_unique():
+    names = [family.name for family in all_families()]
+    assert len(names) == len(set(names))
+
+
+class FromAnotherLoader(nn.Module):
+    """A model that a pack loads on its own: no model config of ComfyUI's, maybe a subclass of its classes."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.diffusion_model = network
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_known_by_the_network_where_nothing_else_is(name):
+    network = shared_model(name).model.diffusion_model
+    family = family_of(network_of(FromAnotherLoader(network)))
+    assert family.name != "unknown"
+    assert recognised(type(network)) == [family.name]
+
+
+def test_known_by_the_model_class_before_the_network():
+    class Flux2FromAnotherLoader(model_base.Flux2):
+        def __init__(self, network):
+            nn.Module.__init__(self)
+            self.diffusion_model = network
+
+    model = Flux2FromAnotherLoader(shared_model("flux2").model.diffusion_model)
+    assert family_of(network_of(model)).name == "Flux.2"
+
+
+def test_where_the_batch_is_not_first():
+    assert batch_dims(shared_model("flux")) == {}
+    dims = batch_dims(shared_model("cosmos_predict1"))
+    assert dims["diffusion_model.blocks.block0.blocks.0.block.attn.to_q.0"] == -2
+    assert "diffusion_model.final_layer.linear" not in dims
