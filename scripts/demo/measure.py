@@ -74,7 +74,8 @@ def measure(network: Measure, pictures: Tensor) -> dict[str, np.ndarray]:
     """Every attribute of pictures [N, 128, 128, 3] in 0..1: numbers in their own units, choices by name."""
     numbers, choices = split(network(pictures.float().movedim(-1, 1)))
     found = {
-        name: (numbers[:, i] * deviation + mean).numpy() for i, (name, (mean, deviation)) in enumerate(NUMBERS.items())
+        name: (numbers[:, i] * deviation + mean).numpy()
+        for i, (name, (mean, deviation)) in enumerate(NUMBERS.items())
     }
     for (name, names), scores in zip(CHOICES.items(), choices, strict=True):
         found[name] = np.array(names)[scores.argmax(1).numpy()]
@@ -82,12 +83,16 @@ def measure(network: Measure, pictures: Tensor) -> dict[str, np.ndarray]:
 
 
 def targets(faces: list[Face]) -> tuple[Tensor, list[Tensor]]:
-    numbers = [[(getattr(face, n) - mean) / deviation for n, (mean, deviation) in NUMBERS.items()] for face in faces]
+    numbers = [
+        [(getattr(face, n) - mean) / deviation for n, (mean, deviation) in NUMBERS.items()] for face in faces
+    ]
     choices = [torch.tensor([names.index(getattr(face, n)) for face in faces]) for n, names in CHOICES.items()]
     return torch.tensor(numbers, dtype=torch.float32), choices
 
 
-def train(pictures: Tensor, faces: list[Face], steps: int, batch: int, device: str) -> tuple[Measure, list[float]]:
+def train(
+    pictures: Tensor, faces: list[Face], steps: int, batch: int, device: str
+) -> tuple[Measure, list[float]]:
     """The trained network and its losses. `pictures` are uint8 [N, 3, 128, 128]."""
     network = Measure().to(device)
     numbers, choices = targets(faces)

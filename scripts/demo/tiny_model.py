@@ -24,7 +24,10 @@ from text_encoder import LENGTH, WIDTH, TinyFacesText, WordTokenizer  # noqa: E4
 
 DEPTH = 3  # blocks; ComfyUI takes the width of an SD3-type model to be 64 * depth
 CHANNELS = 16
-SCALE, SHIFT = 1.5305, 0.0609  # of SD3's latents: with these in the VAE the transformer sees the encoder's own output
+SCALE, SHIFT = (
+    1.5305,
+    0.0609,
+)  # of SD3's latents: with these in the VAE the transformer sees the encoder's own output
 
 
 def new_transformer() -> nn.Module:
@@ -102,12 +105,16 @@ def encode_text(text: TinyFacesText, numbers: Tensor) -> Tensor:
     return text(None, None, embeds=text.words(numbers))[0]
 
 
+def parts(transformer: nn.Module, vae: nn.Module, text: nn.Module) -> dict[str, nn.Module]:
+    """Each part by the prefix of its names: what CheckpointLoaderSimple and TinyFacesCLIPLoader look for."""
+    return {"model.diffusion_model.": transformer, "first_stage_model.": vae, "tiny_faces_text.": text}
+
+
 def checkpoint(transformer: nn.Module, vae: nn.Module, text: nn.Module) -> dict[str, Tensor]:
-    """All parts under the names that CheckpointLoaderSimple and TinyFacesCLIPLoader look for, as float16."""
-    parts = {
-        "model.diffusion_model.": transformer.state_dict(),
-        "first_stage_model.": vae.state_dict(),
-        "tiny_faces_text.": text.state_dict(),
+    """All parts as one checkpoint in float16."""
+    named = {
+        prefix + name: weight
+        for prefix, part in parts(transformer, vae, text).items()
+        for name, weight in part.state_dict().items()
     }
-    named = {prefix + name: weight for prefix, part in parts.items() for name, weight in part.items()}
     return {name: weight.detach().to("cpu", torch.float16).contiguous() for name, weight in named.items()}

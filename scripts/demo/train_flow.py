@@ -12,7 +12,7 @@ from tiny_model import encode_text, new_text, new_transformer, tokens
 from torch import Tensor, nn
 
 WITHOUT_CAPTION = 0.1  # share of the examples that teach the model what guidance compares with
-WITHOUT_CLAUSE = 0.1  # share of "tan skin", "red shirt" and the like that a caption leaves out
+WHOLE = 0.5  # share of the captions that name everything; the others leave out some, most or all clauses
 VARIANTS = 4  # captions drawn for each face
 
 
@@ -28,9 +28,10 @@ class FaceModel(nn.Module):
 
 
 def shorten(caption: str, random: np.random.Generator) -> str:
-    """The caption with some of its clauses left out; glasses are always named, so that their absence is too."""
+    """The caption with fewer clauses, perhaps; glasses are always named, so that not naming them says no glasses."""
     person, *clauses = caption.replace(" with ", ", ").split(", ")
-    kept = [c for c in clauses if c == "glasses" or random.random() >= WITHOUT_CLAUSE]
+    share = 1 if random.random() < WHOLE else random.random()
+    kept = [clause for clause in clauses if clause == "glasses" or random.random() < share]
     return person + (" with " + ", ".join(kept) if kept else "")
 
 
@@ -48,10 +49,10 @@ def noise_levels(count: int, device: str) -> Tensor:
 
 
 def train(
-    latents: Tensor, numbers: Tensor, steps: int, batch: int, rate: float, device: str
+    model: FaceModel, latents: Tensor, numbers: Tensor, steps: int, batch: int, rate: float, device: str
 ) -> tuple[FaceModel, list[float]]:
     """The averaged model and its losses, the mean of each hundred steps."""
-    model = FaceModel().to(device)
+    model.to(device)
     average = copy.deepcopy(model).requires_grad_(False).eval()
     latents, numbers = latents.to(device), numbers.to(device)
     weights, averages = list(model.parameters()), list(average.parameters())
@@ -79,7 +80,9 @@ def train(
             losses.append(round(float(running) / (step % 100 + 1), 5))
             running.zero_()
             if step % 1000 == 999 or steps < 2000:
-                print(f"flow {step + 1}/{steps} loss {losses[-1]:.4f} {time.time() - started:.0f} s", flush=True)
+                print(
+                    f"flow {step + 1}/{steps} loss {losses[-1]:.4f} {time.time() - started:.0f} s", flush=True
+                )
     return average, losses
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -51,6 +51,7 @@ RECIPES = {
     "smoke": Recipe(64, 16, 4, 64, 40, 16, 20, 16),
     "cpu": Recipe(8192, 3000, 16, 64, 12000, 64, 1500, 128),
     "gpu": Recipe(40960, 4500, 64, 128, 7000, 1024, 2000, 256),
+    "gpu-finish": Recipe(24576, 0, 64, 128, 3400, 1024, 0, 256),
 }
 
 
@@ -86,6 +87,32 @@ def check(model, vae, network, count: int, device: str, output: Path) -> dict:
     }
 
 
+def finish(recipe: Recipe, checkpoint: Path, device: str, output: Path) -> dict:
+    """Trains the transformer and text encoder of a checkpoint on, at half the rate."""
+    weights = {name: weight.float() for name, weight in load_file(checkpoint).items()}
+    vae, model = tiny_model.new_vae(), train_flow.FaceModel()
+    for prefix, part in tiny_model.parts(model.transformer, vae, model.text).items():
+        named = {
+            name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)
+        }
+        part.load_state_dict(named)
+    vae.to(device).requires_grad_(False)
+    begun = time.time()
+    faces = random_faces(recipe.pictures, seed=1)
+    latents = train_vae.encode(vae, draw_many(faces, workers=os.cpu_count() or 1), device)
+    numbers = train_flow.captions(faces, seed=6)
+    model, loss = train_flow.train(
+        model, latents, numbers, recipe.flow_steps, recipe.flow_batch, recipe.flow_rate / 2, device
+    )
+    save_file(tiny_model.checkpoint(model.transformer, vae, model.text), output / "tiny_faces.safetensors")
+    return {
+        "recipe": recipe.__dict__,
+        "seconds": round(time.time() - begun),
+        **check(model, vae, measure.load(), recipe.unseen, device, output),
+        "loss": {"flow": loss},
+    }
+
+
 def make(recipe: Recipe, device: str, output: Path) -> dict:
     times: dict[str, float] = {}
     workers = os.cpu_count() or 1
@@ -106,9 +133,13 @@ def make(recipe: Recipe, device: str, output: Path) -> dict:
     begun = time.time()
     latents = train_vae.encode(vae, pictures, device)
     print("latent deviation", round(float(latents.float().std()), 3), flush=True)
-    seen = torch.cat([decoded(vae, train_vae.encode(vae, some, device), device) for some in (wide_pictures, held_out)])
+    seen = torch.cat(
+        [decoded(vae, train_vae.encode(vae, some, device), device) for some in (wide_pictures, held_out)]
+    )
     network, measure_loss = measure.train(seen[: len(wide)], wide, recipe.measure_steps, 128, device)
-    right = measure.accuracy(measure.measure(network.cpu(), seen[len(wide) :].permute(0, 2, 3, 1) / 255), unseen)
+    right = measure.accuracy(
+        measure.measure(network.cpu(), seen[len(wide) :].permute(0, 2, 3, 1) / 255), unseen
+    )
     timed(times, "measuring network", begun)
     drawn = torch.from_numpy(held_out[:16]).permute(0, 3, 1, 2)
     sheet(torch.cat([drawn, seen[len(wide) :][:16]]), 8, output / "vae.png")
@@ -116,7 +147,7 @@ def make(recipe: Recipe, device: str, output: Path) -> dict:
     begun = time.time()
     numbers = train_flow.captions(faces, seed=5)
     model, flow_loss = train_flow.train(
-        latents, numbers, recipe.flow_steps, recipe.flow_batch, recipe.flow_rate, device
+        train_flow.FaceModel(), latents, numbers, recipe.flow_steps, recipe.flow_batch, recipe.flow_rate, device
     )
     timed(times, "transformer and text encoder", begun)
 
@@ -137,12 +168,19 @@ def make(recipe: Recipe, device: str, output: Path) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", choices=RECIPES, default="smoke")
+    parser.add_argument(
+        "--finish", type=Path, help="a checkpoint whose transformer is trained on, and nothing else"
+    )
     parser.add_argument("--output", type=Path, default=Path("demo_output/model"))
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    result = make(RECIPES[options.recipe], device, options.output)
+    recipe = RECIPES[options.recipe]
+    if options.finish:
+        result = finish(recipe, options.finish, device, options.output)
+    else:
+        result = make(recipe, device, options.output)
     (options.output / "training.json").write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps({name: value for name, value in result.items() if name != "loss"}, indent=1))
 

@@ -52,7 +52,9 @@ def encode(vae: TAESD, pictures: np.ndarray, device: str) -> Tensor:
     return torch.cat([vae.taesd_encoder(to_tensor(part, device)).half().cpu() for part in parts])
 
 
-def train(pictures: np.ndarray, steps: int, batch: int, size: int, rate: float, device: str) -> tuple[TAESD, list]:
+def train(
+    pictures: np.ndarray, steps: int, batch: int, size: int, rate: float, device: str
+) -> tuple[TAESD, list]:
     """The trained VAE and its losses, one in each hundred steps."""
     vae = new_vae().to(device).to(memory_format=torch.channels_last)
     weights = [*vae.taesd_encoder.parameters(), *vae.taesd_decoder.parameters()]
