@@ -7,6 +7,7 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io
 
+from .progress import show
 from .types import CATEGORY, SliderPrompts
 
 NO_FILE = "[text below]"
@@ -96,7 +97,7 @@ class SliderPromptLibrary(io.ComfyNode):
             for prompt in prompts
         ]
         report = "\n".join(f"{prompt.name}: {prompt.strength:+g}  {prompt.text}" for prompt in prompts)
-        return io.NodeOutput(tuple(prompts), conditionings, [prompt.name for prompt in prompts], report)
+        return show(report, tuple(prompts), conditionings, [prompt.name for prompt in prompts], report)
 
 
 def library_files() -> list[str]:

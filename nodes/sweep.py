@@ -191,7 +191,7 @@ class SliderSweep(io.ComfyNode):
             pictures.flatten(0, 2),
             measured.as_text(),
             with_range(slider, measured),
-            ui={"slider_sweep": [_for_viewer(task, stills, measured, cls)]},
+            ui={"slider_sweep": [_for_viewer(task, stills, measured, cls)], "text": [measured.as_text()]},
         )
 
 
@@ -239,5 +239,4 @@ def _for_viewer(task, stills: torch.Tensor, measured, cls) -> dict[str, Any]:
         "rows": [{"prompt": text, "seed": note} for text, note in task.row_labels],
         "frames": [saved[start : start + columns] for start in range(0, len(saved), columns)],
         "usable_range": measured.usable_range,
-        "report": measured.as_text(),
     }

@@ -200,7 +200,6 @@ SWEEP = {
     "strengths": [-2, -1, 0, 1, 2],
     "rows": [{"prompt": "a face", "seed": "seed 1"}, {"prompt": "a face", "seed": "seed 2"}],
     "usable_range": [-1, 2],
-    "report": "",
 }
 
 
@@ -216,12 +215,14 @@ def sweep_pictures(folder: Path | None) -> dict:
 
 
 async def check_viewer(page: Page, sweep: dict, shots: Path | None) -> None:
-    result = json.dumps({"slider_sweep": [sweep]})
+    result = json.dumps({"slider_sweep": [sweep], "text": ["Usable range -1 to 2\nMonotonicity 1.00"]})
     await page.run(
         "{ const node = window.sweepNode = LiteGraph.createNode('SliderSweep'); "
         f"node.pos = [20, 1400]; app.graph.add(node); app.canvas.ds.offset = [300, -1330]; node.onExecuted({result}) }}"
     )
     await page.wait_for("document.querySelector('.concept-sliders .picture img')?.naturalWidth")
+    report = await page.run("document.querySelector('.concept-sliders pre').textContent")
+    assert report.endswith("Monotonicity 1.00"), "the report is not shown on the node"
     state = (
         "[document.querySelector('.concept-sliders output').value, document.querySelector('.picture img').alt]"
     )
