@@ -74,7 +74,7 @@ class CopyOnWrite(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if _writes_first(func) or kwargs.get("inplace"):
-            self._before_write(args[0])
+            self._before_write(args[0] if args else next(iter(kwargs.values())))
         if "out" in kwargs:
             self._before_write(kwargs["out"])
         return func(*args, **kwargs)
@@ -142,8 +142,8 @@ class CastWeights:
             like = None if input is None else input.new_empty(0)
             made = _plain(cast(layer, input, *args, **kwargs), input is not None)
             again = Cast(layer, lambda: _plain(cast(layer, like, *args, **kwargs), input is not None))
-            for index, own in enumerate((layer.weight, layer.bias)):
-                self._remember(made[index], own, again, index)
+            for index, name in enumerate(("weight", "bias")):
+                self._remember(made[index], getattr(layer, name), again, index)
             return made
 
         return cast_bias_weight
@@ -151,16 +151,21 @@ class CastWeights:
     def _remember(self, made: Tensor | None, own: Tensor | None, cast: Cast, index: int) -> None:
         if made is None or own is None or made is own or _address(made) == _address(own):
             return
-        entries = self._live.setdefault(_address(made), [])
-        entries[:] = [e for e in entries if (alive := e[0]()) is not None and not _within(alive, made)]
-        entries.append((weakref.ref(made), cast, index))
+        address = _address(made)
+        reference = weakref.ref(made, lambda gone: self._forget(address, gone))
+        self._live.setdefault(address, []).append((reference, cast, index))
+
+    def _forget(self, address: int, gone: weakref.ref[Tensor]) -> None:
+        left = [entry for entry in self._live.pop(address, ()) if entry[0] is not gone]
+        if left:
+            self._live[address] = left
 
     def find(self, tensor: Tensor) -> CastWeight | None:
         """The weight that `tensor` is or is a view of, if a layer has just made it."""
-        for reference, cast, index in self._live.get(_address(tensor), ()):
+        for reference, cast, index in reversed(self._live.get(_address(tensor), ())):
             weight = reference()
             if weight is not None and weight.dtype == tensor.dtype and _within(tensor, weight):
-                offset = tensor.storage_offset() - weight.storage_offset()
+                offset = int(tensor.storage_offset() - weight.storage_offset())
                 return CastWeight(self, cast, index, tensor.size(), tensor.stride(), offset)
         return None
 

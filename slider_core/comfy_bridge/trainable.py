@@ -90,6 +90,7 @@ def normal_tensors(model: nn.Module) -> Iterator[None]:
         return twins.setdefault(id(tensor), normal_twin(tensor))
 
     with ExitStack() as stack:
+        stack.callback(_drop_graphs, model)
         for module in model.modules():
             holders: list[dict[str, Any]] = [module._parameters, module._buffers, module.__dict__]
             for holder in holders:
@@ -99,6 +100,14 @@ def normal_tensors(model: nn.Module) -> Iterator[None]:
                         holder[name] = stand_in
                         stack.callback(_put_back, holder, name, stand_in, value)
         yield
+
+
+def _drop_graphs(model: nn.Module) -> None:
+    """Some models note an activation on themselves in each call (Cosmos), which would hold the last step's graph."""
+    for module in model.modules():
+        for name, value in vars(module).items():
+            if isinstance(value, Tensor) and value.grad_fn is not None:
+                setattr(module, name, value.detach())
 
 
 def _put_back(holder: dict[str, Any], name: str, stand_in: Any, original: Any) -> None:
@@ -112,7 +121,8 @@ def normal_twin(tensor: Tensor) -> Tensor:
     if hasattr(tensor, "__tensor_flatten__"):
         names, context = tensor.__tensor_flatten__()
         inner = {name: normal_twin(getattr(tensor, name)) for name in names}
-        twin = tensor.__tensor_unflatten__(inner, context, tensor.size(), tensor.stride())
+        kind: Any = type(tensor)
+        twin = kind.__tensor_unflatten__(inner, context, tensor.size(), tensor.stride())
     else:
         data = tensor.data
         twin = torch.empty(0, dtype=data.dtype, device=data.device)
@@ -135,8 +145,8 @@ def _normal(value: Any, made_normal: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(value, Tensor):
         return made_normal(value) if value.is_inference() else value
     if type(value) is dict:
-        items = {key: _normal(item, made_normal) for key, item in value.items()}
-        return items if any(items[key] is not value[key] for key in value) else value
+        named = {key: _normal(item, made_normal) for key, item in value.items()}
+        return named if any(named[key] is not value[key] for key in value) else value
     if type(value) in (list, tuple):
         items = [_normal(item, made_normal) for item in value]
         return type(value)(items) if any(a is not b for a, b in zip(items, value, strict=True)) else value
