@@ -52,7 +52,7 @@ class Family:
         caveats: what a user should know before training or applying a slider on this family.
         literal: where SimpleTuner's literal list selects other layers than the rule means.
         names: diffusers names by layer name, for families where no pattern gives them.
-        control: for ControlNets, the base models that it steers.
+        control: for ControlNets, the names of the families that they steer.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Family:
     caveats: tuple[str, ...] = ()
     literal: str = ""
     names: Callable[[nn.Module], dict[str, str]] | None = None
-    control: str = ""
+    control: tuple[str, ...] = ()
 
 
 def thirds(layer: Any, parent: Any) -> tuple[Rows, ...]:

@@ -398,4 +398,9 @@ CONTROL: dict[str, tuple[str, str]] = {
         time_text_embed.timestep_embedder.{{linear_1,linear_2}}""",
     ),
     "qwen_image_fun": ("Qwen-Image Fun ControlNet", f"control_blocks.{{0,1}}.attn.{QKVO}"),
+    "hunyuan_dit": (
+        "HunyuanDiT ControlNet",
+        """blocks.{0..18}.attn1.Wqkv[0:1408,1408:2816,2816:4224] blocks.{0..18}.attn1.out_proj
+        x_embedder.proj t_embedder.mlp.{0,2}""",
+    ),
 }

@@ -1,10 +1,10 @@
 """The presets besides the slider rule, and what all presets have in common."""
 
 import pytest
-from architectures.expected import CONTROL, PUBLISHED, QKVO, SLIDER, expanded
+from architectures.expected import PUBLISHED, QKVO, SLIDER, expanded
 from architectures.published import shared_published
 from concept_sliders.slider_core.architectures import TargetError, select, select_targets
-from tiny_models import shared_model, tiny_control_net
+from tiny_models import CONTROL_NAMES, shared_model, tiny_control_net
 
 # Parts of layer names that only text passes through, on any family.
 TEXT = (
@@ -85,7 +85,7 @@ def test_every_family_has_all_presets(name):
     assert not keys(model, "mlp") & keys(model, "attention")
 
 
-@pytest.mark.parametrize("name", CONTROL)
+@pytest.mark.parametrize("name", CONTROL_NAMES)
 def test_control_nets_have_all_presets(name):
     control_net = tiny_control_net(name)
     assert keys(control_net, "mlp") and keys(control_net, "attention")

@@ -73,6 +73,6 @@ CONTROL = replace(
         ("{input_hint_block,input_cond_block}.**", "the control picture's own way in"),
         ("{controlnet_blocks,controlnet_single_blocks}.**", "carries the control over to the base model"),
     ),
-    control="Flux",
+    control=("Flux",),
 )
 FAMILIES = (FLUX, LONGCAT, CONTROL)

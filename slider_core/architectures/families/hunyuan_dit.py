@@ -33,6 +33,6 @@ CONTROL = replace(
     recognised_by=("hydit.controlnet.HunYuanControlNet",),
     outputs=(),
     left_out=(*DIT.left_out, ("{before_proj,after_proj_list.*}", "carries the control over to the base model")),
-    control="HunyuanDiT",
+    control=("HunyuanDiT",),
 )
 FAMILIES = (DIT, CONTROL)

@@ -68,7 +68,7 @@ CONTROL = replace(
     outputs=(),
     left_out=CONTROL_LEFT_OUT,
     literal="",
-    control="Qwen-Image",
+    control=("Qwen-Image",),
 )
 FUN_CONTROL = Family(
     name="Qwen-Image Fun ControlNet",
@@ -77,6 +77,6 @@ FUN_CONTROL = Family(
     other_attention=text_attention_of("control_blocks.*"),
     mlp=mlp_of("control_blocks.*"),
     left_out=CONTROL_LEFT_OUT,
-    control="Qwen-Image",
+    control=("Qwen-Image",),
 )
 FAMILIES = (QWEN_IMAGE, MAGE_FLOW, CONTROL, FUN_CONTROL)

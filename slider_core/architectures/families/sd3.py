@@ -43,7 +43,7 @@ CONTROL = replace(
     recognised_by=("cldm.mmdit.ControlNet",),
     outputs=(),
     left_out=(*SD3.left_out, *CONTROL_LEFT_OUT),
-    control="SD3",
+    control=("SD3",),
 )
 CONTROL_35 = Family(
     name="SD3.5 ControlNet",
@@ -61,6 +61,6 @@ CONTROL_35 = Family(
         *CONTROL_LEFT_OUT,
     ),
     caveats=("This network sees no text at all.",),
-    control="SD3.5 large",
+    control=("SD3",),
 )
 FAMILIES = (SD3, CONTROL, CONTROL_35)

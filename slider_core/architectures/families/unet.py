@@ -84,6 +84,6 @@ CONTROL = replace(
         ("{transformer_layes,spatial_ch_projs,control_add_embedding}.**", "chooses among the kinds of control"),
         *UNET.left_out,
     ),
-    control="SD1.x, SD2.x, SDXL",
+    control=("SD1.x", "SD2.x", "SDXL"),
 )
 FAMILIES = (UNET, SD1, SD2, SDXL, SVD, CONTROL)
