@@ -2,8 +2,8 @@
 
 Everything is measured on pictures of the same prompt and seed at several strengths, without labels. Their
 change from strength 0 is split into the part along the slider's own direction on that picture (the effect) and
-the rest. The rest holds what leaks into other attributes, and also the bend of a change that does not go along
-a straight line in the space of pixels (a mouth that opens), so compare it between sliders, not with 0.
+the rest. The rest holds what leaks into other attributes, and also the bend of a change that goes along no
+straight line in the space of pixels (a mouth that opens), so compare it between sliders, not with 0.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 # A step between neighbouring strengths is usable while the effect rises in it by at least SATURATED of the
 # rise per strength next to 0, and the whole picture changes by at most EXPLODED times the change next to 0.
-SATURATED = 0.25
+SATURATED = 0.15
 EXPLODED = 4.0
 
 
@@ -33,28 +33,33 @@ def changes(pictures: Array, strengths: Sequence[float]) -> Array:
     return flat - flat[list(strengths).index(0.0)]
 
 
-def direction(change: Array, strengths: Sequence[float]) -> Array:
-    """Unit vector [values] along which a row's pictures move: the mean of their own unit directions.
+def direction(change: Array, weights: Sequence[float] | Array) -> Array:
+    """Unit vector [values] along which pictures move: the weighted mean of their own unit directions.
 
-    Each strength counts the same, so a picture that falls apart at a high strength does not decide it. All 0 if
-    nothing changes.
+    Each counts alike, so a picture that falls apart at a high strength does not decide it. All 0 if nothing
+    changes.
     """
     norms = np.linalg.norm(change, axis=1)
-    weights = np.divide(np.sign(strengths), norms, out=np.zeros_like(norms), where=norms > 0)
-    mean = weights @ change
+    mean = np.divide(weights, norms, out=np.zeros_like(norms), where=norms > 0) @ change
     norm = np.linalg.norm(mean)
     return mean / norm if norm > 0 else mean
 
 
 def effect_and_rest(change: Array, strengths: Sequence[float]) -> tuple[Array, Array]:
-    """Of each change [strengths, values]: the signed part along the row's direction and the size of the rest.
+    """Of each change [strengths, values]: the signed part along the row's direction, and the size of the rest.
 
-    Both are root-mean-square over the values, so that they do not grow with the size of the picture.
+    More and less of a concept need not lie on one line (a smile shows teeth, a frown does not), so the rest is
+    what lies off both directions, that of the strengths above 0 and that of those below. Both are
+    root-mean-square over the values, so that they do not grow with the size of the picture.
     """
-    along = change @ direction(change, strengths)
-    rest = np.sqrt(np.maximum((change**2).sum(axis=1) - along**2, 0.0))
+    signs = np.sign(strengths)
+    more, less = direction(change, np.maximum(signs, 0)), direction(change, np.minimum(signs, 0))
+    across = less - (less @ more) * more
+    norm = np.linalg.norm(across)
+    plane = np.stack([more, across / norm if norm > 1e-9 else np.zeros_like(more)])
+    rest = np.linalg.norm(change - change @ plane.T @ plane, axis=1)
     scale = np.sqrt(change.shape[1])
-    return along / scale, rest / scale
+    return change @ direction(change, signs) / scale, rest / scale
 
 
 def spearman(x: Sequence[float] | Array, y: Sequence[float] | Array) -> float:

@@ -49,7 +49,7 @@ class Report:
         low, high = self.usable_range
         symmetric = min(-low, high)
         lines = [
-            f"Usable range {low:g} to {high:g} (±{symmetric:g})" if high > low else "No usable range",
+            f"Usable range {low:.3g} to {high:.3g} (±{symmetric:.3g})" if high > low else "No usable range",
             f"Monotonicity {self.monotonicity:.2f} (Spearman, 1 is best; {_count(self.rows, 'row')})",
             f"Symmetry {_figure(self.symmetry)} (effect of + over effect of −)",
             f"Evenness {_figure(self.evenness)} (largest step over mean step, 1 is best)",

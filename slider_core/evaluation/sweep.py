@@ -48,7 +48,7 @@ class Sweep:
 
     @property
     def column_labels(self) -> list[str]:
-        return [f"{strength:+g}" if strength else "0" for strength in self.strengths]
+        return [f"{strength:+.3g}" if strength else "0" for strength in self.strengths]
 
 
 def sample_sweep(

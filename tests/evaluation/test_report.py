@@ -26,11 +26,17 @@ def test_a_perfect_slider():
     assert got.usable_range == (-2, 2)
 
 
-def test_effect_is_along_the_mean_direction_and_leak_beside_it():
-    got = r.report(STRENGTHS, [pictures([-4, -2, 0, 2, 4], [1, 1, 0, 1, 1])])
+def test_effect_is_along_the_mean_direction_and_the_rest_beside_it():
+    got = r.report(STRENGTHS, [pictures([-4, -2, 0, 2, 4], [2, -1, 0, 1, -2])])
     assert got.effect == pytest.approx([-2, -1, 0, 1, 2])
-    assert got.rest == pytest.approx([0.5, 0.5, 0, 0.5, 0.5])
-    assert got.leak == pytest.approx(2 / 6)
+    assert got.rest == pytest.approx([1, 0.5, 0, 0.5, 1])
+    assert got.leak == pytest.approx(3 / 6)
+
+
+def test_more_and_less_may_lie_in_different_directions():
+    got = r.report(STRENGTHS, [pictures([0, 0, 0, 2, 4], [4, 2, 0, 0, 0])])
+    assert got.effect == pytest.approx(np.array([-2, -1, 0, 1, 2]) / np.sqrt(2))
+    assert got.rest == pytest.approx([0] * 5)
 
 
 def test_symmetry_is_plus_over_minus():
@@ -72,7 +78,7 @@ def test_a_range_on_one_side():
 
 def test_strengths_in_any_order():
     shuffled = [2, 0, 4, 1, 3]
-    ordered = pictures([-4, -2, 0, 2, 4], [1, 1, 0, 1, 1])
+    ordered = pictures([-4, -2, 0, 2, 4], [2, -1, 0, 1, -2])
     got = r.report([STRENGTHS[i] for i in shuffled], [ordered[shuffled]])
     assert got.strengths == tuple(STRENGTHS)
     assert got.effect == pytest.approx([-2, -1, 0, 1, 2])
