@@ -5,14 +5,17 @@ from comfy_api.latest import ComfyExtension, io
 from .apply import SliderApply, SliderStrength
 from .buckets import BucketLoader
 from .cycle import CycleSampler
+from .files import SliderSave
 from .prompts import SliderPromptLibrary
 from .sweep import SliderSweep
+from .targets import SliderTargets
 from .train import SliderTrainer
 
 
 class SliderExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [
+            SliderTargets,
             BucketLoader,
             CycleSampler,
             SliderTrainer,
@@ -20,4 +23,5 @@ class SliderExtension(ComfyExtension):
             SliderStrength,
             SliderPromptLibrary,
             SliderSweep,
+            SliderSave,
         ]

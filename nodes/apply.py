@@ -130,13 +130,17 @@ def _load(slider_file: str):
 
 
 def _report(slider, deltas, unused: list[str]) -> str:
-    metadata = getattr(slider, "metadata", {})
+    from ..slider_core.files import read_facts
+
+    facts, ignored = read_facts(getattr(slider, "metadata", {}))
     lines = [f"{sum(map(len, deltas.values()))} adapters on {len(deltas)} layers."]
-    if "usable_range" in metadata:
-        lines.append(f"Usable range: {metadata['usable_range']}.")
+    if facts.base_model:
+        lines.append(f"Trained on {facts.base_model} ({facts.kind}, rank {facts.rank}, {facts.steps} steps).")
+    if facts.usable_range:
+        lines.append("Usable from {:+g} to {:+g}, as measured by a sweep.".format(*facts.usable_range))
     if unused:
         lines.append(f"{len(unused)} tensors of the file are not for this model: {', '.join(unused[:3])} …")
-    return "\n".join(lines)
+    return "\n".join([*lines, *ignored])
 
 
 class SliderStrength(io.ComfyNode):

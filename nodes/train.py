@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-import folder_paths
 from comfy_api.latest import io
 
 from .progress import TrainingProgress
@@ -199,15 +195,3 @@ class SliderTrainer(io.ComfyNode):
         return io.NodeOutput(
             trained.slider, trained.losses, run.report(trained), ui={"text": (run.report(trained),)}
         )
-
-
-def place_for(file_name: str) -> tuple[Path, Path]:
-    """Where the slider of this name is written, and where the state of its training, both below the output folder.
-
-    Raises:
-        ValueError: for a name that leads outside.
-    """
-    output = folder_paths.get_output_directory()
-    folder, name, counter, _, _ = folder_paths.get_save_image_path(file_name, output)
-    state, _, _, _, _ = folder_paths.get_save_image_path(os.path.join("slider_checkpoints", name), output)
-    return Path(folder, f"{name}_{counter:05}_.safetensors"), Path(state, name)

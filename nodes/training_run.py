@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import folder_paths
 import torch
 
 from ..slider_core.adapters import AdapterConfig, lycoris_plan, uniform_plan
-from ..slider_core.files import save
+from ..slider_core.files import describe, notes_on, save
 from ..slider_core.files.atomic import NotWrittenError
 from ..slider_core.training import (
     Message,
@@ -20,9 +21,9 @@ from ..slider_core.training import (
     TrainRequest,
     train,
 )
+from .files import place_of
 from .preview import TrainingPreview
 from .progress import TrainingProgress
-from .train import place_for
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -32,9 +33,9 @@ class TrainingRun:
 
     def __init__(self, model, targets, cycle, settings: dict[str, Any], progress: TrainingProgress):
         self.progress, self.messages = progress, list(targets.warnings)
-        self.path, state = place_for(settings["file_name"])
+        self.path = place_of(settings["file_name"])
         self.preview = TrainingPreview(model, cycle, settings)
-        self.request = _request(model, targets, cycle, settings, state)
+        self.request = _request(model, targets, cycle, settings)
 
     def train(self) -> TrainedSlider:
         try:
@@ -89,23 +90,25 @@ class TrainingRun:
         ]
         if trained.continued_from == trained.steps:
             lines.insert(1, "This very training was finished before, so nothing new was trained.")
-        return "\n".join([*lines, *dict.fromkeys(self.messages)])
+        return "\n".join([*lines, *dict.fromkeys(self.messages), *notes_on(trained.slider)])
 
 
-def _request(model, targets, cycle, settings: dict[str, Any], state: Path) -> TrainRequest:
+def _request(model, targets, cycle, settings: dict[str, Any]) -> TrainRequest:
     given = {name: settings.get(name) for name in SAME_NAME}
+    plan = _plan(model, targets, settings)
     return TrainRequest(
         model=model,
-        plan=_plan(model, targets, settings),
+        plan=plan,
         cycle=cycle,
         density=settings["noise_levels"],
         dtype=DTYPES[settings["precision"]],
         checkpointing=settings["gradient_checkpointing"],
         assistant=settings.get("assistant_lora"),
         train_control=targets.targets[0].key.startswith("control_model."),
-        checkpoint=state,
+        checkpoint=checkpoint_of(settings["file_name"]),
         resume=settings["resume"] == "continue",
         pause_every=settings["preview_every"],
+        description=_description(model, targets, plan, cycle, settings),
         **given,
     )
 
@@ -115,6 +118,22 @@ SAME_NAME = (
     "steps learning_rate seed objective anchor_weight anchor_below optimiser schedule warmup weight_decay max_norm "
     "rows_at_once checkpoint_every start_from control_net vae"
 ).split()
+
+
+def checkpoint_of(file_name: str) -> Path:
+    """Folder and name, below ComfyUI's output folder, of the files that hold the state of a training."""
+    return Path(folder_paths.get_output_directory(), "slider_checkpoints", Path(file_name).name)
+
+
+def _description(model, targets, plan, cycle, settings: dict[str, Any]) -> dict[str, str]:
+    return describe(
+        base_model=type(model.model.model_config).__name__,
+        family=targets.family,
+        plan=plan,
+        buckets=cycle.buckets,
+        title=Path(settings["file_name"]).name,
+        **{name: settings[name] for name in ("objective", "steps", "seed", "learning_rate")},
+    )
 
 
 def _plan(model, targets, settings: dict[str, Any]):

@@ -1,0 +1,136 @@
+"""Train Slider without a server: what it writes, and that nothing is lost when it ends early."""
+
+import math
+from dataclasses import replace
+
+import comfy.sd
+import folder_paths
+import pytest
+import torch
+from comfy.model_management import InterruptProcessingException
+from concept_sliders.nodes import training_run
+from concept_sliders.nodes.train import SliderTrainer
+from concept_sliders.nodes.training_run import TrainingRun
+from concept_sliders.slider_core.architectures import select
+from concept_sliders.slider_core.data import Bucket, Cycle
+from concept_sliders.slider_core.files import load, read_facts
+from concept_sliders.slider_core.files.atomic import NotWrittenError
+from small_training import buckets, example
+
+DEFAULTS = {i.id: i.default for i in SliderTrainer.GET_SCHEMA().inputs if hasattr(i, "default")}
+
+
+class Progress:
+    """Records what the page is shown; `cancel_at` is where the user presses cancel."""
+
+    def __init__(self, cancel_at=None):
+        self.steps, self.lines, self.pictures, self.cancel_at = [], [], [], cancel_at
+
+    def step(self, done):
+        self.steps.append(done.step)
+        if done.step == self.cancel_at:
+            raise InterruptProcessingException
+
+    def line(self, text):
+        self.lines.append(text)
+
+    def picture(self, image):
+        self.pictures.append(image)
+
+
+@pytest.fixture
+def output(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
+    return tmp_path
+
+
+def run(model, progress=None, cycle=None, **settings):
+    settings = {**DEFAULTS, "steps": 4, "file_name": "loras/smile", **settings}
+    return TrainingRun(model, select(model), cycle or Cycle(buckets()), settings, progress or Progress())
+
+
+def test_the_slider_is_written_with_what_made_it_and_the_stock_loader_takes_it_whole(model, output, caplog):
+    trainer = run(model)
+    trained = trainer.train()
+    (file,) = (output / "loras").iterdir()
+    slider = load(file)
+    facts, ignored = read_facts(slider.metadata)
+    assert not ignored and (facts.base_model, facts.family, facts.steps, facts.kind) == (
+        "SD3",
+        "SD3",
+        4,
+        "lora",
+    )
+    assert facts.buckets == (("more", 3, 0.5), ("less", 3, -0.5), ("plain", 2, None))
+    assert all(torch.equal(slider[key], trained.slider[key]) for key in slider)
+    comfy.sd.load_lora_for_models(model, None, dict(slider), 1.0, 0)
+    assert "not loaded" not in caplog.text
+    assert file.name in trainer.report(trained) and "4 steps" in trainer.report(trained)
+
+
+def test_the_next_slider_of_the_same_name_gets_the_next_number(model, output):
+    run(model, seed=1).train()
+    run(model, seed=2).train()
+    assert sorted(f.name for f in (output / "loras").iterdir()) == [
+        "smile_00001_.safetensors",
+        "smile_00002_.safetensors",
+    ]
+
+
+def test_cancel_keeps_what_was_trained_and_the_next_run_goes_on(model, output):
+    with pytest.raises(InterruptProcessingException):
+        run(model, Progress(cancel_at=3)).train()
+    (file,) = (output / "loras").iterdir()
+    assert file.name == "smile_00001_stopped_at_3.safetensors" and read_facts(load(file).metadata)[0].steps == 3
+    progress = Progress()
+    run(model, progress).train()
+    assert progress.steps == [4] and progress.lines[0] == "Continued from step 3 of 4."
+    again = Progress()
+    run(model, again, resume="start over").train()
+    assert again.steps == [1, 2, 3, 4]
+
+
+def test_a_loss_that_is_not_finite_names_the_file_that_was_kept(model, output):
+    broken = replace(example("b"), latent=torch.full((1, 16, 8, 8), math.nan))
+    more, less = Bucket("more", (example("a"), broken), 0.5), Bucket("less", (example("a"), example("b")), -0.5)
+    with pytest.raises(RuntimeError, match="not a finite number"):
+        run(model, cycle=Cycle((more, less), seed=1)).train()
+
+
+def test_a_full_disk_leaves_the_slider_on_the_output(model, output, monkeypatch):
+    def full(slider, path):
+        raise NotWrittenError("smile_00001_.safetensors could not be written (No space left on device).")
+
+    monkeypatch.setattr(training_run, "save", full)
+    trainer = run(model)
+    trained = trainer.train()
+    assert trained.slider and "No space left on device" in trainer.report(trained)
+
+
+def test_a_lycoris_config_replaces_kind_rank_and_targets(model, output):
+    config = """{"algo": "lokr", "multiplier": 1.0, "linear_dim": 4, "linear_alpha": 1,
+        "apply_preset": {"target_module": ["attn1.to_q", "attn1.to_k", "attn1.to_v", "attn1.to_out.0"]}}"""
+    slider = run(model, lycoris_config=config).train().slider
+    assert read_facts(slider.metadata)[0].kind == "lokr"
+    assert all("attn" in key for key in slider)
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "/tmp/slider", "loras/../../slider"])
+def test_file_names_that_lead_outside_are_refused(model, output, name):
+    with pytest.raises(ValueError, match="leads out of"):
+        run(model, file_name=name)
+
+
+def test_previews_need_a_vae(model, output):
+    with pytest.raises(ValueError, match="connect vae"):
+        run(model, preview_every=2)
+
+
+def test_previews_show_the_slider_while_it_trains(model, output):
+    class Vae:
+        def decode(self, latents):
+            return latents[:, :3].movedim(1, -1).repeat_interleave(8, 1).repeat_interleave(8, 2).sigmoid()
+
+    progress = Progress()
+    run(model, progress, preview_every=2, preview_steps=2, vae=Vae()).train()
+    assert len(progress.pictures) == 2 and progress.pictures[0].width > progress.pictures[0].height
