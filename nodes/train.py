@@ -7,7 +7,9 @@ from comfy_api.latest import io
 from .progress import TrainingProgress
 from .types import CATEGORY, LoraModel, LossMap, SliderCycle, SliderTargets
 
-KINDS = ["lora", "dora", "locon", "loha", "lokr", "oft", "boft", "glora", "ia3", "dylora", "full"]
+# Variants of LoRA have a name of their own here; the others are named as in slider_core.adapters.KINDS.
+VARIANTS = {"dora": ("lora", {"dora": True}), "rslora": ("lora", {"rslora": True})}
+KINDS = ["lora", *VARIANTS, "loha", "lokr", "oft", "boft", "glora", "ia3", "dylora", "full"]
 
 
 class SliderTrainer(io.ComfyNode):

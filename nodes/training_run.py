@@ -24,6 +24,7 @@ from ..slider_core.training import (
 from .files import place_of
 from .preview import TrainingPreview
 from .progress import TrainingProgress
+from .train import VARIANTS
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -140,5 +141,6 @@ def _plan(model, targets, settings: dict[str, Any]):
     text = settings["lycoris_config"].strip()
     if text:
         return lycoris_plan(text, model, targets.targets)
-    kind, rank, alpha = settings["kind"], settings["rank"], settings["alpha"] or None
-    return uniform_plan(targets.targets, AdapterConfig(kind, rank, alpha))
+    kind, options = VARIANTS.get(settings["kind"], (settings["kind"], {}))
+    config = AdapterConfig(kind, settings["rank"], settings["alpha"] or None, options=options)
+    return uniform_plan(targets.targets, config)

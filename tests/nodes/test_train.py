@@ -12,6 +12,7 @@ from concept_sliders.nodes import training_run
 from concept_sliders.nodes.train import SliderTrainer
 from concept_sliders.nodes.training_run import TrainingRun
 from concept_sliders.slider_core.architectures import select
+from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.data import Bucket, Cycle
 from concept_sliders.slider_core.files import load, read_facts
 from concept_sliders.slider_core.files.atomic import NotWrittenError
@@ -113,6 +114,13 @@ def test_a_lycoris_config_replaces_kind_rank_and_targets(model, output):
     slider = run(model, lycoris_config=config).train().slider
     assert read_facts(slider.metadata)[0].kind == "lokr"
     assert all("attn" in key for key in slider)
+
+
+@pytest.mark.parametrize("kind", SliderTrainer.GET_SCHEMA().inputs[7].options)
+def test_every_kind_on_the_list_trains_and_its_slider_can_be_applied(model, output, kind):
+    slider = run(model, kind=kind, steps=2, learning_rate=1e-2).train().slider
+    deltas, unused = deltas_for(model, slider)
+    assert deltas and not unused
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", "/tmp/slider", "loras/../../slider"])
