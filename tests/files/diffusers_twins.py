@@ -7,6 +7,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 import torch
+from comfy.utils import pixart_to_diffusers
 from diffusers.loaders import single_file_utils
 
 LDM_UNET = {
@@ -74,6 +75,16 @@ def hunyuan(weights: Weights) -> Weights:
         for pattern, published in HUNYUAN.items():
             key = re.sub(pattern, published, key)
         found[key] = weight
+    return found
+
+
+def pixart(weights: Weights) -> Weights:
+    """By ComfyUI's own map: diffusers has no converter for it."""
+    found = {}
+    for key, place in pixart_to_diffusers({"depth": 2, "hidden_size": 64}).items():
+        native, (_, start, length) = (place, (0, 0, None)) if isinstance(place, str) else place
+        if native in weights and key != "caption_projection.y_embedding":
+            found[key] = weights[native] if length is None else weights[native][start : start + length]
     return found
 
 
@@ -228,6 +239,66 @@ TWINS = {
         },
         "convert_auraflow_transformer_checkpoint_to_diffusers",
         {"hidden_states": noise(2, 4, 8, 8), "encoder_hidden_states": noise(2, 6, 48), "timestep": T / 1000},
+    ),
+    "pixart_sigma": Twin(
+        "PixArtTransformer2DModel",
+        {
+            "num_attention_heads": 2,
+            "attention_head_dim": 32,
+            "num_layers": 2,
+            "cross_attention_dim": 64,
+            "caption_channels": 48,
+            "interpolation_scale": 2,
+            "use_additional_conditions": False,
+        },
+        "",
+        {
+            "hidden_states": noise(2, 4, 16, 16),
+            "encoder_hidden_states": noise(2, 6, 48),
+            "timestep": T,
+            "added_cond_kwargs": {"resolution": None, "aspect_ratio": None},
+        },
+        pixart,
+    ),
+    "krea2": Twin(
+        "Krea2Transformer2DModel",
+        {
+            "num_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 1,
+            "intermediate_size": 768,
+            "text_hidden_dim": 160,
+            "num_text_layers": 3,
+            "text_intermediate_size": 512,
+        },
+        "convert_krea2_transformer_checkpoint_to_diffusers",
+        {
+            "hidden_states": noise(2, 16, 64),
+            "encoder_hidden_states": noise(2, 6, 3, 160),
+            "timestep": T / 1000,
+            "position_ids": ids(22, 3),
+        },
+    ),
+    "kandinsky5_image": Twin(
+        "Kandinsky5Transformer3DModel",
+        {
+            "in_visual_dim": 16,
+            "out_visual_dim": 16,
+            "time_dim": 64,
+            "model_dim": 256,
+            "ff_dim": 256,
+            "num_text_blocks": 1,
+            "num_visual_blocks": 2,
+        },
+        "",
+        {
+            "hidden_states": noise(2, 1, 8, 8, 16),
+            "encoder_hidden_states": noise(2, 6, 3584),
+            "timestep": T,
+            "pooled_projections": noise(2, 768),
+            "visual_rope_pos": [torch.arange(1), torch.arange(4), torch.arange(4)],
+            "text_rope_pos": torch.arange(6),
+        },
     ),
     "wan21": Twin(
         "WanTransformer3DModel",
