@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from ..adapters.layer import root_of
 from ..strength import Delta
-from .patches import Place, Unusable, delta_of, without_overlap
+from .patch_readers import delta_of
+from .patches import Place, Unusable, without_overlap
 
 TEXT_ENCODER = ("lora_te", "text_encoder", "te1.", "te2.", "lora_prior_te", "cond_stage_model", "hydit_clip")
 
@@ -56,9 +57,11 @@ def deltas_for(model: Any, slider: Mapping[str, Tensor]) -> tuple[dict[str, list
         layer, _, parameter = weight.rpartition(".")
         try:
             module = reduce(getattr, layer.split("."), root)
-            deltas.setdefault(layer, []).append(delta_of(patch, Place(module, parameter, rows, reorder)))
+            delta = delta_of(patch, Place(module, parameter, rows, reorder))
         except (Unusable, AttributeError) as reason:
             unusable.append(f"{weight} ({reason})")
+            continue
+        deltas.setdefault(layer, []).append(delta)
     whole = {layer: without_overlap(of_layer) for layer, of_layer in deltas.items()}
     return whole, sorted(tensors.keys() - tensors.read) + unusable
 
