@@ -10,6 +10,7 @@ from typing import Any
 
 import comfy_kitchen
 from comfy import model_management, ops
+from comfy.controlnet import ControlBase
 from comfy.ldm.modules import attention
 from comfy_kitchen.backends import eager
 from torch import nn
@@ -52,11 +53,23 @@ def _replacements(weights: CastWeights) -> Iterator[tuple[Any, str, Any]]:
     yield model_management, "in_training", True
     yield ops, "cast_bias_weight", weights.wrapped(ops.cast_bias_weight)
     yield ops, "fp8_linear", lambda layer, x: None  # the layer then computes with its weight cast to x's type
+    yield ControlBase, "control_merge", _merging_copies(ControlBase.control_merge)
     for name in comfy_kitchen.__all__:
         if name.startswith(FUSED) and hasattr(eager, name):
             yield comfy_kitchen, name, getattr(eager, name)
     for module, name in _attention_names():
         yield module, name, attention.attention_pytorch
+
+
+def _merging_copies(merge: Any) -> Any:
+    """ControlBase.control_merge scales what a ControlNet returns in place, which may be a view that autograd guards."""
+
+    def control_merge(self: ControlBase, control: dict, control_prev: dict | None, output_dtype: Any) -> dict:
+        copies = {id(x): x.clone() for made in control.values() for x in made if x is not None}
+        control = {key: [copies.get(id(x)) for x in made] for key, made in control.items()}
+        return merge(self, control, control_prev, output_dtype)
+
+    return control_merge
 
 
 def _attention_names() -> Iterator[tuple[ModuleType, str]]:

@@ -73,6 +73,8 @@ class CopyOnWrite(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        if getattr(func, "__name__", "") == "__setitem__" and _is_part(args[2], *args[:2]):
+            return None  # the second half of `x[…] += y`, which autograd refuses on some views
         if _writes_first(func) or kwargs.get("inplace"):
             self._before_write(args[0] if args else next(iter(kwargs.values())))
         if "out" in kwargs:
@@ -85,6 +87,14 @@ class CopyOnWrite(TorchFunctionMode):
             for kept in memory.kept if memory is not None else ():
                 if (alive := kept()) is not None:
                     alive.copy()
+
+
+def _is_part(value: Any, whole: Tensor, index: Any) -> bool:
+    """Whether `value` is `whole[index]` itself, no copy of it."""
+    if not isinstance(value, Tensor) or _address(value) != _address(whole):
+        return False
+    part = whole.detach()[index]
+    return (value.data_ptr(), value.shape, value.stride()) == (part.data_ptr(), part.shape, part.stride())
 
 
 IN_PLACE = "iadd isub imul itruediv ifloordiv imod ipow iand ior ixor ilshift irshift setitem"
