@@ -66,7 +66,7 @@ KANDINSKY5 = """
     visual_embeddings.in_layer out_layer.out_layer time_embeddings.{in_layer,out_layer}
 """
 
-# Variant of tiny_configs.json: (family, what the slider preset selects).
+# Tiny variant: (family, what the slider preset selects).
 SLIDER: dict[str, tuple[str, str]] = {
     "sd15": ("SD1.x", SD1),
     "sd2": ("SD2.x", SD1),
@@ -173,6 +173,61 @@ SLIDER: dict[str, tuple[str, str]] = {
         "Krea 2",
         "blocks.{0,1}.attn.{wq,wk,wv,wo} first last.linear tmlp.{0,2}",
     ),
+    "sdxl_refiner": ("SDXL", SDXL),
+    "svd": (
+        "SVD",
+        " ".join(
+            f"{level}.{{transformer_blocks,time_stack}}.0.attn1.{QKVO} {level}.{{proj_in,proj_out}}"
+            for level in ("input_blocks.{1,3}.1", "middle_block.1", "output_blocks.{0..3}.1")
+        )
+        + " input_blocks.0.0 out.2 time_embed.{0,2}",
+    ),
+    "stable_cascade_b": (
+        "Stable Cascade B",
+        """{down_blocks.1,up_blocks.0}.2.attention.attn.{to_q,to_k,to_v,out_proj}
+        down_blocks.{0,1}.1.mapper up_blocks.{0,1}.1.mapper embedding.1 clf.1""",
+    ),
+    "hunyuan_dit": (
+        "HunyuanDiT",
+        """blocks.{0..3}.attn1.Wqkv[0:128,128:256,256:384] blocks.{0..3}.attn1.out_proj
+        x_embedder.proj final_layer.linear t_embedder.mlp.{0,2}""",
+    ),
+    "hunyuan_image": ("HunyuanImage", f"{FLUX} img_in.proj final_layer.linear time_in.{{in_layer,out_layer}}"),
+    "wan_vace": ("Wan", f"{WAN} vace_blocks.0.self_attn.{{q,k,v,o}}"),
+    "chroma_radiance": ("Chroma Radiance", FLUX),
+    "longcat_image": ("LongCat-Image", f"{FLUX} img_in final_layer.linear time_in.{{in_layer,out_layer}}"),
+    "lens": (
+        "Lens",
+        """transformer_blocks.{0,1}.attn.img_qkv[0:256,256:512,512:768] transformer_blocks.{0,1}.attn.to_out.0
+        img_in proj_out time_text_embed.timestep_embedder.{linear_1,linear_2}""",
+    ),
+    "boogu": (
+        "Boogu-Image",
+        f"""{{noise_refiner,ref_image_refiner}}.0.attn.{QKVO} single_stream_layers.{{0,1}}.attn.{QKVO}
+        double_stream_layers.{{0,1}}.img_instruct_attn.processor.{{img_to_q,img_to_k,img_to_v,img_out}}
+        double_stream_layers.{{0,1}}.img_self_attn.{QKVO} x_embedder ref_image_patch_embedder norm_out.linear_2
+        time_caption_embed.timestep_embedder.{{linear_1,linear_2}}""",
+    ),
+    "mage_flow": (
+        "Mage-Flow",
+        f"""transformer_blocks.{{0,1}}.attn.{QKVO} img_in proj_out
+        time_text_embed.timestep_embedder.{{linear_1,linear_2}}""",
+    ),
+    "joyimage": (
+        "JoyImage",
+        """double_blocks.{0,1}.attn.img_attn_qkv[0:256,256:512,512:768] double_blocks.{0,1}.attn.img_attn_proj
+        img_in proj_out condition_embedder.time_embedder.{linear_1,linear_2}""",
+    ),
+    "cogvideox": (
+        "CogVideoX",
+        "blocks.{0,1}.{q,k,v,attn_out} patch_embed.proj proj_out time_embedding_{linear_1,linear_2}",
+    ),
+    "pixeldit": (
+        "PixelDiT",
+        """patch_blocks.{0,1}.attn.qkv_x[0:128,128:256,256:384] patch_blocks.{0,1}.attn.proj_x
+        pixel_blocks.0.attn.qkv[0:128,128:256,256:384] pixel_blocks.0.attn.proj
+        {pixel_embedder,s_embedder}.proj final_layer.linear t_embedder.mlp.{0,2}""",
+    ),
 }
 
 # Variant of published.py: (family, what the slider preset selects).
@@ -191,7 +246,7 @@ UNET_IN_OUT_TIME = "input_blocks.0.0 out.2 time_embed.{0,2}"
 SVD_LEVELS = ("input_blocks.{1,2,4,5,7,8}.1", "middle_block.1", "output_blocks.{3..11}.1")
 CASCADE_QKVO = "attention.attn.{to_q,to_k,to_v,out_proj}"
 PUBLISHED: dict[str, tuple[str, str]] = {
-    "sdxl_refiner": (
+    "sdxl_refiner_full": (
         "SDXL",
         f"""input_blocks.{{4,5,7,8}}.1.transformer_blocks.{{0..3}}.attn1.{QKVO}
         output_blocks.{{3..8}}.1.transformer_blocks.{{0..3}}.attn1.{QKVO}
@@ -226,7 +281,7 @@ PUBLISHED: dict[str, tuple[str, str]] = {
         input_blocks.{{4,5,7,8,10,11}}.1.{{proj_in,proj_out}} output_blocks.{{0..8}}.1.{{proj_in,proj_out}}
         middle_block.1.{{proj_in,proj_out}} {UNET_IN_OUT_TIME}""",
     ),
-    "svd": (
+    "svd_full": (
         "SVD",
         " ".join(
             f"{level}.{{transformer_blocks,time_stack}}.0.attn1.{QKVO} {level}.{{proj_in,proj_out}}"
@@ -234,7 +289,7 @@ PUBLISHED: dict[str, tuple[str, str]] = {
         )
         + f" {UNET_IN_OUT_TIME}",
     ),
-    "stable_cascade_b": (
+    "stable_cascade_b_full": (
         "Stable Cascade B",
         f"""down_blocks.2.{{2..41..3}}.{CASCADE_QKVO} down_blocks.3.{{2..11..3}}.{CASCADE_QKVO}
         up_blocks.0.{{2..11..3}}.{CASCADE_QKVO} up_blocks.1.{{2..41..3}}.{CASCADE_QKVO}
@@ -243,7 +298,7 @@ PUBLISHED: dict[str, tuple[str, str]] = {
         up_blocks.0.{{1..10..3}}.mapper up_blocks.1.{{1..40..3}}.mapper
         up_blocks.2.{{1..7..2}}.mapper up_blocks.3.{{1,3}}.mapper embedding.1 clf.1""",
     ),
-    "hunyuan_dit": (
+    "hunyuan_dit_full": (
         "HunyuanDiT",
         f"blocks.{{0..39}}.attn1.Wqkv[0:1408,1408:2816,2816:4224] blocks.{{0..39}}.attn1.out_proj {IN_OUT_TIME}",
     ),
@@ -261,13 +316,13 @@ PUBLISHED: dict[str, tuple[str, str]] = {
         """blocks.{0..49}.attn.qkv_proj[0:7168,7168:14336,14336:21504] blocks.{0..49}.attn.out_proj
         video_patch_proj final_layer.video_out time_embedder.{proj_in,proj_out}""",
     ),
-    "hunyuan_image": (
+    "hunyuan_image_full": (
         "HunyuanImage",
         """double_blocks.{0..19}.img_attn.qkv[0:3584,3584:7168,7168:10752] double_blocks.{0..19}.img_attn.proj
         single_blocks.{0..39}.linear1[0:3584,3584:7168,7168:10752]
         img_in.proj final_layer.linear time_in.{in_layer,out_layer}""",
     ),
-    "wan_vace": ("Wan", f"{WAN_14B} vace_blocks.{{0..7}}.self_attn.{{q,k,v,o}}"),
+    "wan_vace_full": ("Wan", f"{WAN_14B} vace_blocks.{{0..7}}.self_attn.{{q,k,v,o}}"),
     "wan_camera": ("Wan", WAN_14B),
     "wan_humo": ("Wan", WAN_14B),
     "wan_s2v": ("Wan", WAN_14B),
@@ -283,18 +338,18 @@ PUBLISHED: dict[str, tuple[str, str]] = {
         layers.{0..35}.attention.qkv[0:2304,2304:3072,3072:3840] layers.{0..35}.attention.out
         x_embedder final_layer.linear t_embedder.mlp.{0,2}""",
     ),
-    "pixeldit": ("PixelDiT", PIXELDIT),
+    "pixeldit_full": ("PixelDiT", PIXELDIT),
     "pid": ("PiD", PIXELDIT),
     "pixart_alpha": (
         "PixArt",
         f"blocks.{{0..27}}.attn.qkv[0:1152,1152:2304,2304:3456] blocks.{{0..27}}.attn.proj {IN_OUT_TIME}",
     ),
-    "chroma_radiance": (
+    "chroma_radiance_full": (
         "Chroma Radiance",
         """double_blocks.{0..18}.img_attn.qkv[0:3072,3072:6144,6144:9216] double_blocks.{0..18}.img_attn.proj
         single_blocks.{0..37}.linear1[0:3072,3072:6144,6144:9216]""",
     ),
-    "lens": (
+    "lens_full": (
         "Lens",
         """transformer_blocks.{0..47}.attn.img_qkv[0:1536,1536:3072,3072:4608]
         transformer_blocks.{0..47}.attn.to_out.0 img_in proj_out
@@ -316,7 +371,7 @@ PUBLISHED: dict[str, tuple[str, str]] = {
         blocks.{10..31}.attn.proj_qkv.all[0:2560,2560:5120,5120:7680] blocks.{10..31}.attn.proj_out.all
         vid_in.proj vid_out.proj emb_in.{proj_in,proj_hid}""",
     ),
-    "boogu": (
+    "boogu_full": (
         "Boogu-Image",
         f"""{{noise_refiner,ref_image_refiner}}.{{0,1}}.attn.{QKVO} single_stream_layers.{{0..31}}.attn.{QKVO}
         double_stream_layers.{{0..7}}.img_instruct_attn.processor.{{img_to_q,img_to_k,img_to_v,img_out}}
@@ -324,12 +379,12 @@ PUBLISHED: dict[str, tuple[str, str]] = {
         x_embedder ref_image_patch_embedder norm_out.linear_2
         time_caption_embed.timestep_embedder.{{linear_1,linear_2}}""",
     ),
-    "mage_flow": (
+    "mage_flow_full": (
         "Mage-Flow",
         f"""transformer_blocks.{{0..11}}.attn.{QKVO} img_in proj_out
         time_text_embed.timestep_embedder.{{linear_1,linear_2}}""",
     ),
-    "joyimage": (
+    "joyimage_full": (
         "JoyImage",
         """double_blocks.{0..39}.attn.img_attn_qkv[0:4096,4096:8192,8192:12288]
         double_blocks.{0..39}.attn.img_attn_proj img_in proj_out
@@ -340,7 +395,7 @@ PUBLISHED: dict[str, tuple[str, str]] = {
         """layers.{0..33}.attention.qkv[0:4608,4608:9216,9216:13824] layers.{0..33}.attention.o
         input_proj final_layer.linear t_embedding.{mlp_in,mlp_out}""",
     ),
-    "longcat_image": (
+    "longcat_image_full": (
         "LongCat-Image",
         """double_blocks.{0..9}.img_attn.qkv[0:3072,3072:6144,6144:9216] double_blocks.{0..9}.img_attn.proj
         single_blocks.{0..19}.linear1[0:3072,3072:6144,6144:9216]

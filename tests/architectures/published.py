@@ -1,7 +1,7 @@
 """Published models that are too wide to be tiny, on PyTorch's meta device: the real modules without any memory.
 
 The configurations are those that ComfyUI's model detection makes from the published files; where blocks repeat,
-some have fewer of them.
+some have fewer of them. `_full` marks those that are also among the tiny models.
 """
 
 from functools import cache
@@ -11,6 +11,7 @@ from comfy import ops, supported_models
 from comfy.controlnet import ControlNet
 from comfy.ldm.hydit.controlnet import HunYuanControlNet
 from comfy.model_base import BaseModel
+from tiny_models import ALL_NAMES, shared_model
 
 UNET = {
     "image_size": 32,
@@ -63,7 +64,7 @@ PID = {"lq_hidden_dim": 512, "lq_interval": 2, "lq_latent_channels": 16, "latent
 
 # Name: (class of comfy.supported_models, unet_config).
 PUBLISHED = {
-    "sdxl_refiner": (
+    "sdxl_refiner_full": (
         "SDXLRefiner",
         {
             **UNET,
@@ -120,7 +121,7 @@ PUBLISHED = {
             "context_dim": 1024,
         },
     ),
-    "svd": (
+    "svd_full": (
         "SVD_img2vid",
         {
             **UNET,
@@ -141,7 +142,7 @@ PUBLISHED = {
             "video_kernel_size": [3, 1, 1],
         },
     ),
-    "stable_cascade_b": (
+    "stable_cascade_b_full": (
         "Stable_Cascade_B",
         {
             "stable_cascade_stage": "b",
@@ -151,7 +152,7 @@ PUBLISHED = {
             "block_repeat": [[1, 1, 1, 1], [2, 2, 2, 2]],
         },
     ),
-    "hunyuan_dit": (
+    "hunyuan_dit_full": (
         "HunyuanDiT",
         {"image_model": "hydit", "depth": 40, "hidden_size": 1408, "mlp_ratio": 4.3637},
     ),
@@ -185,7 +186,7 @@ PUBLISHED = {
         "MiniMaxH3",
         {"image_model": "minimax_h3", "num_layers": 50, "token_refiner_num_layers": 2},
     ),
-    "hunyuan_image": (
+    "hunyuan_image_full": (
         "HunyuanImage21",
         {
             "image_model": "hunyuan_video",
@@ -210,7 +211,7 @@ PUBLISHED = {
             "meanflow_sum": False,
         },
     ),
-    "wan_vace": (
+    "wan_vace_full": (
         "WAN21_Vace",
         {**WAN, "model_type": "vace", "in_dim": 16, "vace_layers": 8, "vace_in_dim": 96},
     ),
@@ -253,7 +254,7 @@ PUBLISHED = {
             "clip_text_dim": 1024,
         },
     ),
-    "pixeldit": ("PixelDiTT2I", {"image_model": "pixeldit_t2i"}),
+    "pixeldit_full": ("PixelDiTT2I", {"image_model": "pixeldit_t2i"}),
     "pid": ("PiD", {"image_model": "pid", **PID}),
     "pixart_alpha": (
         "PixArtAlpha",
@@ -270,7 +271,7 @@ PUBLISHED = {
             "pe_interpolation": 2,
         },
     ),
-    "chroma_radiance": (
+    "chroma_radiance_full": (
         "ChromaRadiance",
         {
             **{key: value for key, value in FLUX.items() if key != "guidance_embed"},
@@ -297,7 +298,7 @@ PUBLISHED = {
             "use_sequential_txt_ids": False,
         },
     ),
-    "lens": (
+    "lens_full": (
         "Lens",
         {
             "image_model": "lens",
@@ -319,7 +320,7 @@ PUBLISHED = {
         "SeedVR2",
         {**SEEDVR, "vid_dim": 2560, "heads": 20, "num_layers": 32, "mlp_type": "swiglu", "vid_out_norm": True},
     ),
-    "boogu": (
+    "boogu_full": (
         "Boogu",
         {
             "image_model": "boogu",
@@ -330,8 +331,8 @@ PUBLISHED = {
             "instruction_feat_dim": 4096,
         },
     ),
-    "mage_flow": ("MageFlow", {"image_model": "mage_flow", "in_channels": 128, "num_layers": 12}),
-    "joyimage": (
+    "mage_flow_full": ("MageFlow", {"image_model": "mage_flow", "in_channels": 128, "num_layers": 12}),
+    "joyimage_full": (
         "JoyImage",
         {
             "image_model": "joyimage",
@@ -344,7 +345,7 @@ PUBLISHED = {
         },
     ),
     "ideogram4": ("Ideogram4", {"image_model": "ideogram4", "in_channels": 128, "num_layers": 34}),
-    "longcat_image": (
+    "longcat_image_full": (
         "LongCatImage",
         {**FLUX, "context_in_dim": 3584, "depth": 10, "depth_single_blocks": 20},
     ),
@@ -419,3 +420,8 @@ def hunyuan_dit_control_net() -> ControlNet:
     """The one ControlNet whose number of blocks cannot be chosen."""
     made_by = {"device": torch.device("meta"), "dtype": torch.float32, "operations": ops.disable_weight_init}
     return ControlNet(HunYuanControlNet(**made_by), load_device=torch.device("cpu"))
+
+
+def model_of(name: str):
+    """A shared model of either kind: tiny by its name in `tiny_models`, or published."""
+    return shared_model(name) if name in ALL_NAMES else shared_published(name)

@@ -9,7 +9,7 @@ from comfy import lora
 from concept_sliders.slider_core.architectures.network import network_of
 from concept_sliders.slider_core.architectures.offer import offered
 from concept_sliders.slider_core.architectures.registry import family_of
-from tiny_models import NAMES, model_config
+from tiny_models import ALL_NAMES, model_config
 
 TWO = {"num_layers": 2}
 DOUBLE_AND_SINGLE = {"num_layers": 1, "num_single_layers": 1}
@@ -37,7 +37,7 @@ DIFFUSERS = {
     "hunyuan_video15": ("HunyuanVideo15Transformer3DModel", {**TWO, "num_refiner_layers": 1}),
     "hunyuan_image": ("HunyuanImageTransformer2DModel", {**DOUBLE_AND_SINGLE, "num_refiner_layers": 1}),
     "mochi": ("MochiTransformer3DModel", TWO),
-    "cogvideox_2b": ("CogVideoXTransformer3DModel", TWO),
+    "cogvideox": ("CogVideoXTransformer3DModel", TWO),
     "pixart_sigma": ("PixArtTransformer2DModel", TWO),
     "hunyuan_dit": ("HunyuanDiT2DModel", {**TWO, "in_channels": 4, "sample_size": 128, "patch_size": 2}),
     "ernie": ("ErnieImageTransformer2DModel", TWO),
@@ -79,7 +79,7 @@ def test_diffusers_has_layers_of_these_names(name):
     assert ours and ours <= there, sorted(ours - there)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL_NAMES)
 def test_comfyui_takes_the_names_for_the_same_weights_and_rows(name):
     model = on_meta(name)
     known = lora.model_lora_keys_unet(model, {})

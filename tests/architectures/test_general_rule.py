@@ -2,7 +2,7 @@
 
 import pytest
 from architectures.expected import PUBLISHED, SLIDER, expanded
-from architectures.published import shared_published
+from architectures.published import model_of
 from concept_sliders.slider_core.architectures import TargetError, report, select
 from concept_sliders.slider_core.architectures.general_rule import general_rule
 from concept_sliders.slider_core.architectures.left_out import is_text
@@ -68,7 +68,7 @@ def test_a_model_without_attention():
 
 @pytest.mark.parametrize("name", [*SLIDER, *PUBLISHED])
 def test_it_never_takes_what_is_known_to_carry_only_text(name):
-    network = network_of(shared_model(name) if name in SLIDER else shared_published(name))
+    network = network_of(model_of(name))
     family = family_of(network)
     found = [entry for entry in offered(network, general_rule(network)) if entry.part == "attention"]
     assert not [entry.layer for entry in found if is_text(family, entry)]

@@ -37,9 +37,9 @@ LYCORIS = """{
     ]
   }
 }"""
-# The families that the guide files under its general list, and those it does not name.
-FILED_ELSEWHERE = {"flux", "flux_schnell", "flux2", "flux2_klein", "chroma", "auraflow", "z_image"}
-FOR_GENERAL = [name for name in SLIDER if name not in FILED_ELSEWHERE]
+# The guide has visual attention lists for these; its general list is for all others that it names, and the rest.
+VISUAL_ONLY = ["flux", "flux_schnell", "flux2", "flux2_klein", "chroma", "chroma_radiance", "auraflow"]
+FOR_GENERAL = [name for name in SLIDER if name not in (*VISUAL_ONLY, "z_image")]
 
 
 def keys(name, custom):
@@ -52,7 +52,7 @@ def test_general_list_of_the_guide(name):
     assert keys(name, GENERAL) == expanded(SLIDER[name][1])
 
 
-@pytest.mark.parametrize("name", ["flux", "flux_schnell", "flux2", "flux2_klein", "chroma", "auraflow"])
+@pytest.mark.parametrize("name", VISUAL_ONLY)
 @pytest.mark.parametrize("names", [VISUAL, FLUX2])
 def test_lists_of_the_guide_for_visual_attention(name, names):
     assert keys(name, names) == expanded(SLIDER[name][1])

@@ -2,7 +2,7 @@
 
 import pytest
 from architectures.expected import PUBLISHED, QKVO, SLIDER, expanded
-from architectures.published import shared_published
+from architectures.published import model_of
 from concept_sliders.slider_core.architectures import TargetError, select, select_targets
 from tiny_models import CONTROL_NAMES, shared_model, tiny_control_net
 
@@ -26,13 +26,13 @@ def carries_text(layer):
 @pytest.mark.parametrize("name", [*SLIDER, *PUBLISHED])
 @pytest.mark.parametrize("preset", ["slider", "mlp"])
 def test_text_is_left_alone(name, preset):
-    model = shared_model(name) if name in SLIDER else shared_published(name)
+    model = model_of(name)
     assert not [key for key, _ in keys(model, preset) if carries_text(key)]
 
 
 @pytest.mark.parametrize("name", [*SLIDER, *PUBLISHED])
 def test_every_layer_that_is_no_target_has_a_reason(name):
-    selection = select(shared_model(name) if name in SLIDER else shared_published(name))
+    selection = select(model_of(name))
     assert selection.left_out
     assert not [pattern for pattern, reason in selection.left_out if reason == "not part of the rule"]
 
@@ -78,7 +78,7 @@ def test_mlp_has_the_picture_stream_only():
 
 @pytest.mark.parametrize("name", [*SLIDER, *PUBLISHED])
 def test_every_family_has_all_presets(name):
-    model = shared_model(name) if name in SLIDER else shared_published(name)
+    model = model_of(name)
     assert keys(model, "attention") >= {
         (target.key, target.rows) for target in select_targets(model) if target.role == "attention"
     }

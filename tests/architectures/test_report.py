@@ -68,7 +68,7 @@ class QuantisedLinear(nn.Linear):
 
 
 def test_quantised_layers_are_measured_by_what_they_say_they_are():
-    model = published_model("longcat_image")
+    model = published_model("longcat_image_full")
     whole = select(model)
     for block in model.diffusion_model.double_blocks:
         block.img_attn.qkv = QuantisedLinear(block.img_attn.qkv)
