@@ -131,7 +131,7 @@ class Adapter(nn.Module):
         full weight difference where the algebra allows; exactly 0 where `scale` is 0. While the adapter is in
         training mode, its dropouts are active.
         """
-        addition = self.addition(x, y, layer, scale)
+        addition = self.addition(x, y, layer, scale.to(x.dtype))
         if self.training and self.dropout:
             addition = F.dropout(addition, self.dropout)
         if self.training and self.module_dropout and torch.rand(()) < self.module_dropout:

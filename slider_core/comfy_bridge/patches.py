@@ -50,7 +50,7 @@ class LayerDelta:
         self.tensors = Travelling(tensors)
 
     def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
-        addition = self.add(x, y, layer, scale, self.tensors.at(x))
+        addition = self.add(x, y, layer, scale.to(x.dtype), self.tensors.at(x))
         if self.place.reorder is None:
             return addition
         channels = 1 if is_conv(layer) else -1
