@@ -156,6 +156,9 @@ async def server(base: Path):
         port = free.getsockname()[1]
     (base / "custom_nodes").mkdir(parents=True)
     (base / "custom_nodes" / "concept-sliders").symlink_to(ROOT, target_is_directory=True)
+    settings = base / "user" / "default" / "comfy.settings.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('{"Comfy.TutorialCompleted": true}')  # else a welcome covers the page
     main = Path(os.environ["COMFYUI_PATH"], "main.py")
     command = [sys.executable, str(main), "--cpu", "--port", str(port), "--base-directory", str(base)]
     with (base / "server.log").open("w") as log:

@@ -36,8 +36,8 @@ app.registerExtension({
 const texts = new WeakMap();
 
 function show(node, output) {
-  const text = output?.text?.[0];
-  if (typeof text !== "string" || !text) return;
+  const text = [output?.text ?? []].flat().join("\n");
+  if (!text) return;
   if (!texts.has(node)) texts.set(node, add(node));
   const shown = texts.get(node);
   shown.textContent = text;

@@ -80,7 +80,7 @@ class TrainingPanel {
   draw(steps) {
     const signs = SERIES.filter((name) => name !== "loss" && this.losses[name]);
     const names = signs.length ? signs : SERIES.filter((name) => this.losses[name]);
-    const means = names.map((name) => averaged(this.losses[name]));
+    const means = names.map((name) => smoothed(this.losses[name]));
     const values = means.flat().map(([, value]) => value);
     const lowest = Math.min(...values);
     const span = Math.max(...values) - lowest || 1;
@@ -104,16 +104,18 @@ function key(name, value) {
   return made;
 }
 
-/** At most 60 points, each the mean of its neighbours: single steps differ too much to be read. */
-function averaged(points) {
-  const size = Math.ceil(points.length / 60);
-  const means = [];
-  for (let start = 0; start < points.length; start += size) {
-    const part = points.slice(start, start + size);
-    const sum = part.reduce(([steps, values], [step, value]) => [steps + step, values + value], [0, 0]);
-    means.push(sum.map((total) => total / part.length));
-  }
-  return means;
+/** The running mean over about a sixth of the steps: noise makes most of a single step's loss. At most 100 points. */
+function smoothed(points) {
+  const keep = 1 - 1 / Math.max(1, points.length / 6);
+  let mean = 0;
+  let weight = 0;
+  const means = points.map(([step, value]) => {
+    mean = keep * mean + (1 - keep) * value;
+    weight = keep * weight + (1 - keep);
+    return [step, mean / weight];
+  });
+  const every = Math.ceil(means.length / 100);
+  return means.filter((_, index) => (means.length - 1 - index) % every === 0);
 }
 
 function time(seconds) {

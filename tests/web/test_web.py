@@ -62,7 +62,10 @@ def test_scripts_speak_of_nodes_and_events_that_exist():
     assert named == {"SliderSweep", "SliderTrainer"} and named <= set(SCHEMAS)
     assert f'const EVENT = "{progress.EVENT}"' in text
     reporting = set(re.findall(r'^  "(\w+)",$', (WEB / "report_text.js").read_text(encoding="utf-8"), re.M))
-    giving = {o.display_name for s in SCHEMAS.values() for o in s.outputs if o.io_type == "STRING"} - {"names", "file"}
+    giving = {o.display_name for s in SCHEMAS.values() for o in s.outputs if o.io_type == "STRING"} - {
+        "names",
+        "file",
+    }
     assert giving == {"report", "plan"}
     assert {name for name, s in SCHEMAS.items() if giving & {o.display_name for o in s.outputs}} <= reporting
 
