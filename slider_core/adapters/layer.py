@@ -148,14 +148,19 @@ def weight_rows(layer: Any, rows: tuple[int, int] | None) -> Tensor:
 
 @torch.no_grad()
 def difference(adapter: Adapter, chunk: int = 1024) -> Tensor:
-    """The change of the weight at strength 1, [rows, columns, *kernel]: the adapter's answer to unit inputs."""
+    """The change of the weight at strength 1, [rows, columns, *kernel]: the adapter's answer to unit inputs.
+
+    The layer's own answer to the unit inputs is its weight.
+    """
     weight = weight_rows(adapter.layer, None)
-    stand_in, training = bare_layer(weight), adapter.training
+    stand_in, training, ones = bare_layer(weight), adapter.training, adapter.shape.ones
     adapter.eval()
     answers = []
-    for unit in torch.eye(weight[0].numel(), device=weight.device).split(chunk):
-        x = unit.reshape(-1, *weight.shape[1:])
-        y = at_rows(stand_in.forward(x), stand_in, adapter.rows)
+    for start in range(0, weight[0].numel(), chunk):
+        y = weight.flatten(1)[:, start : start + chunk].T
+        x = torch.eye(len(y), weight[0].numel(), device=weight.device).roll(start, 1)
+        x, y = x.reshape(len(y), *weight.shape[1:]), y.reshape(len(y), len(weight), *ones)
+        y = at_rows(y, stand_in, adapter.rows)
         scale = torch.ones(len(x), *[1] * (x.ndim - 1), device=x.device)
         still = adapter.addition(x[:1] * 0, y[:1] * 0, stand_in, scale[:1])
         answers.append((adapter.addition(x, y, stand_in, scale) - still).flatten(1))

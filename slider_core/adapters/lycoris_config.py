@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 from ..architectures import select_targets
@@ -80,11 +81,13 @@ class LycorisConfig:
     enable_conv: bool = True
 
 
-def lycoris_plan(config: str | Mapping[str, Any], model: Any, targets: Sequence[Target] | None = None) -> Plan:
+def lycoris_plan(
+    config: str | Path | Mapping[str, Any], model: Any, targets: Sequence[Target] | None = None
+) -> Plan:
     """The plan of a LyCORIS config on a model.
 
     Args:
-        config: JSON text, or what it says.
+        config: JSON text, a file that has it, or what it says.
         targets: used where the config names no target modules; None for the slider preset.
 
     Raises:
@@ -103,7 +106,7 @@ def lycoris_plan(config: str | Mapping[str, Any], model: Any, targets: Sequence[
     return plan
 
 
-def read_config(config: str | Mapping[str, Any]) -> LycorisConfig:
+def read_config(config: str | Path | Mapping[str, Any]) -> LycorisConfig:
     """Reads and checks a config; what it says on a single target is checked too."""
     settings = _parsed(config)
     preset = settings.pop("apply_preset", None) or {}
@@ -134,7 +137,9 @@ def read_config(config: str | Mapping[str, Any]) -> LycorisConfig:
     return read
 
 
-def _parsed(config: str | Mapping[str, Any]) -> dict[str, Any]:
+def _parsed(config: str | Path | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(config, Path):
+        config = config.read_text(encoding="utf-8")
     if isinstance(config, str):
         try:
             config = json.loads(config)

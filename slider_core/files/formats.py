@@ -88,6 +88,10 @@ def convert(slider: Mapping[str, Tensor], key_format: str, model: Any = None) ->
         return Slider(slider, metadata)
     places = Places(metadata, model)
     parts = list(_read(slider, places, model))
+    if key_format != "native" and any(not part.place.layer.startswith("diffusion_model.") for part in parts):
+        raise SliderFileError(
+            "sliders of ControlNets are kept in native format: no other program can load them."
+        )
     metadata.pop(PEFT_CONFIG, None)
     if key_format == "diffusers":
         tensors, config = _diffusers([part for whole in parts for part in _split(whole, places)], model)
@@ -206,8 +210,6 @@ def _by_layer(parts: list[Part], key_format: str, model: Any) -> dict[str, Tenso
     tensors: dict[str, Tensor] = {}
     ordered = sorted(parts, key=lambda part: (part.place.layer, part.place.rows or (0, 0)))
     for layer, group in groupby(ordered, key=lambda part: part.place.layer):
-        if key_format == "kohya" and not layer.startswith("diffusion_model."):
-            raise SliderFileError("kohya's names are for diffusion models; keep ControlNet sliders native.")
         of_layer = list(group)
         for key, found in _whole(of_layer, named(layer), model):
             tensors |= {f"{key}.{suffix}": tensor for suffix, tensor in found.items()}

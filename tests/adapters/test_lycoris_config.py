@@ -31,6 +31,12 @@ def test_the_guides_preset():
     assert len(make_adapters(model, plan)) == len(plan)
 
 
+def test_a_config_file(tmp_path):
+    path = tmp_path / "lycoris_config.json"
+    path.write_text(GUIDE, encoding="utf-8")
+    assert lycoris_plan(path, shared_model("sdxl")) == lycoris_plan(GUIDE, shared_model("sdxl"))
+
+
 def test_without_target_modules_the_selected_targets_are_used():
     model = shared_model("flux")
     chosen = select_targets(model)[:3]
