@@ -6,12 +6,13 @@ The second run must do what the first did, so the adapters must still be attache
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from comfy.ldm.modules.attention import SpatialTransformer
+from comfy.ops import CastWeightBiasOp
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
@@ -25,10 +26,10 @@ class RecomputeError(RuntimeError):
 
 
 @contextmanager
-def checkpointed(model: nn.Module, saved: SavedTensors) -> Iterator[None]:
-    """While open, calls of the model's blocks keep their inputs alone and run again in the backward pass."""
+def checkpointed(modules: Iterable[nn.Module], saved: SavedTensors) -> Iterator[None]:
+    """While open, calls of the modules keep their inputs alone and run again in the backward pass."""
     with ExitStack() as stack:
-        for block in blocks(model):
+        for block in modules:
             before = block.__dict__.get("forward")
             block.forward = _checkpointing(block.forward, saved)
             stack.callback(_restore_forward, block, before)
@@ -58,6 +59,15 @@ def _blocks_in(container: nn.Module) -> Iterator[nn.Module]:
             yield from blocks(element)
         elif any(True for _ in element.children()):
             yield element
+
+
+def unpacking_layers(model: nn.Module) -> Iterator[nn.Module]:
+    """Layers of packs that unpack a quantised weight in their own forward: autograd would keep each, unpacked."""
+    for layer in model.modules():
+        weight = getattr(layer, "weight", None)
+        packed = isinstance(weight, Tensor) and not weight.is_floating_point()
+        if packed and not isinstance(layer, CastWeightBiasOp) and not hasattr(layer, "cast_bias_weight"):
+            yield layer
 
 
 def _checkpointing(forward: Callable[..., Any], saved: SavedTensors) -> Callable[..., Any]:

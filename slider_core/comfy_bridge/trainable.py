@@ -16,7 +16,7 @@ from comfy import model_management
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor, nn
 
-from .checkpointing import checkpointed
+from .checkpointing import blocks, checkpointed, unpacking_layers
 from .differentiable import differentiable, plain_layers
 from .saved_tensors import SavedTensors
 
@@ -48,8 +48,8 @@ def trainable(
             stack.enter_context(normal_tensors(loaded.model))
             stack.enter_context(frozen(loaded.model))
             stack.enter_context(plain_layers(loaded.model, saved.weights))
-            if checkpointing:
-                stack.enter_context(checkpointed(loaded.model, saved))
+            run_again = blocks if checkpointing else unpacking_layers
+            stack.enter_context(checkpointed(run_again(loaded.model), saved))
         patcher.pre_run()
         stack.callback(patcher.cleanup)
         stack.enter_context(saved.active())
