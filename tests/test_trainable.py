@@ -211,15 +211,16 @@ def test_without_care_a_cast_weight_is_kept():
 
 
 def test_weights_from_a_buffer_that_the_next_layer_reuses(monkeypatch):
-    """Offloaded weights come through one buffer, which holds another layer's weight by the time of the backward pass."""
+    """So offloaded weights come: the buffer holds another layer's weight by the time of the backward pass."""
     patcher, plain = made("bfloat16")
     expected, original = gradients(plain), ops.cast_bias_weight
-    buffer, released = torch.empty(WIDE * NARROW), []
+    buffer, fetched, released = torch.empty(WIDE * NARROW), [], []
 
     def through_the_buffer(layer, input=None, *args, offloadable=False, **kwargs):
         weight, bias, _ = original(layer, input, *args, offloadable=True, **kwargs)
         shared = buffer.detach()[: weight.numel()].view(weight.shape)
         shared.copy_(weight.detach())
+        fetched.append(layer)
         return shared, bias, layer
 
     monkeypatch.setattr(ops, "cast_bias_weight", through_the_buffer)
