@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "web" / "docs" / "reference" / "compatibility.md"
-COLLECTED = ("tests/architectures", "tests/files", "tests/test_gradients.py", "tests/test_control_nets.py")
+COLLECTED = ("tests/architectures", "tests/files", "tests/test_gradients.py", "tests/test_control.py")
 
 TARGETS = "tests/architectures/test_slider.py::test_"
 KIND = "tests/architectures/test_kinds.py::test_the_kind_runs_on_the_family"
@@ -29,7 +29,8 @@ TRAINED = (
 )
 CONTROL = (
     f"{TARGETS}control_net",
-    "tests/test_control_nets.py::test_a_step_changes_the_adapter_and_nothing_else",
+    "tests/test_control.py::test_gradients_are_exact_with_a_control_active",
+    "tests/test_control.py::test_rows_and_conditionings_have_their_own_strength",
 )
 YES, LAYERS, NONE = "✓", "layers", "–"
 
@@ -41,8 +42,8 @@ every model family how far that is shown, by tests on ComfyUI's own model code w
 (`scripts/compatibility.py`); a test fails where it is out of date.
 
 - **✓** every test named for the column below the table runs on this family.
-- **layers** the layers are checked on the published architecture; training is not tried, because the family cannot be
-  made small enough for a test. A family shares its training code with all others.
+- **layers** the layers are checked on the real modules, but not each of these tests runs on them (some families cannot
+  be made small enough). All families share the same training code.
 - **–** ComfyUI has no such thing, or no test shows it.
 
 | Family | Tried as | LoRA | LyCORIS | full | ControlNet |
@@ -61,14 +62,22 @@ class Shown:
 
 
 def collected() -> Shown:
-    """What pytest would run."""
-    present = [path for path in COLLECTED if (ROOT / path).exists()]
+    """What pytest would run.
+
+    Raises:
+        LookupError: if a test that a mark stands for is gone, or renamed.
+    """
     options = ["-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider", "--collect-only", "-q"]
-    command = [sys.executable, "-m", "pytest", *options, *present]
+    command = [sys.executable, "-m", "pytest", *options, *COLLECTED]
     output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
     runs: dict[str, list[set[str]]] = {}
     for test, parameters in re.findall(r"^(tests/\S+::\w+)\[(.+)\]$", output, flags=re.MULTILINE):
         runs.setdefault(test, []).append(set(parameters.split("-")))
+    gone = {*TRAINED, *CONTROL, KIND} - runs.keys()
+    if gone:
+        raise LookupError(
+            f"no such test: {', '.join(sorted(gone))}. Name the tests in {Path(__file__).name} anew."
+        )
     return Shown(runs)
 
 
