@@ -150,7 +150,8 @@ class SliderStrength(io.ComfyNode):
             node_id="SliderStrength",
             display_name="Slider Strength",
             category=CATEGORY,
-            description="Gives a prompt its own slider strength, whatever Apply Slider says.",
+            description="Gives a prompt its own slider strength, whatever Apply Slider says. For a slider on a "
+            "ControlNet, place it after Apply ControlNet.",
             search_aliases=["prompt strength", "concept slider strength"],
             inputs=[
                 io.Conditioning.Input("conditioning", tooltip="The prompt."),
@@ -177,11 +178,11 @@ class SliderStrength(io.ComfyNode):
 
     @classmethod
     def execute(cls, conditioning, strength: str, slider: str = "") -> io.NodeOutput:
-        from ..slider_core.strength import with_strength
+        from ..slider_core.comfy_bridge.control import conditioning_at
 
         numbers = _numbers(strength)
         value = numbers[0] if len(numbers) == 1 else numbers
-        return io.NodeOutput([[entry[0], with_strength(entry[1], value, slider)] for entry in conditioning])
+        return io.NodeOutput(conditioning_at(conditioning, value, slider))
 
 
 def _numbers(text: str) -> list[float]:

@@ -11,7 +11,7 @@ from comfy.controlnet import ControlBase
 from torch import Tensor, nn
 
 from ..architectures import batch_dims
-from ..strength import Delta, Strength, attached
+from ..strength import STRENGTH_KEY, Delta, Strength, attached, with_strength
 from .apply import READER, AppliedSlider
 
 
@@ -97,6 +97,23 @@ def apply_slider_to_control_net(control_net: ControlBase, slider: AppliedSlider)
         )
     sliders = (*getattr(control_net, "sliders", ()), slider)
     return _sliding(control_net.copy(), sliders, batch_dims(control_net), None)
+
+
+def conditioning_at(
+    conditioning: Sequence[Any], strength: float | Sequence[float], slider: str = ""
+) -> list[Any]:
+    """A copy of a CONDITIONING whose entries, and the controls that they carry by now, have this strength.
+
+    Args:
+        slider: name of the slider that is meant; every slider if it is "".
+    """
+    entries = []
+    for tensor, options in conditioning:
+        options = with_strength(options, strength, slider)
+        if isinstance(options.get("control"), SlidingControl):
+            options["control"] = options["control"].at(options[STRENGTH_KEY])
+        entries.append([tensor, options])
+    return entries
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from ..adapters import make_adapters
 from ..adapters.base import Adapter
 from ..architectures import batch_dims
+from ..comfy_bridge.control import attached_to_control
 from ..comfy_bridge.lora import deltas_for
 from ..comfy_bridge.model_call import ModelCalls
 from ..comfy_bridge.trainable import trainable
@@ -202,8 +202,9 @@ class _Run:
         with ExitStack() as stack:
             if self.assistant:
                 at_one = torch.ones(len(strengths))
-                stack.enter_context(attached(model, self.assistant, at_one, self.batch_dims))
-            stack.enter_context(attached(_module(self.root), self.adapters, strengths, self.batch_dims))
+                stack.enter_context(attached(model, self.assistant, at_one, batch_dims(model)))
+            put_on = attached_to_control if self.request.train_control else attached
+            stack.enter_context(put_on(self.root, self.adapters, strengths, self.batch_dims))
             yield
 
     def keep(self) -> None:
@@ -225,12 +226,3 @@ class _Run:
             seconds=time.perf_counter() - self.started,
             continued_from=self.continued_from,
         )
-
-
-def _module(root: Any) -> nn.Module:
-    """A module that has the layers under their names: the model, or one that holds a ControlNet's network."""
-    if isinstance(root, nn.Module):
-        return root
-    holder = nn.Module()
-    holder.control_model = root.control_model
-    return holder

@@ -32,6 +32,7 @@ class TrainRequest:
         cycle: where the examples come from.
         control_net: a ControlNet that is active in training, given to examples with a control picture.
         train_control: whether the targets are the ControlNet's and not the model's.
+        vae: ComfyUI's, for ControlNets that take encoded control pictures.
         anchor_weight: of the loss on neutral pictures, against 1 for the others.
         anchor_below: noise level, 0 (clean) to 1, above which neutral pictures do not hold the slider still: at
             high noise every picture looks alike, so an anchor there fights the concept itself.
@@ -100,3 +101,10 @@ class TrainRequest:
                 "The objective 'difference' compares the two pictures of a pair, but the cycle has none. Use cycle "
                 "'together' and pair the pictures by name or order, or the objective 'denoise'."
             )
+        if self.train_control and any(e.control is None for b in self.cycle.buckets for e in b.examples):
+            raise RequestError(
+                "The targets are a ControlNet's, but not every picture has a control picture. Connect control images "
+                "to each Load Slider Bucket, and the ControlNet to Train Slider."
+            )
+        if self.train_control and self.control_net is None:
+            raise RequestError("The targets are a ControlNet's: connect that ControlNet to Train Slider too.")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from concept_sliders.nodes.apply import SliderApply, SliderStrength
 from concept_sliders.slider_core.files import Slider
-from tiny_models import shared_model
+from tiny_models import TinyVAE, shared_model, tiny_control_net
 
 LAYERS = {
     "sd3": "joint_blocks.{}.x_block.attn.{}",
@@ -159,3 +159,32 @@ def test_bad_input_is_named(model, family):
         SliderStrength.execute(prompt(family, 1), "a lot")
     with pytest.raises(ValueError, match="3 strengths were given for a batch of 2"):
         sample(apply(model, slider(family), 1.0), at(prompt(family, 1), "1 2 3"), prompt(family, 2), count=2)
+
+
+def test_a_slider_on_a_control_net_with_a_strength_for_each_prompt():
+    with torch.inference_mode():
+        base, control_net = shared_model("sd3"), tiny_control_net("sd3")
+    lora = Slider(
+        {
+            "control_model.joint_blocks.0.x_block.attn.proj.lora_up.weight": torch.randn(128, 4),
+            "control_model.joint_blocks.0.x_block.attn.proj.lora_down.weight": torch.randn(4, 128),
+        }
+    )
+    positive, negative = prompt("sd3", 1), prompt("sd3", 2)
+    picture = torch.rand(1, 64, 64, 3)
+
+    def controlled(control_net, strength=None):
+        apply_node = comfy_nodes.ControlNetApplyAdvanced()
+        prompts = apply_node.apply_controlnet(
+            positive, negative, control_net, picture, 1.0, 0.0, 1.0, vae=TinyVAE(16)
+        )
+        return [at(p, strength) for p in prompts] if strength else prompts
+
+    with torch.inference_mode():
+        plain = sample(base, *controlled(control_net))
+        slid = {
+            s: SliderApply.execute(s, control_net=control_net, slider=lora).result[1] for s in (0.0, 1.0, -1.0)
+        }
+        assert torch.equal(sample(base, *controlled(slid[0.0])), plain)
+        assert not close(sample(base, *controlled(slid[1.0])), plain)
+        assert close(sample(base, *controlled(slid[1.0], "-1")), sample(base, *controlled(slid[-1.0])))

@@ -1,0 +1,65 @@
+"""Sliders on ControlNets, and sliders on a model while a ControlNet is active."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
+from concept_sliders.slider_core.architectures import select_targets
+from concept_sliders.slider_core.data import Bucket, Cycle
+from concept_sliders.slider_core.training import RequestError, TrainRequest, train
+from small_training import LAYERS, example
+from tiny_models import TinyVAE, tiny_control_net
+
+
+@pytest.fixture
+def control_net():
+    with torch.inference_mode():
+        yield tiny_control_net("sd3")
+
+
+def with_control(name, offset):
+    random = torch.Generator().manual_seed(ord(name))
+    return replace(example(name, offset), control=torch.rand(1, 64, 64, 3, generator=random))
+
+
+def cycle():
+    return Cycle(
+        (
+            Bucket("more", tuple(with_control(n, 1.0) for n in "ab"), 0.5),
+            Bucket("less", tuple(with_control(n, -1.0) for n in "ab"), -0.5),
+        )
+    )
+
+
+def request(model, control_net, targets, **settings):
+    plan = uniform_plan(targets, AdapterConfig(rank=2))
+    return TrainRequest(
+        model, plan, cycle(), control_net=control_net, vae=TinyVAE(16), steps=8, learning_rate=1e-2, **settings
+    )
+
+
+def weights(control_net):
+    return {name: tensor.clone() for name, tensor in control_net.control_model.state_dict().items()}
+
+
+def test_a_slider_on_a_control_net(model, control_net):
+    before = weights(control_net)
+    trained = train(request(model, control_net, select_targets(control_net), train_control=True))
+    assert all(key.startswith("control_model.") for key in trained.slider)
+    assert any(bool(trained.slider[key].abs().max() > 1e-3) for key in trained.slider if "lora_up" in key)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in weights(control_net).items())
+    assert not any(module._forward_hooks for module in control_net.control_model.modules())
+
+
+def test_a_slider_on_the_model_while_a_control_net_is_active(model, control_net):
+    targets = [t for t in select_targets(model) if t.key in LAYERS]
+    with_it = train(request(model, control_net, targets))
+    without = train(request(model, None, targets))
+    assert with_it.losses["loss"][0] != pytest.approx(without.losses["loss"][0], rel=1e-4)
+
+
+def test_a_control_net_needs_control_pictures(model, control_net):
+    plain = Cycle((Bucket("more", (example("a"),), 0.5), Bucket("less", (example("a"),), -0.5)))
+    with pytest.raises(RequestError, match="control images"):
+        replace(request(model, control_net, select_targets(control_net), train_control=True), cycle=plain)
