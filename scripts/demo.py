@@ -44,7 +44,7 @@ class Concept:
 CONCEPTS = {"smile": Concept("smile", 0.95, -0.95), "eyes": Concept("eye_brightness", 1.0, 0.0)}
 HELD_OUT = {  # prompts that no training picture has
     "curly red": "a person with curly red hair, tan skin, green shirt, blue background",
-    "long black": "a person with long black hair, light skin, red shirt, yellow background",
+    "long blue": "a person with long blue hair, light skin, red shirt, yellow background",
     "spiky blond": "a person with spiky blond hair, brown skin, blue shirt, glasses, purple background",
     "short gray": "a person with short gray hair, dark skin, white shirt, orange background",
 }

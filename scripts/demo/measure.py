@@ -127,3 +127,27 @@ def accuracy(found: dict[str, np.ndarray], faces: list[Face]) -> dict[str, float
     for name in CHOICES:
         result[name] = float(np.mean(found[name] == np.array([getattr(face, name) for face in faces])))
     return result
+
+
+def main() -> None:
+    """Draws faces that the network has never seen, passes them through the VAE, and compares what it says."""
+    import comfy.sd
+    import comfy.utils
+    from faces import draw_many, random_faces
+
+    weights = comfy.utils.load_torch_file(str(WEIGHTS.with_name("tiny_faces.safetensors")))
+    prefix = "first_stage_model."
+    vae = comfy.sd.VAE({name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)})
+    faces = random_faces(200, seed=2024)
+    drawn = torch.from_numpy(draw_many(faces)).float() / 255
+    with torch.inference_mode():
+        decoded = torch.cat([vae.decode(vae.encode(part)) for part in drawn.split(20)])
+    psnr = -10 * (decoded - drawn).square().mean(dim=(1, 2, 3)).log10().mean()
+    print(f"VAE: {psnr:.1f} dB on {len(faces)} unseen faces")
+    found = measure(load(), decoded)
+    for name, value in accuracy(found, faces).items():
+        print(f"{name:16}" + (f"r = {value:.3f}" if name in NUMBERS else f"{value:.0%} right"))
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -35,6 +36,11 @@ def free_port(wanted: int = 0) -> int:
         return probe.getsockname()[1]
 
 
+def environment() -> dict[str, str]:
+    """One thread unless told otherwise: the model is so small that more only wait for each other."""
+    return {"OMP_NUM_THREADS": "1", **os.environ}
+
+
 class Server:
     """ComfyUI as a child process, with its own folders below `base`. Use as `async with`."""
 
@@ -49,7 +55,9 @@ class Server:
 
     async def __aenter__(self) -> Server:
         with self.log.open("w") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                self.command, stdout=log, stderr=subprocess.STDOUT, env=environment()
+            )
         self.session = aiohttp.ClientSession(self.url)
         try:
             await self._started()

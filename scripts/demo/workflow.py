@@ -74,7 +74,7 @@ def sweep(prompts: dict[str, str], seed: int, seeds: int) -> Workflow:
             library=json.dumps(prompts, indent=2), strength=1.0,
         ),
         "sweep": node(
-            "SliderSweep", "Seven strengths", model=["checkpoint", 0], slider=["train", 0], vae=["checkpoint", 2],
+            "SliderSweep", "Sweep of strengths", model=["checkpoint", 0], slider=["train", 0], vae=["checkpoint", 2],
             negative=["nothing", 0], prompts=["library", 0], slider_file="[connected slider]", strengths=STRENGTHS,
             seed=seed, seeds=seeds, steps=20, cfg=2.5, sampler_name="euler", scheduler="simple", denoise=1.0,
             width=128, height=128, length=1, batch_limit=0,
