@@ -90,12 +90,14 @@ class Adapter(nn.Module):
     Attributes:
         OPTIONS: the options that the kind takes, beside the dropouts.
         GROUPS: whether it works on convolutions in groups.
+        MERGES: whether a file can have those on rows of one weight as one on the whole weight.
         part_name: ComfyUI's LoRA name for the target's rows, where it has one.
     """
 
     kind: ClassVar[str]
     OPTIONS: ClassVar[frozenset[str]] = frozenset()
     GROUPS: ClassVar[bool] = True
+    MERGES: ClassVar[bool] = False
 
     rank: int = 0
     alpha: float = 0.0

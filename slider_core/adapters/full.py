@@ -16,6 +16,7 @@ class Full(Adapter):
     """As large as the target itself. Option `train_bias` (default true, as in LyCORIS)."""
 
     kind = "full"
+    MERGES = True
     OPTIONS = frozenset({"train_bias"})
 
     def __init__(self, target: Target, shape: Shape, config: AdapterConfig):

@@ -17,6 +17,7 @@ class Ia3(Adapter):
     """The weight's rows grow by `weight`; with option `train_on_input`, its columns."""
 
     kind = "ia3"
+    MERGES = True
     GROUPS = False
     OPTIONS = frozenset({"train_on_input"})
 

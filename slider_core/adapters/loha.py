@@ -39,6 +39,7 @@ class Loha(Adapter):
     """Options: `rslora`, `use_tucker` (2-D convolutions) and `use_scalar`, as for LoRA."""
 
     kind = "loha"
+    MERGES = True
     OPTIONS = frozenset({"rslora", "use_tucker", "use_scalar"})
 
     def __init__(self, target: Target, shape: Shape, config: AdapterConfig):

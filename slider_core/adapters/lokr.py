@@ -122,12 +122,31 @@ class Lokr(Adapter):
             named["lokr_w2"] = named["lokr_w2"].flatten(1)
         return named
 
+    def of_whole_weight(self) -> dict[str, Tensor] | None:
+        """As `for_comfyui`, of the whole weight: w1 with rows of 0 around. None where its rows do not divide so."""
+        start, stop = self.rows or (0, self.shape.layer_rows)
+        height = self.shape.rows // self._w1_rows
+        if start % height or self.shape.layer_rows % height:
+            return None
+        named = self.for_comfyui()
+        first = "lokr_w1" if "lokr_w1" in named else "lokr_w1_a"
+        padding = (0, 0, start // height, (self.shape.layer_rows - stop) // height)
+        return named | {first: nn.functional.pad(named[first], padding)}
+
+    @property
+    def _w1_rows(self) -> int:
+        return len(self.parts["lokr_w1"] if "lokr_w1" in self.parts else self.parts["lokr_w1_a"])
+
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         if "lokr_t2" in self.parts and "lokr_t2" not in tensors:
             raise AdapterError("the file has no Tucker form, from which use_tucker could continue")
         with torch.no_grad():
             for name, part in self.parts.items():
-                part.copy_(tensors[name].reshape(part.shape))
+                given = tensors[name]
+                if name in ("lokr_w1", "lokr_w1_a") and self.rows and len(given) > len(part):
+                    first = self.rows[0] * len(part) // self.shape.rows
+                    given = given[first : first + len(part)]
+                part.copy_(given.reshape(part.shape))
             if self.scalar is not None:
                 self.scalar.fill_(1.0)
         self.alpha = float(tensors.get("alpha", torch.tensor(self.rank)))

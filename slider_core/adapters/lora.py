@@ -42,6 +42,7 @@ class Lora(Adapter):
     """
 
     kind = "lora"
+    MERGES = True
     OPTIONS = frozenset({"rslora", "dora", "use_tucker", "use_scalar"})
 
     def __init__(self, target: Target, shape: Shape, config: AdapterConfig):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -37,6 +38,7 @@ KINDS: dict[str, type[Adapter]] = {
     "full": Full,
 }
 
+Rows = tuple[int, int]
 Plan = Sequence[tuple[Target, AdapterConfig]]
 
 
@@ -66,12 +68,32 @@ def make_adapters(
     adapters: dict[str, list[Adapter]] = {}
     names = part_names(root_of(model)) if any(target.rows for target, _ in plan) else {}
     with torch.inference_mode(False):
-        for target, config in plan:
+        for target, config in _together(plan, names, model):
             adapter = make_adapter(layer_of(model, target), target, config)
             if target.rows:
                 adapter.part_name = names.get((target.key, target.rows), "")
             adapters.setdefault(target.layer, []).append(adapter.to(device, dtype))
     return adapters
+
+
+def _together(plan: Plan, names: Mapping[tuple[str, Rows], str], model: Any) -> Plan:
+    """The plan with adjacent parts of a fused weight as one target, where a file could not tell them apart.
+
+    That is so for kinds that cannot be merged, on weights for whose parts ComfyUI has no names. LyCORIS, too, puts
+    one adapter on a fused weight.
+    """
+    done: list[tuple[Target, AdapterConfig]] = []
+    for target, config in plan:
+        rows, merges = target.rows, config.kind in KINDS and KINDS[config.kind].MERGES
+        if done and rows and not merges and (target.key, rows) not in names:
+            before, settings = done[-1]
+            if before.key == target.key and before.rows and before.rows[1] == rows[0] and settings == config:
+                both = (before.rows[0], rows[1])
+                height = shape_of(layer_of(model, target), target).layer_rows
+                done[-1] = (replace(before, rows=None if both == (0, height) else both, name=None), config)
+                continue
+        done.append((target, config))
+    return done
 
 
 def make_adapter(layer: nn.Module, target: Target, config: AdapterConfig) -> Adapter:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..adapters.glora import through_base
-from ..adapters.layer import along_channels, bare_layer, base_weight
+from ..adapters.layer import along_channels, bare_layer, base_weight, row_norms
 from ..adapters.layer import without_bias as base_output
 from ..strength import Delta
 from .patches import Add, LayerDelta, Place, Tensors
@@ -28,7 +28,19 @@ class Lengths(LayerDelta):
     def __init__(self, place: Place, tensors: Tensors, add: Add, lengths: Tensor):
         super().__init__(place, tensors, self.scaled)
         self.unscaled, self.lengths = add, lengths
-        self.factor: Tensor | None = None
+        self._factor: Tensor | None = None
+
+    def factor(self, layer: nn.Module, x: Tensor) -> Tensor:
+        """The lengths, divided by those that the weight has; found at the first call, in float32."""
+        if self._factor is None:
+            with torch.inference_mode(False), torch.no_grad():
+                weight = base_weight(layer, torch.empty(0, device=x.device))[0]
+                had = self.lengths_of(weight[slice(*self.rows) if self.rows else slice(None)])
+                self._factor = self.lengths.to(x.device) / (had + EPS)
+        return self._factor
+
+    def lengths_of(self, weight: Tensor) -> Tensor:
+        raise NotImplementedError
 
     def scaled(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor, tensors: Tensors) -> Tensor:
         raise NotImplementedError
@@ -37,40 +49,28 @@ class Lengths(LayerDelta):
 class RowLengths(Lengths):
     """W' = (W + ΔW) · lengths / |W|, row by row: ComfyUI divides by the lengths of the base weight."""
 
+    def lengths_of(self, weight: Tensor) -> Tensor:
+        return row_norms(weight)
+
     def scaled(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor, tensors: Tensors) -> Tensor:
-        if self.factor is None:
-            norms = _weight(layer, self.rows, x).flatten(1).norm(dim=1)
-            self.factor = self.lengths.to(x.device) / (norms + EPS)
-        plain = base_output(y, layer, self.rows)
+        factor, plain = self.factor(layer, x), base_output(y, layer, self.rows)
         change = self.unscaled(x, y, layer, torch.ones_like(scale), tensors)
-        grown = along_channels(self.factor - 1, plain, layer) * plain
-        return (grown + along_channels(self.factor, plain, layer) * change) * scale
+        grown = along_channels(factor - 1, plain, layer) * plain
+        return (grown + along_channels(factor, plain, layer) * change) * scale
 
 
 class ColumnLengths(Lengths):
     """W' = (W + ΔW) · lengths / |W + ΔW|, column by column."""
 
+    def lengths_of(self, weight: Tensor) -> Tensor:
+        layer = bare_layer(weight)
+        unit = torch.eye(weight[0].numel(), device=weight.device).reshape(-1, *weight.shape[1:])
+        ones = torch.ones(len(unit), *[1] * (unit.ndim - 1), device=weight.device)
+        tensors = [tensor.to(unit) for tensor in self.tensors.tensors]
+        change = self.unscaled(unit, layer.forward(unit), layer, ones, tensors).flatten(1).T
+        return row_norms((weight + change.reshape(weight.shape)).transpose(0, 1))
+
     def scaled(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor, tensors: Tensors) -> Tensor:
-        if self.factor is None:
-            weight = _weight(layer, self.rows, x)
-            norms = (weight + _change(self, weight)).transpose(0, 1).flatten(1).norm(dim=1)
-            self.factor = self.lengths.to(x.device) / (norms + EPS)
-        stretched = x * along_channels(self.factor, x, layer)
+        stretched = x * along_channels(self.factor(layer, x), x, layer)
         changed = self.unscaled(stretched, y, layer, torch.ones_like(scale), tensors)
         return (through_base(stretched, layer, self.rows) + changed - base_output(y, layer, self.rows)) * scale
-
-
-@torch.no_grad()
-def _weight(layer: nn.Module, rows: tuple[int, int] | None, like: Tensor) -> Tensor:
-    weight = base_weight(layer, torch.empty(0, device=like.device))[0]
-    return weight[slice(*rows) if rows else slice(None)]
-
-
-@torch.no_grad()
-def _change(delta: Lengths, weight: Tensor) -> Tensor:
-    """ΔW, as the answer to unit inputs."""
-    layer = bare_layer(weight)
-    unit = torch.eye(weight[0].numel(), device=weight.device).reshape(-1, *weight.shape[1:])
-    ones = torch.ones(len(unit), *[1] * (unit.ndim - 1), device=weight.device)
-    tensors = [tensor.to(unit) for tensor in delta.tensors.tensors]
-    return delta.unscaled(unit, layer.forward(unit), layer, ones, tensors).flatten(1).T.reshape(weight.shape)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..adapters import Adapter, AdapterError
 from ..adapters.layer import difference, row_norms, weight_rows
+from ..adapters.lokr import Lokr
 from .errors import SliderFileError
 from .fused import DORA, Rows, can_merge, merged, padded, separated
 from .layout import FORMAT, LAYOUT, layout_of
@@ -45,6 +46,10 @@ def _named(layer: str, adapters: Sequence[Adapter]) -> dict[str, Tensor]:
     rows = adapters[0].shape.layer_rows
     if can_merge([tensors for _, tensors in parts]) and _same_axis(parts):
         return _under(layer, _with_lengths(merged(parts, rows), parts, adapters[0]))
+    if len(adapters) == 1 and isinstance(adapters[0], Lokr) and not adapters[0].part_name:
+        whole = adapters[0].of_whole_weight()
+        if whole is not None:
+            return _under(layer, whole)
     if any(adapter.kind == "full" or not adapter.part_name for adapter in adapters):
         return _under(layer, _as_difference(adapters, parts))
     under_parts = [_under(adapter.part_name, part) for adapter, (_, part) in zip(adapters, parts, strict=True)]
@@ -108,6 +113,8 @@ def _load(layer: str, adapters: Sequence[Adapter], slider: Mapping[str, Tensor])
     elif all(adapter.part_name and _below(adapter.part_name, slider) for adapter in adapters):
         for adapter in adapters:
             adapter.load(_below(adapter.part_name, slider))
+    elif len(adapters) == 1 and isinstance(adapters[0], Lokr) and "diff" not in found:
+        adapters[0].load(found)
     elif adapters[0].kind == "full":
         for adapter in adapters:
             adapter.load({name: tensor[slice(*_rows(adapter))] for name, tensor in found.items()})

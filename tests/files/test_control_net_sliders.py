@@ -30,8 +30,7 @@ def test_what_was_trained_is_what_the_file_adds(name, kind, tmp_path):
         assert torch.allclose(
             *(added_by(these, layer, shape) for these in (of_layer, deltas[layer_name])), atol=1e-4
         )
-    if kind != "lokr":
-        load_into(make_adapters(control_net, plan), slider)
+    load_into(make_adapters(control_net, plan), slider)
 
 
 @torch.no_grad()

@@ -163,3 +163,18 @@ def test_errors_say_what_to_do():
     )
     with pytest.raises(SliderFileError, match="Continue with the targets, kind and rank"):
         load_into(other, slider)
+
+
+def test_lokr_on_fused_weights_for_whose_parts_comfyui_has_no_names():
+    """One adapter on q, k and v together, as small in the file as anywhere, and out of it again."""
+    patcher = shared_model("hunyuan_video")
+    adapters = trained(patcher, KINDS["lokr"])
+    of_linear1 = adapters["diffusion_model.single_blocks.0.linear1"]
+    assert [adapter.rows for adapter in of_linear1] == [(0, 768)]
+    assert [adapter.rows for adapter in adapters["diffusion_model.double_blocks.0.img_attn.qkv"]] == [None]
+    slider = to_slider(adapters)
+    assert not any(key.endswith(".diff") for key in slider)
+    again = make_adapters(patcher, uniform_plan(select_targets(patcher), KINDS["lokr"]))
+    load_into(again, slider)
+    (first,), (second,) = of_linear1, again["diffusion_model.single_blocks.0.linear1"]
+    assert all(torch.equal(value, second.state_dict()[key]) for key, value in first.state_dict().items())
