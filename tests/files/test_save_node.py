@@ -1,13 +1,16 @@
 """Save Slider, as the server runs it, and ComfyUI's own nodes on the same socket."""
 
 import folder_paths
+import nodes
 import pytest
 import torch
 from comfy_extras.nodes_train import LoraModelLoader, SaveLoRA
 from concept_sliders.nodes.files import SliderSave
 from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
 from concept_sliders.slider_core.architectures import select_targets
+from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.files import load, to_slider
+from concept_sliders.slider_core.strength import attached
 from tiny_models import shared_model, tiny_call
 
 
@@ -80,3 +83,27 @@ def test_comfyuis_save_and_load_nodes_take_a_slider(output, slider):
         outputs.append(changed.model.apply_model(**call))
         changed.unpatch_model()
     assert torch.equal(*outputs) and not torch.allclose(outputs[0], base, atol=1e-3)
+
+
+def test_comfyuis_lora_loaders_read_the_file_by_name(output, slider, monkeypatch, caplog):
+    patcher, call = shared_model("flux"), tiny_call("flux")
+    monkeypatch.setitem(
+        folder_paths.folder_names_and_paths,
+        "loras",
+        ([str(output / "loras")], folder_paths.supported_pt_extensions),
+    )
+    run(slider=slider, file_name="loras/smile")
+    outputs = []
+    for loader in (nodes.LoraLoader(), nodes.LoraLoaderModelOnly()):
+        if isinstance(loader, nodes.LoraLoaderModelOnly):
+            (changed,) = loader.load_lora_model_only(patcher, "smile_00001_.safetensors", -1.3)
+        else:
+            changed, _ = loader.load_lora(patcher, None, "smile_00001_.safetensors", -1.3, 0.0)
+        changed.patch_model()
+        outputs.append(changed.model.apply_model(**call))
+        changed.unpatch_model()
+    deltas, _ = deltas_for(patcher, slider)
+    with torch.no_grad(), attached(patcher.model, deltas, torch.tensor([-1.3, -1.3])):
+        ours = patcher.model.apply_model(**call)
+    assert torch.equal(*outputs) and torch.allclose(outputs[0], ours, atol=1e-4)
+    assert not [record.message for record in caplog.records if "not loaded" in record.message.lower()]
