@@ -16,12 +16,14 @@ from concept_sliders.slider_core.strength import attached
 # How far a finite difference moves an adapter, in parts of the adapter's own size: 1e-4, if not said otherwise.
 STEP = {
     "cosmos_predict1": 1e-3,
+    "chroma_radiance": 1e-3,
     "ace_step": 1e-6,
 }  # float32 is rough, and ACE-Step's attention has kinks (ReLU)
 
 STRENGTHS = torch.tensor([1.0, -0.7])
 
-SINGLE = {"cosmos_predict1"}  # asks torch for a float32 norm; the others are checked in float64
+# Compute in float32 whatever the model is in; the others are checked in float64.
+SINGLE = {"cosmos_predict1", "chroma_radiance"}
 
 
 @pytest.fixture(scope="module", params=tiny_models.NAMES)
@@ -48,7 +50,7 @@ def as_loaded(name, dtype=torch.float32) -> ModelPatcher:
 def call_of(name, dtype=torch.float32) -> dict:
     """Arguments of a model call that reaches every target."""
     call = tiny_models.tiny_call(name)
-    if name == "omnigen2":  # its blocks for reference pictures are targets too
+    if name in ("omnigen2", "boogu"):  # their blocks for reference pictures are targets too
         call["ref_latents"] = [torch.randn(2, 16, 4, 4, generator=torch.Generator().manual_seed(2)).to(dtype)]
     return {k: v.to(dtype) if torch.is_tensor(v) and v.is_floating_point() else v for k, v in call.items()}
 

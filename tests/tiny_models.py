@@ -22,12 +22,7 @@ CONFIGS = {
     key: entry for f in FILES for key, entry in json.loads((Path(__file__).parent / f).read_text()).items()
 }
 # Variants that need what a test of all of them does not give.
-APART = {
-    "svd": "frames are rows of its batch, so a batch is 4",
-    "boogu": "its blocks for reference pictures get no gradient without one",
-    "chroma_radiance": "its pixel decoder stays in float32 whatever the model is in",
-    "pixeldit": "overwrites a tensor with a product of itself (`x.addcmul_(x, …)`)",
-}
+APART = {"svd": "frames are rows of its batch, so a batch is 4"}
 ALL_NAMES: list[str] = list(CONFIGS)
 NAMES: list[str] = [name for name in ALL_NAMES if name not in APART]
 CONTROL_NAMES = ["sd15", "sd2", "sdxl", "sd3", "sd35_medium", "flux", "qwen_image", "qwen_image_fun"]

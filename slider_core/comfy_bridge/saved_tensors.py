@@ -75,6 +75,8 @@ class CopyOnWrite(TorchFunctionMode):
         kwargs = kwargs or {}
         if getattr(func, "__name__", "") == "__setitem__" and _is_part(args[2], *args[:2]):
             return None  # the second half of `x[…] += y`, which autograd refuses on some views
+        if _writes_first(func):
+            args = _without_overlap(args)
         if _writes_first(func) or kwargs.get("inplace"):
             self._before_write(args[0] if args else next(iter(kwargs.values())))
         if "out" in kwargs:
@@ -95,6 +97,15 @@ def _is_part(value: Any, whole: Tensor, index: Any) -> bool:
         return False
     part = whole.detach()[index]
     return (value.data_ptr(), value.shape, value.stride()) == (part.data_ptr(), part.shape, part.stride())
+
+
+def _without_overlap(args: tuple) -> tuple:
+    """Arguments that share the memory of the first, which is written, copied: `x.addcmul_(x, scale)` saves x."""
+    if not (args and isinstance(args[0], Tensor)):
+        return args
+    written = _address(args[0])
+    overlaps = [isinstance(arg, Tensor) and _address(arg) == written for arg in args[1:]]
+    return (args[0], *(arg.clone() if shared else arg for arg, shared in zip(args[1:], overlaps, strict=True)))
 
 
 IN_PLACE = "iadd isub imul itruediv ifloordiv imod ipow iand ior ixor ilshift irshift setitem"
