@@ -15,9 +15,10 @@ from torch import Tensor
 Rows = tuple[int, int]
 Tensors = Mapping[str, Tensor]
 
+UP, DOWN, MID = "lora_up.weight", "lora_down.weight", "lora_mid.weight"
 # Pairs of [rows, rank] and [rank, …], whose products make up the weight difference.
 PAIRS = (
-    ("lora_up.weight", "lora_down.weight"),
+    (UP, DOWN),
     ("hada_w1_a", "hada_w1_b"),
     ("hada_w2_a", "hada_w2_b"),
 )

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from .layout import Place, read_layout
+
+
+@dataclass(frozen=True)
+class Part:
+    """The tensors at one place, under LyCORIS's suffixes."""
+
+    place: Place
+    tensors: dict[str, Tensor]
+
 
 UNET = re.compile(r"diffusion_model\.(input_blocks|middle_block|output_blocks|time_embed|label_emb|out)\.")
 # A single layer in diffusers, of which ComfyUI's target is a part.

@@ -152,6 +152,20 @@ def test_training_continues_from_a_file(name, kind, tmp_path):
                 assert torch.allclose(value, second.state_dict()[key], rtol=tolerance, atol=tolerance), key
 
 
+def test_an_alpha_beside_pefts_names_counts_as_in_comfyui():
+    name = "transformer.transformer_blocks.0.attn.to_out.0"
+    lora = {f"{name}.lora_B.weight": torch.ones(256, 2), f"{name}.lora_A.weight": torch.ones(2, 256)}
+    native = convert({**lora, f"{name}.alpha": torch.tensor(1.0)}, "native", shared_model("flux"))
+    assert native["diffusion_model.double_blocks.0.img_attn.proj.alpha"] == 1.0
+
+
+def test_nothing_of_a_file_is_left_out_in_silence():
+    proj = "diffusion_model.double_blocks.0.img_attn.proj"
+    lora = {f"{proj}.lora_up.weight": torch.ones(256, 1), f"{proj}.lora_down.weight": torch.ones(1, 256)}
+    with pytest.raises(SliderFileError, match="PEFT has no name for diff_b"):
+        convert({**lora, f"{proj}.diff_b": torch.ones(256)}, "diffusers", shared_model("flux"))
+
+
 def test_errors_say_what_to_do():
     slider = to_slider(trained(shared_model("flux"), KINDS["lora"]))
     with pytest.raises(SliderFileError, match="no key format 'peft'; choose one of native"):
