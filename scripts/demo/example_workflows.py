@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT / "scripts" / "demo"), str(ROOT / "scripts")]
 import run  # noqa: E402
 import workflow  # noqa: E402
 from browser_check import Page, browser  # noqa: E402
-from server import Server, free_port  # noqa: E402
+from comfy_server import Server, free_port  # noqa: E402
 
 FOLDER = ROOT / "example_workflows"
 SETTINGS = {

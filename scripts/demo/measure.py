@@ -138,7 +138,7 @@ def main() -> None:
     weights = comfy.utils.load_torch_file(str(WEIGHTS.with_name("tiny_faces.safetensors")))
     prefix = "first_stage_model."
     vae = comfy.sd.VAE({name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)})
-    faces = random_faces(200, seed=2024)
+    faces = random_faces(100, seed=2024)
     drawn = torch.from_numpy(draw_many(faces)).float() / 255
     with torch.inference_mode():
         decoded = torch.cat([vae.decode(vae.encode(part)) for part in drawn.split(20)])

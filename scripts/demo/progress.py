@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-from server import titled
+from comfy_server import titled
 
 WIDTH = 28
 

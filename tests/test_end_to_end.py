@@ -1,0 +1,122 @@
+"""The whole line in a real ComfyUI server: pictures to slider to pictures, over its API."""
+
+import asyncio
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "scripts" / "demo"), str(ROOT / "scripts")]
+
+import results  # noqa: E402
+import run  # noqa: E402
+import workflow  # noqa: E402
+from comfy_server import DemoError, Server, free_port  # noqa: E402
+
+spec = importlib.util.spec_from_file_location("demo_script", ROOT / "scripts" / "demo.py")
+demo = importlib.util.module_from_spec(spec)
+sys.modules["demo_script"] = demo
+spec.loader.exec_module(demo)
+
+PROMPT = demo.HELD_OUT["curly red"]
+FILE = "smile_00001_.safetensors"
+
+
+class Ground:
+    """A running server with the demo's pictures in its input folder."""
+
+    def __init__(self, base: Path):
+        self.base, self.loop = base, asyncio.Runner()
+        demo.draw_buckets(base / "input" / "demo", demo.CONCEPTS["smile"])
+        (base / "custom_nodes").mkdir()
+        run.link_pack(base)
+        comfyui = Path(os.environ.get("COMFYUI_PATH", ROOT / ".comfyui" / "ComfyUI"))
+        paths = ROOT / "scripts" / "demo" / "extra_model_paths.yaml"
+        self.server = Server(comfyui, base, paths, free_port(), ["--cpu"])
+        self.loop.run(self.server.__aenter__())
+        self.schemas = self.loop.run(self.server.schemas())
+
+    def run(self, graph: workflow.Workflow) -> dict:
+        complete = workflow.completed(graph, self.schemas)
+        return self.loop.run(self.server.run(complete, 300, lambda kind, data: None))
+
+    def files(self, outputs: dict, node: str) -> list[Path]:
+        return demo.files_of(outputs, node, self.base)
+
+    def close(self) -> None:
+        self.loop.run(self.server.__aexit__())
+        self.loop.close()
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory):
+    ground = Ground(tmp_path_factory.mktemp("comfyui"))
+    yield ground
+    ground.close()
+
+
+@pytest.fixture(scope="module")
+def trained(ground):
+    """What the page is given when a smile slider is trained and swept in one workflow."""
+    graph = {
+        **workflow.training("smile", steps=50, learning_rate=1e-3, neutral="anchor"),
+        **workflow.sweep({"one": PROMPT, "two": demo.HELD_OUT["short gray"]}, seed=1, seeds=1),
+        "nothing": workflow.node("CLIPTextEncode", "Negative prompt", clip=["clip", 0], text=""),
+    }
+    graph["sweep"]["inputs"]["strengths"] = "-1.5:1.5:3"
+    return ground.run(graph)
+
+
+def test_fifty_steps_make_a_smile_slider_that_leaves_the_rest_alone(ground, trained):
+    measured = results.read("smile", ground.files(trained, "frames"), [-1.5, 0.0, 1.5])
+    frown, plain, smile = measured.means()
+    assert frown + 0.25 < plain < smile - 0.25, measured.found["smile"]
+    for name, moved in measured.leak().items():
+        assert moved.max() <= 0.6 if name in results.NUMBERS else moved.max() == 0, (name, moved)
+
+
+def test_the_stock_lora_loader_makes_the_same_picture_of_the_file(ground, trained):
+    graph = {
+        "checkpoint": workflow.node("CheckpointLoaderSimple", "Model and VAE", ckpt_name=workflow.CHECKPOINT),
+        "clip": workflow.node("TinyFacesCLIPLoader", "Text encoder", ckpt_name=workflow.CHECKPOINT),
+        **workflow.apply(PROMPT, strength=1.5, seed=3, count=1),
+    }
+    from_file = {"model": ["checkpoint", 0], "slider_file": FILE, "strength": 1.5}
+    graph["apply"] = workflow.node("SliderApply", "Apply Slider", **from_file)
+    ours = ground.run(graph)
+    stock = {"model": ["checkpoint", 0], "lora_name": FILE, "strength_model": 1.5}
+    graph["apply"] = workflow.node("LoraLoaderModelOnly", "LoRA", **stock)
+    theirs = ground.run(graph)
+    pictures = [
+        np.asarray(Image.open(ground.files(outputs, "save")[0]), np.int16) for outputs in (ours, theirs)
+    ]
+    assert np.abs(pictures[0] - pictures[1]).max() <= 1
+    assert "not loaded" not in ground.server.log.read_text()
+
+
+def test_a_node_that_fails_is_named_with_its_own_words(ground):
+    (ground.base / "input" / "demo" / "empty").mkdir(exist_ok=True)
+    graph = workflow.training("smile", steps=1, learning_rate=1e-3, neutral="off")
+    graph["negative"]["inputs"]["folder"] = "demo/empty"
+    with pytest.raises(DemoError, match="Less of it failed: .*(?s:empty)"):
+        ground.run(graph)
+
+
+def test_a_workflow_that_the_server_refuses_says_why(ground):
+    graph = workflow.training("smile", steps=1, learning_rate=1e-3, neutral="off")
+    graph["positive"]["inputs"]["folder"] = "demo/nowhere"
+    with pytest.raises(DemoError, match="(?s)More of it: .*demo/nowhere"):
+        ground.run(graph)
+
+
+def test_a_server_that_died_is_told_from_one_that_works(ground):
+    """Last: it ends the server."""
+    ground.server.process.terminate()
+    ground.server.process.wait()
+    with pytest.raises(DemoError, match="server ended .*exit code"):
+        ground.run(workflow.training("smile", steps=1, learning_rate=1e-3, neutral="off"))
