@@ -6,6 +6,7 @@ from .apply import SliderApply, SliderStrength
 from .buckets import BucketLoader
 from .cycle import CycleSampler
 from .files import SliderSave
+from .loras import SliderLoad
 from .prompts import SliderPromptLibrary
 from .sweep import SliderSweep
 from .targets import SliderTargets
@@ -19,6 +20,7 @@ class SliderExtension(ComfyExtension):
             BucketLoader,
             CycleSampler,
             SliderTrainer,
+            SliderLoad,
             SliderApply,
             SliderStrength,
             SliderPromptLibrary,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
-import folder_paths
 from comfy_api.latest import io
 
+from .loras import NO_FILE, changed, deltas_on, facts_of, file_input, known, slider_of
+from .progress import show
 from .types import CATEGORY, LoraModel
-
-NO_FILE = "[connected slider]"
 
 
 class SliderApply(io.ComfyNode):
@@ -25,15 +22,8 @@ class SliderApply(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", optional=True, tooltip="The model to apply the slider to."),
                 io.ControlNet.Input("control_net", optional=True, tooltip="Or the ControlNet to apply it to."),
-                LoraModel.Input(
-                    "slider", optional=True, tooltip="A slider from Train Slider or Load LoRA Model."
-                ),
-                io.Combo.Input(
-                    "slider_file",
-                    options=[NO_FILE, *folder_paths.get_filename_list("loras")],
-                    default=NO_FILE,
-                    tooltip="Used where no slider is connected.",
-                ),
+                LoraModel.Input("slider", optional=True, tooltip="From Train Slider or Load Slider."),
+                file_input(),
                 io.Float.Input(
                     "strength",
                     default=1.0,
@@ -69,18 +59,21 @@ class SliderApply(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Model.Output(display_name="model"),
-                io.ControlNet.Output(display_name="control_net"),
-                io.String.Output(display_name="report"),
+                io.Model.Output(display_name="model", tooltip="With the slider; where a model was given."),
+                io.ControlNet.Output(
+                    display_name="control_net", tooltip="With the slider; where one was given."
+                ),
+                io.String.Output(display_name="report", tooltip="What the slider is and how much of it fits."),
             ],
         )
 
     @classmethod
     def validate_inputs(cls, slider_file: str) -> bool | str:
-        known = slider_file == NO_FILE or folder_paths.get_full_path("loras", slider_file)
-        return (
-            True if known else f"There is no file {slider_file!r} in the LoRA folders. Choose one of the list."
-        )
+        return known(slider_file)
+
+    @classmethod
+    def fingerprint_inputs(cls, slider_file: str = NO_FILE, **_) -> float:
+        return changed(slider_file)
 
     @classmethod
     def execute(
@@ -95,52 +88,25 @@ class SliderApply(io.ComfyNode):
         name: str = "",
     ) -> io.NodeOutput:
         from ..slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
-        from ..slider_core.comfy_bridge.lora import deltas_for
 
         if (model is None) == (control_net is None):
             raise ValueError("Connect either a model or a control_net to Apply Slider, and not both.")
-        slider = slider if slider is not None else _load(slider_file)
-        target = model if model is not None else control_net
-        deltas, unused = deltas_for(target, slider)
-        if not deltas:
-            raise ValueError(
-                f"No layer of the slider fits this model; its tensors are named like {', '.join(unused[:2])}. Choose "
-                "a slider that was made for this kind of model."
-            )
+        slider = slider_of(slider, slider_file)
+        deltas, unused = deltas_on(model if model is not None else control_net, slider)
         applied = AppliedSlider(deltas, strength, name, start_percent, end_percent)
-        text = _report(slider, deltas, unused)
+        report = _report(slider, deltas, unused)
         if model is not None:
-            return io.NodeOutput(apply_slider(model, applied), None, text)
+            return show(report, apply_slider(model, applied), None, report)
         from ..slider_core.comfy_bridge.control import apply_slider_to_control_net
 
-        return io.NodeOutput(None, apply_slider_to_control_net(control_net, applied), text)
-
-    @classmethod
-    def fingerprint_inputs(cls, slider_file: str = NO_FILE, **_) -> float:
-        path = folder_paths.get_full_path("loras", slider_file) if slider_file != NO_FILE else None
-        return 0.0 if path is None else os.path.getmtime(path)
-
-
-def _load(slider_file: str):
-    from ..slider_core.files import load
-
-    if slider_file == NO_FILE:
-        raise ValueError("Apply Slider has no slider: connect one, or choose a file under slider_file.")
-    return load(folder_paths.get_full_path_or_raise("loras", slider_file))
+        return show(report, None, apply_slider_to_control_net(control_net, applied), report)
 
 
 def _report(slider, deltas, unused: list[str]) -> str:
-    from ..slider_core.files import read_facts
-
-    facts, ignored = read_facts(getattr(slider, "metadata", {}))
-    lines = [f"{sum(map(len, deltas.values()))} adapters on {len(deltas)} layers."]
-    if facts.base_model:
-        lines.append(f"Trained on {facts.base_model} ({facts.kind}, rank {facts.rank}, {facts.steps} steps).")
-    if facts.usable_range:
-        lines.append("Usable from {:+g} to {:+g}, as measured by a sweep.".format(*facts.usable_range))
+    lines = [f"{sum(map(len, deltas.values()))} adapters on {len(deltas)} layers.", *facts_of(slider)]
     if unused:
         lines.append(f"{len(unused)} tensors of the file are not for this model: {', '.join(unused[:3])} …")
-    return "\n".join([*lines, *ignored])
+    return "\n".join(lines)
 
 
 class SliderStrength(io.ComfyNode):
@@ -166,7 +132,9 @@ class SliderStrength(io.ComfyNode):
                     tooltip="Name of the slider that is meant (as given in Apply Slider). Empty: every slider.",
                 ),
             ],
-            outputs=[io.Conditioning.Output(display_name="conditioning")],
+            outputs=[
+                io.Conditioning.Output(display_name="conditioning", tooltip="The prompt with its strength.")
+            ],
         )
 
     @classmethod

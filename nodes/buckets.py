@@ -9,6 +9,7 @@ import folder_paths
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
+from .progress import show
 from .types import CATEGORY, SliderBuckets
 
 NO_FOLDER = "[connected images]"
@@ -90,7 +91,12 @@ class BucketLoader(io.ComfyNode):
                     "buckets", optional=True, tooltip="Buckets so far, to which this one is added."
                 ),
             ],
-            outputs=[SliderBuckets.Output(display_name="buckets"), io.String.Output(display_name="report")],
+            outputs=[
+                SliderBuckets.Output(display_name="buckets", tooltip="Those so far, and this one."),
+                io.String.Output(
+                    display_name="report", tooltip="Pictures, strengths and sizes of each bucket."
+                ),
+            ],
         )
 
     @classmethod
@@ -150,7 +156,8 @@ class BucketLoader(io.ComfyNode):
         examples = encoded(pictures, vae, clip, resolution, controls, bar.update_absolute)
         bucket = Bucket(name, examples, slider_strength or None, probability, repeats)
         chain = (*buckets, bucket)
-        return io.NodeOutput(chain, "\n".join(map(_describe, chain)))
+        report = "\n".join(map(_describe, chain))
+        return show(report, chain, report)
 
 
 def input_folders() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from .progress import show
 from .types import CATEGORY, SliderBuckets, SliderCycle
 
 
@@ -47,7 +48,14 @@ class CycleSampler(io.ComfyNode):
                     "strength 1, as SimpleTuner does it. off: not used.",
                 ),
                 io.Int.Input("batch_size", default=1, min=1, max=64, tooltip="Pictures per sign and step."),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="Of the order. The same seed gives the same draws.",
+                ),
                 io.Boolean.Input(
                     "one_sided",
                     default=False,
@@ -55,7 +63,12 @@ class CycleSampler(io.ComfyNode):
                     tooltip="Train although the positive or the negative side is missing.",
                 ),
             ],
-            outputs=[SliderCycle.Output(display_name="cycle"), io.String.Output(display_name="plan")],
+            outputs=[
+                SliderCycle.Output(display_name="cycle", tooltip="For Train Slider."),
+                io.String.Output(
+                    display_name="plan", tooltip="The first draws, and what is unequal or missing."
+                ),
+            ],
         )
 
     @classmethod
@@ -73,4 +86,5 @@ class CycleSampler(io.ComfyNode):
         from ..slider_core.data import Cycle, describe_cycle
 
         made = Cycle(tuple(buckets), cycle, pairing, weighting, neutral, batch_size, seed, one_sided)
-        return io.NodeOutput(made, describe_cycle(made))
+        plan = describe_cycle(made)
+        return show(plan, made, plan)

@@ -25,7 +25,7 @@ class SliderSave(io.ComfyNode):
             search_aliases=["convert lora", "export lora", "save lora"],
             is_output_node=True,
             inputs=[
-                LoraModel.Input("slider", tooltip="A slider from Train Slider or Load LoRA Model."),
+                LoraModel.Input("slider", tooltip="From Train Slider or Load Slider."),
                 io.String.Input(
                     "file_name",
                     default="loras/slider",
@@ -50,7 +50,10 @@ class SliderSave(io.ComfyNode):
                     tooltip="The model the slider is for. Needed to convert other people's LoRAs, and DoRA.",
                 ),
             ],
-            outputs=[io.String.Output(display_name="file"), io.String.Output(display_name="report")],
+            outputs=[
+                io.String.Output(display_name="file", tooltip="Its name below ComfyUI's output folder."),
+                io.String.Output(display_name="report", tooltip="What was written, and who can load it."),
+            ],
         )
 
     @classmethod

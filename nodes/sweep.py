@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import comfy.samplers
-import folder_paths
 import numpy as np
 import torch
 from comfy.utils import ProgressBar
 from comfy_api.latest import io, ui
 
-from .apply import NO_FILE, SliderApply
-from .apply import _load as load_slider
+from .loras import NO_FILE, changed, deltas_on, file_input, known, slider_of
 from .types import CATEGORY, LoraModel, SliderPrompts
 
 
@@ -31,12 +29,7 @@ class SliderSweep(io.ComfyNode):
                 io.Model.Input("model", tooltip="The model, without the slider."),
                 io.Vae.Input("vae", tooltip="The model's VAE."),
                 io.Conditioning.Input("negative", tooltip="The negative prompt."),
-                io.Combo.Input(
-                    "slider_file",
-                    options=[NO_FILE, *folder_paths.get_filename_list("loras")],
-                    default=NO_FILE,
-                    tooltip="Used where no slider is connected. Any LoRA will do.",
-                ),
+                file_input(),
                 io.String.Input(
                     "strengths",
                     default="-2:2:7",
@@ -94,7 +87,7 @@ class SliderSweep(io.ComfyNode):
                     advanced=True,
                     tooltip="Pictures made at once. 0: as many as the memory holds.",
                 ),
-                LoraModel.Input("slider", optional=True, tooltip="From Train Slider."),
+                LoraModel.Input("slider", optional=True, tooltip="From Train Slider or Load Slider."),
                 io.Conditioning.Input("positive", optional=True, tooltip="A prompt."),
                 SliderPrompts.Input(
                     "prompts",
@@ -125,11 +118,11 @@ class SliderSweep(io.ComfyNode):
             sweep_strengths(strengths or "-1, 1")
         except StrengthsError as error:
             return str(error)
-        return SliderApply.validate_inputs(slider_file)
+        return known(slider_file)
 
     @classmethod
     def fingerprint_inputs(cls, slider_file: str = NO_FILE, **_) -> float:
-        return SliderApply.fingerprint_inputs(slider_file)
+        return changed(slider_file)
 
     @classmethod
     def execute(
@@ -168,12 +161,12 @@ class SliderSweep(io.ComfyNode):
             tuple(range(seed, seed + seeds)),
             tuple(sweep_strengths(strengths)),
         )
-        slider = slider if slider is not None else load_slider(slider_file)
+        slider = slider_of(slider, slider_file)
         start = latent_image or {"samples": empty_latent(model, width, height, length)}
         settings = SamplerSettings(steps, cfg, sampler_name, scheduler, denoise)
         latents = sweep.sample_sweep(
             model,
-            _deltas(model, slider),
+            deltas_on(model, slider)[0],
             task,
             negative,
             start["samples"],
@@ -201,17 +194,6 @@ def _prompts(positive, prompts) -> tuple:
     if (positive is None) == (not prompts):
         raise ValueError("Connect either positive or prompts to Slider Sweep, and not both.")
     return tuple(prompts) if prompts else (Prompt("prompt", "", conditioning=positive),)
-
-
-def _deltas(model, slider):
-    from ..slider_core.comfy_bridge.lora import deltas_for
-
-    deltas, unused = deltas_for(model, slider)
-    if not deltas:
-        raise ValueError(
-            f"No layer of this model is in the slider ({', '.join(unused[:3])} …). It was made for another model."
-        )
-    return deltas
 
 
 def _on_step(model):

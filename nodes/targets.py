@@ -50,8 +50,8 @@ class SliderTargets(io.ComfyNode):
                 ),
             ],
             outputs=[
-                TargetsSocket.Output(display_name="targets"),
-                io.String.Output(display_name="report"),
+                TargetsSocket.Output(display_name="targets", tooltip="For Train Slider."),
+                io.String.Output(display_name="report", tooltip="What is touched, what is left out, and why."),
             ],
         )
 

@@ -38,7 +38,14 @@ class SliderTrainer(io.ComfyNode):
                     step=1e-7,
                     tooltip="Too high: pictures break at larger strengths. Too low: the slider does little.",
                 ),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="Of the adapter's first weights, the noise and the noise levels.",
+                ),
                 io.Combo.Input("kind", options=KINDS, default="lora", tooltip="Kind of adapter."),
                 io.Int.Input(
                     "rank", default=4, min=1, max=1024, tooltip="Size of the adapter. 4 is plenty for most."
@@ -88,14 +95,27 @@ class SliderTrainer(io.ComfyNode):
                     options=["AdamW", "Adam", "RAdam", "NAdam", "Adafactor", "SGD"],
                     default="AdamW",
                     advanced=True,
+                    tooltip="What makes steps of gradients.",
                 ),
                 io.Combo.Input(
-                    "schedule", options=["cosine", "linear", "constant"], default="cosine", advanced=True
+                    "schedule",
+                    options=["cosine", "linear", "constant"],
+                    default="cosine",
+                    advanced=True,
+                    tooltip="How the learning rate falls to 0 over the steps, if at all.",
                 ),
                 io.Int.Input(
                     "warmup", default=0, min=0, max=10000, advanced=True, tooltip="Steps of rising rate."
                 ),
-                io.Float.Input("weight_decay", default=0.0, min=0.0, max=1.0, step=0.001, advanced=True),
+                io.Float.Input(
+                    "weight_decay",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.001,
+                    advanced=True,
+                    tooltip="Pulls the adapter's weights towards 0.",
+                ),
                 io.Float.Input(
                     "max_norm",
                     default=1.0,
@@ -150,7 +170,15 @@ class SliderTrainer(io.ComfyNode):
                 io.Int.Input(
                     "preview_steps", default=20, min=1, max=200, advanced=True, tooltip="Sampler steps."
                 ),
-                io.Float.Input("preview_cfg", default=4.0, min=0.0, max=100.0, step=0.1, advanced=True),
+                io.Float.Input(
+                    "preview_cfg",
+                    default=4.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    advanced=True,
+                    tooltip="As in KSampler; 1 for distilled models.",
+                ),
                 io.String.Input(
                     "lycoris_config",
                     default="",
@@ -180,9 +208,11 @@ class SliderTrainer(io.ComfyNode):
                 io.Conditioning.Input("preview_negative", optional=True, tooltip="Else an empty prompt."),
             ],
             outputs=[
-                LoraModel.Output(display_name="slider"),
-                LossMap.Output(display_name="loss"),
-                io.String.Output(display_name="report"),
+                LoraModel.Output(
+                    display_name="slider", tooltip="The trained slider; its file is written already."
+                ),
+                LossMap.Output(display_name="loss", tooltip="For Plot Loss Graph."),
+                io.String.Output(display_name="report", tooltip="How it went, and where the file is."),
             ],
         )
 

@@ -14,7 +14,7 @@ from comfy_api.latest import io
 
 DOCS = Path(__file__).resolve().parent.parent / "web" / "docs"
 HAND_WRITTEN = "## Example"
-CHOICES_OF_COMFYUI = ("sampler_name", "scheduler")
+CHOICES_OF_COMFYUI = ("sampler_name", "scheduler", "slider_file")
 
 
 def schemas() -> list[io.Schema]:

@@ -153,7 +153,7 @@ def test_bad_inputs_are_said(sweep_inputs):
         run(SliderSweep, positive=positive, prompts=(1,), **sweep_inputs)
     with pytest.raises(ValueError, match="choose a file"):
         run(SliderSweep, positive=positive, **{**sweep_inputs, "slider": None})
-    with pytest.raises(ValueError, match="made for another model"):
+    with pytest.raises(ValueError, match="No layer of the slider fits"):
         run(
             SliderSweep,
             positive=positive,

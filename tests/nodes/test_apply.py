@@ -149,7 +149,7 @@ def test_a_clone_or_another_branch_does_not_see_the_slider(model, family):
 
 
 def test_bad_input_is_named(model, family):
-    with pytest.raises(ValueError, match="has no slider"):
+    with pytest.raises(ValueError, match="choose a file"):
         SliderApply.execute(1.0, model=model)
     with pytest.raises(ValueError, match="either a model or a control_net"):
         SliderApply.execute(1.0, slider=slider(family))

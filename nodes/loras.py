@@ -1,0 +1,122 @@
+"""Sliders and other LoRAs from ComfyUI's LoRA folders, and how they fit a model."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import folder_paths
+from comfy_api.latest import io
+
+from .progress import show
+from .types import CATEGORY, LoraModel
+
+NO_FILE = "[connected slider]"
+
+
+class SliderLoad(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SliderLoad",
+            display_name="Load Slider",
+            category=CATEGORY,
+            description="Reads a slider, or any LoRA, from ComfyUI's LoRA folders, and says what its file tells of it: "
+            "to convert it, to train it further, or as an assistant in training.",
+            search_aliases=["load lora model", "slider file", "lora metadata"],
+            inputs=[
+                io.Combo.Input(
+                    "slider_file",
+                    options=folder_paths.get_filename_list("loras"),
+                    tooltip="A file of the LoRA folders.",
+                )
+            ],
+            outputs=[
+                LoraModel.Output(
+                    display_name="slider", tooltip="For Apply Slider, Save Slider, Train Slider …"
+                ),
+                io.String.Output(display_name="report", tooltip="How it was made and how to use it."),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, slider_file: str) -> bool | str:
+        return known(slider_file)
+
+    @classmethod
+    def fingerprint_inputs(cls, slider_file: str) -> float:
+        return changed(slider_file)
+
+    @classmethod
+    def execute(cls, slider_file: str) -> io.NodeOutput:
+        slider = slider_of(None, slider_file)
+        report = "\n".join([f"{len(slider)} tensors.", *facts_of(slider)])
+        return show(report, slider, report)
+
+
+def file_input() -> io.Combo.Input:
+    """The choice of a file, on nodes that also take a connected slider."""
+    return io.Combo.Input(
+        "slider_file",
+        options=[NO_FILE, *folder_paths.get_filename_list("loras")],
+        default=NO_FILE,
+        tooltip="Used where no slider is connected. Any LoRA will do.",
+    )
+
+
+def known(slider_file: str) -> bool | str:
+    """For `validate_inputs`: whether the file is one of the LoRA folders."""
+    if slider_file == NO_FILE or folder_paths.get_full_path("loras", slider_file):
+        return True
+    return f"There is no file {slider_file!r} in the LoRA folders. Choose one of the list."
+
+
+def changed(slider_file: str) -> float:
+    """For `fingerprint_inputs`: when the file was last written."""
+    path = folder_paths.get_full_path("loras", slider_file) if slider_file != NO_FILE else None
+    return 0.0 if path is None else os.path.getmtime(path)
+
+
+def slider_of(slider: Any, slider_file: str) -> Any:
+    """The connected slider, or else the one in the file."""
+    from ..slider_core.files import load
+
+    if slider is not None:
+        return slider
+    if slider_file == NO_FILE:
+        raise ValueError("There is no slider: connect one, or choose a file under slider_file.")
+    return load(folder_paths.get_full_path_or_raise("loras", slider_file))
+
+
+def deltas_on(model: Any, slider: Any) -> tuple[dict[str, Any], list[str]]:
+    """What the slider adds to each layer of a model or ControlNet, and its tensors that are for no layer of it.
+
+    Raises:
+        ValueError: if it fits no layer at all.
+    """
+    from ..slider_core.comfy_bridge.lora import deltas_for
+
+    deltas, unused = deltas_for(model, slider)
+    if not deltas:
+        raise ValueError(
+            f"No layer of the slider fits this model; its tensors are named like {', '.join(unused[:2])}. Choose a "
+            "slider that was made for this kind of model."
+        )
+    return deltas, unused
+
+
+def facts_of(slider: Any) -> list[str]:
+    """What the metadata of a slider says, in sentences."""
+    from ..slider_core.files import read_facts
+
+    facts, ignored = read_facts(getattr(slider, "metadata", {}))
+    lines = []
+    if facts.base_model:
+        lines.append(f"Trained on {facts.base_model} ({facts.kind}, rank {facts.rank}, {facts.steps} steps).")
+    for name, count, strength in facts.buckets:
+        lines.append(
+            f"Bucket {name}: {count} pictures at {'neutral' if strength is None else f'{strength:+g}'}."
+        )
+    if facts.usable_range:
+        lines.append("Usable from {:+g} to {:+g}, as measured by a sweep.".format(*facts.usable_range))
+    return [*lines, *ignored]
