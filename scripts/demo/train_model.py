@@ -1,9 +1,11 @@
 """Makes the tiny face model from nothing: draws faces, trains VAE, transformer, text encoder and measuring network.
 
     python3 scripts/run.py python scripts/demo/train_model.py --recipe smoke     two minutes, to see that it runs
-    python3 scripts/run.py python scripts/demo/train_model.py --recipe gpu       what was shipped
-    python3 scripts/run.py python scripts/demo/train_model.py --recipe cpu       without a GPU, overnight
+    python3 scripts/run.py python scripts/demo/train_model.py --recipe gpu       eight minutes of one H100
+    python3 scripts/run.py python scripts/demo/train_model.py --recipe gpu-finish --finish FILE     three more
+    python3 scripts/run.py python scripts/demo/train_model.py --recipe cpu       about five hours of one core
 
+What was shipped is `gpu`, then `gpu-finish` on its result; model/README.md has the figures.
 Everything goes below --output: tiny_faces.safetensors, measure.safetensors, training.json and pictures to look at.
 """
 
@@ -49,7 +51,7 @@ class Recipe:
 
 RECIPES = {
     "smoke": Recipe(64, 16, 4, 64, 40, 16, 20, 16),
-    "cpu": Recipe(8192, 3000, 16, 64, 12000, 64, 1500, 128),
+    "cpu": Recipe(8192, 2000, 16, 64, 8000, 64, 1500, 128),
     "gpu": Recipe(40960, 4500, 64, 128, 7000, 1024, 2000, 256),
     "gpu-finish": Recipe(24576, 0, 64, 128, 3400, 1024, 0, 256),
 }
