@@ -108,7 +108,7 @@ def collect(options: argparse.Namespace, outputs: dict[str, Any], base: Path, pr
         f"{measured.concept}: mean, lowest and highest over {len(HELD_OUT) * SEEDS} rows (prompts and seeds that "
         f"training has not seen). The other columns are the leak: how far each other attribute moved from strength "
         f"0, numbers in standard deviations among random faces, choices as the share of pictures that changed.\n"
-        f"{measured.steady():.0%} of all single steps go the right way.\n"
+        f"In {measured.steady():.0%} of all single steps the {measured.concept} does not go back.\n"
     )
     (output / "measured.md").write_text(text, encoding="utf-8")
     print(f"\n{text}")
@@ -151,6 +151,8 @@ def main() -> int:
     except DemoError as error:
         print(f"\n{error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
     print(f"{time.time() - started:.0f} s. Look at {options.output / 'sweep.png'}")
     if not works:
         print(f"The {options.concept} does not follow the strength in both directions.", file=sys.stderr)

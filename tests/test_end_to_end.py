@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import json
 import os
 import sys
 from pathlib import Path
@@ -97,6 +98,18 @@ def test_the_stock_lora_loader_makes_the_same_picture_of_the_file(ground, traine
     ]
     assert np.abs(pictures[0] - pictures[1]).max() <= 1
     assert "not loaded" not in ground.server.log.read_text()
+
+
+def test_the_demo_workflow_runs_as_it_is_shipped(ground):
+    graph = json.loads((ROOT / "example_workflows" / "api" / "03_demo_on_the_tiny_model.json").read_text())
+    titles = {entry["_meta"]["title"]: entry["inputs"] for entry in graph.values()}
+    titles["Train the slider"]["steps"] = titles["KSampler"]["steps"] = titles["Sweep of strengths"][
+        "steps"
+    ] = 1
+    titles["Sweep of strengths"]["strengths"] = "-1, 1"
+    outputs = ground.run(graph)
+    shown = {graph[number]["_meta"]["title"] for number in outputs}
+    assert {"Train the slider", "Pictures with the slider", "Labelled grid", "Sweep of strengths"} <= shown
 
 
 def test_a_node_that_fails_is_named_with_its_own_words(ground):

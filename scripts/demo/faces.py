@@ -1,10 +1,7 @@
-"""Cartoon faces with known attributes, drawn by distance functions: the training pictures of the tiny model.
+"""Cartoon faces with known attributes: the training pictures of the tiny model.
 
 Captions name hair, skin, shirt, background and glasses. They never name the smile, the eyes, the size or the
 place of the face: those are left for a slider to take hold of.
-
-Coordinates run from -1 to 1, x to the right and y downwards. A distance function gives each pixel its distance
-to a shape, negative inside; a layer covers the part of a pixel that lies inside.
 """
 
 from __future__ import annotations
@@ -12,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from shapes import INK, LINE, Canvas, box, ellipse, segment, triangle
 
 SIZE = 128
 
@@ -46,13 +44,11 @@ BACKGROUNDS = {
 }
 STYLES = ("short", "long", "curly", "spiky")
 
-INK = np.array((44, 30, 48), np.float32)
 WHITE = np.array((255, 255, 255), np.float32)
 LIPS = np.array((146, 28, 50), np.float32)
 TONGUE = np.array((240, 112, 120), np.float32)
 DULL_EYE = np.array((44, 34, 50), np.float32)
 BRIGHT_EYE = np.array((96, 226, 255), np.float32)
-LINE = 0.022  # half the width of an outline
 
 
 @dataclass(frozen=True)
@@ -114,62 +110,6 @@ def random_faces(count: int, seed: int, widen: float = 1.0) -> list[Face]:
 def pair(face: Face, smile: float) -> tuple[Face, Face]:
     """The same face smiling and frowning."""
     return replace(face, smile=smile), replace(face, smile=-smile)
-
-
-class Canvas:
-    """A picture under work, with the coordinates of its pixels."""
-
-    def __init__(self, size: int, background: np.ndarray):
-        axis = (np.arange(size, dtype=np.float32) + 0.5) * (2 / size) - 1
-        self.x, self.y = axis[None, :], axis[:, None]
-        self.pixel = 2 / size
-        self.picture = np.broadcast_to(background, (size, size, 3)).astype(np.float32).copy()
-
-    def fill(self, distance: np.ndarray, colour: np.ndarray, opacity: float = 1.0) -> None:
-        """Lays a colour over the inside of a shape."""
-        cover = np.clip(0.5 - distance / self.pixel, 0, 1)[..., None] * opacity
-        self.picture += cover * (colour - self.picture)
-
-    def shape(self, distance: np.ndarray, colour: np.ndarray) -> None:
-        """A filled shape with an ink outline around it."""
-        self.fill(distance - LINE, INK)
-        self.fill(distance + LINE, colour)
-
-    def glow(self, x: float, y: float, radius: float, colour: np.ndarray, opacity: float) -> None:
-        """A soft spot."""
-        cover = opacity * np.exp(-((self.x - x) ** 2 + (self.y - y) ** 2) / (radius * radius))[..., None]
-        self.picture += cover * (colour - self.picture)
-
-
-def ellipse(canvas: Canvas, x: float, y: float, width: float, height: float) -> np.ndarray:
-    """Distance to an ellipse with these half axes (first order, exact at its edge)."""
-    u, v = (canvas.x - x) / width, (canvas.y - y) / height
-    length = np.sqrt(u * u + v * v) + 1e-6
-    slope = np.sqrt((u / width) ** 2 + (v / height) ** 2) / length + 1e-6
-    return (length - 1) / slope
-
-
-def box(canvas: Canvas, x: float, y: float, width: float, height: float, corner: float) -> np.ndarray:
-    """Distance to a rounded rectangle with these half sides."""
-    u = np.abs(canvas.x - x) - width + corner
-    v = np.abs(canvas.y - y) - height + corner
-    return np.hypot(np.maximum(u, 0), np.maximum(v, 0)) + np.minimum(np.maximum(u, v), 0) - corner
-
-
-def segment(canvas: Canvas, ax: float, ay: float, bx: float, by: float) -> np.ndarray:
-    """Distance to a line from a to b."""
-    dx, dy = bx - ax, by - ay
-    along = np.clip(((canvas.x - ax) * dx + (canvas.y - ay) * dy) / (dx * dx + dy * dy), 0, 1)
-    return np.hypot(canvas.x - ax - along * dx, canvas.y - ay - along * dy)
-
-
-def triangle(canvas: Canvas, x: float, y: float, angle: float, width: float, height: float) -> np.ndarray:
-    """Distance to a spike standing at (x, y) that points `angle` radians to the right of upwards."""
-    sin, cos = np.sin(angle), np.cos(angle)
-    across = np.abs((canvas.x - x) * cos + (canvas.y - y) * sin)
-    up = (canvas.x - x) * sin - (canvas.y - y) * cos
-    side = (across * height + (up - height) * width) / np.hypot(width, height)
-    return np.maximum(side, -up)
 
 
 def draw_hair_behind(canvas: Canvas, face: Face, r: float, colour: np.ndarray) -> None:
