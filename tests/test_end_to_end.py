@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -42,9 +43,13 @@ class Ground:
         self.loop.run(self.server.__aenter__())
         self.schemas = self.loop.run(self.server.schemas())
 
-    def run(self, graph: workflow.Workflow) -> dict:
+    def run(self, graph: workflow.Workflow, on_event=lambda kind, data: None) -> dict:
         complete = workflow.completed(graph, self.schemas)
-        return self.loop.run(self.server.run(complete, 300, lambda kind, data: None))
+        return self.loop.run(self.server.run(complete, 300, on_event))
+
+    def cancel(self) -> None:
+        """What the page's cancel button does."""
+        self.loop.get_loop().create_task(self.server.session.post("/interrupt"))
 
     def files(self, outputs: dict, node: str) -> list[Path]:
         return demo.files_of(outputs, node, self.base)
@@ -98,6 +103,44 @@ def test_the_stock_lora_loader_makes_the_same_picture_of_the_file(ground, traine
     ]
     assert np.abs(pictures[0] - pictures[1]).max() <= 1
     assert "not loaded" not in ground.server.log.read_text()
+
+
+def picture(ground, attempt):
+    """The base model's picture, made by stock nodes, not taken from the cache: each attempt differs by nothing."""
+    graph = workflow.apply(PROMPT, strength=1.0, seed=11, count=1)
+    del graph["apply"]
+    graph["checkpoint"] = workflow.node(
+        "CheckpointLoaderSimple", "Model and VAE", ckpt_name=workflow.CHECKPOINT
+    )
+    graph["clip"] = workflow.node("TinyFacesCLIPLoader", "Text encoder", ckpt_name=workflow.CHECKPOINT)
+    graph["sample"]["inputs"]["model"] = ["checkpoint", 0]
+    graph["sample"]["inputs"]["cfg"] = 2.5 + attempt * 1e-9
+    return np.asarray(Image.open(ground.files(ground.run(graph), "save")[0]))
+
+
+def test_cancel_keeps_what_was_trained_leaves_the_model_alone_and_the_next_run_goes_on(ground):
+    before = picture(ground, 1)
+    graph = workflow.training("kept", steps=40, learning_rate=1e-3, neutral="off")
+    graph["train"]["inputs"] |= {"resume": "continue", "seed": 3}
+
+    def cancel_at_ten(kind, data):
+        if kind == "progress" and data["node"] == "train" and data["value"] == 10:
+            ground.cancel()
+
+    with pytest.raises(DemoError, match="cancelled"):
+        ground.run(graph, cancel_at_ten)
+    (kept,) = (ground.base / "output" / "loras").glob("kept_*_stopped_at_*.safetensors")
+    assert np.array_equal(before, picture(ground, 2))
+
+    (report,) = ground.run(graph)["train"]["text"]
+    stopped_at = kept.stem.rpartition("_")[2]
+    assert f"Continued from step {stopped_at} of 40." in report and 10 <= int(stopped_at) < 40
+    assert np.array_equal(before, picture(ground, 3))
+
+
+def test_the_pack_is_imported_in_no_time(ground):
+    (seconds,) = re.findall(r"([\d.]+) seconds: \S*concept-sliders", ground.server.log.read_text())
+    assert float(seconds) <= 0.3
 
 
 def test_the_demo_workflow_runs_as_it_is_shipped(ground):
