@@ -25,6 +25,8 @@ demo = importlib.util.module_from_spec(spec)
 sys.modules["demo_script"] = demo
 spec.loader.exec_module(demo)
 
+pytestmark = pytest.mark.xdist_group("server")  # one server for all
+
 PROMPT = demo.HELD_OUT["curly red"]
 FILE = "smile_00001_.safetensors"
 
