@@ -245,6 +245,16 @@ def test_no_byte_of_a_weight_is_copied():
     assert {key: (p.data_ptr(), id(p)) for key, p in patcher.model.named_parameters()} == before
 
 
+def test_weights_that_comfyui_moved_to_a_device_train_too():
+    """Moving gives an inference tensor new data: it says that it is none then, but autograd still cannot save it."""
+    patcher, plain = made("float32")
+    expected = gradients(plain)
+    for parameter in patcher.model.parameters():
+        parameter.data = parameter.detach().clone()
+    for a, b in zip(gradients(patcher), expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
 def test_a_normal_twin_keeps_what_comfyui_notes_on_a_weight():
     with torch.inference_mode():
         weight = nn.Parameter(torch.randn(4, 4), requires_grad=False)

@@ -39,9 +39,9 @@ def trainable(
     """
     saved = SavedTensors()
     with ExitStack() as stack:
+        model_management.load_models_gpu([patcher, *others], memory_required=memory)
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        model_management.load_models_gpu([patcher, *others], memory_required=memory)
         stack.enter_context(differentiable(saved.weights))
         for loaded in (patcher, *others):
             stack.enter_context(_without_attention_override(loaded))
@@ -135,6 +135,14 @@ def normal_twin(tensor: Tensor) -> Tensor:
     return twin
 
 
+def _is_normal(tensor: Tensor) -> bool:
+    """Whether autograd can save it: also an inference tensor whose data was moved to a device later cannot be."""
+    try:
+        return not tensor.is_inference() and tensor._version >= 0
+    except RuntimeError:  # "Inference tensors do not track version counter."
+        return False
+
+
 def normal(value: Any) -> Any:
     """`value` with every inference tensor in it cloned; lists, tuples and dicts are followed, not changed."""
     return _normal(value, Tensor.clone)
@@ -143,7 +151,7 @@ def normal(value: Any) -> Any:
 def _normal(value: Any, made_normal: Callable[[Tensor], Tensor]) -> Any:
     """`value` itself, or a copy with its inference tensors made normal."""
     if isinstance(value, Tensor):
-        return made_normal(value) if value.is_inference() else value
+        return value if _is_normal(value) else made_normal(value)
     if type(value) is dict:
         named = {key: _normal(item, made_normal) for key, item in value.items()}
         return named if any(named[key] is not value[key] for key in value) else value
