@@ -53,7 +53,7 @@ class BucketLoader(io.ComfyNode):
                 ),
                 io.String.Input("prompt", default="", multiline=True, tooltip="Caption of every picture."),
                 io.Vae.Input("vae", tooltip="The model's VAE."),
-                io.Clip.Input("clip", tooltip="The model's text encoder."),
+                io.Clip.Input("clip", optional=True, tooltip="The model's text encoder, for the captions."),
                 io.Int.Input(
                     "resolution",
                     default=1024,
@@ -90,6 +90,12 @@ class BucketLoader(io.ComfyNode):
                 SliderBuckets.Input(
                     "buckets", optional=True, tooltip="Buckets so far, to which this one is added."
                 ),
+                io.Conditioning.Input(
+                    "conditioning",
+                    optional=True,
+                    tooltip="Used for every picture as it is, in place of captions: for models that take more than "
+                    "text (image to video, editing).",
+                ),
             ],
             outputs=[
                 SliderBuckets.Output(display_name="buckets", tooltip="Those so far, and this one."),
@@ -125,22 +131,27 @@ class BucketLoader(io.ComfyNode):
         captions: str,
         prompt: str,
         vae,
-        clip,
         resolution: int,
         probability: float,
         repeats: int,
         frames: int = 1,
+        clip=None,
         images=None,
         control_images=None,
+        conditioning=None,
         buckets=(),
     ) -> io.NodeOutput:
         from ..slider_core.data import Bucket
         from ..slider_core.data.encode import encoded
 
-        if vae is None or clip is None:
-            missing = "vae" if vae is None else "clip"
+        if vae is None:
             raise ValueError(
-                f"The {missing} input got nothing: this checkpoint has none. Load it with a node of its own."
+                "The vae input got nothing: this checkpoint has none. Load it with a node of its own."
+            )
+        if clip is None and conditioning is None:
+            raise ValueError(
+                "There is nothing to encode captions with: connect clip (where a checkpoint has no text encoder, load "
+                "it with a node of its own), or a conditioning that all pictures share."
             )
         pictures = (
             _from_graph(images, frames, name, prompt)
@@ -153,7 +164,7 @@ class BucketLoader(io.ComfyNode):
                 f"Bucket {name!r} has {len(pictures)} pictures but {len(controls)} control images. Give one for each."
             )
         bar = ProgressBar(len(pictures))
-        examples = encoded(pictures, vae, clip, resolution, controls, bar.update_absolute)
+        examples = encoded(pictures, vae, clip, resolution, controls, conditioning, bar.update_absolute)
         bucket = Bucket(name, examples, slider_strength or None, probability, repeats)
         chain = (*buckets, bucket)
         report = "\n".join(map(_describe, chain))

@@ -24,10 +24,17 @@ ONLY_PART = {"area", "mask", "mask_strength", "start_percent", "end_percent", "t
 
 @dataclass(frozen=True)
 class Row:
-    """An example on the model's device: its latent in the model's scale and its processed conditioning."""
+    """An example on the model's device: its latent in the model's scale and its processed conditioning.
+
+    The latent has one row, but for models whose frames are rows of the batch (SVD) as many as there are frames.
+    """
 
     latent: Tensor
     conditioning: dict[str, Any]
+
+    @property
+    def size(self) -> int:
+        return self.latent.shape[0]
 
 
 class ModelCalls:
@@ -117,8 +124,13 @@ class ModelCalls:
         return samplers.get_area_and_mult(row.conditioning, x, sigma)
 
     def predict(self, rows: Sequence[Row], x: Tensor, sigmas: Tensor) -> Tensor:
-        """The model's own prediction (noise, v or velocity; float32) for noised latents `x` [batch, …]."""
-        entries = [self._entry(r, x[i : i + 1], sigmas[i : i + 1]) for i, r in enumerate(rows)]
+        """The model's own prediction (noise, v or velocity; float32) for noised latents `x` [batch, …].
+
+        `x` and `sigmas` have the rows' own rows one after the other.
+        """
+        sizes = [row.size for row in rows]
+        parts = zip(rows, x.split(sizes), sigmas.split(sizes), strict=True)
+        entries = [self._entry(row, part, sigma) for row, part, sigma in parts]
         c = samplers.cond_cat([entry.conditioning for entry in entries])
         options = copy_nested_dicts(self.options["transformer_options"])
         options |= {"cond_or_uncond": [0] * len(rows), "uuids": [uuid4() for _ in rows], "sigmas": sigmas}

@@ -17,14 +17,16 @@ def encoded(
     clip: Any,
     resolution: int,
     controls: Sequence[Tensor] = (),
+    conditioning: list[Any] | None = None,
     on_picture: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Example, ...]:
     """An example of each picture.
 
     Args:
-        vae, clip: ComfyUI's VAE and CLIP.
+        vae, clip: ComfyUI's VAE and CLIP; a CLIP is needed where no conditioning is given.
         resolution: side of the square whose area the latents' pictures have.
         controls: a control picture [H, W, 3] for each picture, cut to its size; or none at all.
+        conditioning: CONDITIONING for every picture, in place of its caption's.
         on_picture: called with (pictures done, pictures in all).
     """
     multiple = size_multiple(vae, resolution)
@@ -32,8 +34,7 @@ def encoded(
     examples = []
     for index, picture in enumerate(pictures):
         if picture.caption not in conditionings:
-            tokens = clip.tokenize(picture.caption)
-            conditionings[picture.caption] = clip.encode_from_tokens_scheduled(tokens)
+            conditionings[picture.caption] = conditioning or _encoded_caption(clip, picture.caption)
         height, width = picture.pixels.shape[-3:-1]
         size = bucket_size(width, height, resolution, multiple)
         pixels = fitted(picture.pixels, size)
@@ -42,6 +43,10 @@ def encoded(
         examples.append(Example(picture.name, picture.caption, latent, conditionings[picture.caption], control))
         on_picture(index + 1, len(pictures))
     return tuple(examples)
+
+
+def _encoded_caption(clip: Any, caption: str) -> list[Any]:
+    return clip.encode_from_tokens_scheduled(clip.tokenize(caption))
 
 
 def size_multiple(vae: Any, resolution: int) -> int:

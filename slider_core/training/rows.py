@@ -89,6 +89,7 @@ def _compared(
 
 
 def stacked(rows: Sequence[TrainRow]) -> tuple[Tensor, Tensor, Tensor]:
-    """Latents, noise and sigmas of rows of one shape, each with the rows along the first dimension."""
+    """Latents, noise and sigmas of rows of one shape, one after the other along the first dimension."""
     latents = torch.cat([row.row.latent for row in rows])
-    return latents, torch.cat([row.noise for row in rows]), torch.cat([row.sigma for row in rows])
+    sigmas = torch.cat([row.sigma.expand(row.row.size) for row in rows])
+    return latents, torch.cat([row.noise for row in rows]), sigmas

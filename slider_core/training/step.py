@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -44,7 +45,7 @@ def forward_backward(
         strengths = torch.tensor([row.strength for row in chunk])
         with attach(strengths):
             prediction = calls.predict([row.row for row in chunk], calls.noised(latents, noise, sigmas), sigmas)
-            per_row = row_losses(prediction, target)
+            per_row = row_losses(prediction, target, len(chunk))
             weights = torch.tensor([row.weight / total for row in chunk], device=per_row.device)
             scale((per_row * weights).sum()).backward()
         for row, loss in zip(chunk, per_row.tolist(), strict=True):
@@ -61,19 +62,21 @@ def _chunks(rows: Sequence[TrainRow], calls: ModelCalls, rows_at_once: int) -> l
 
 
 def _targets(rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach) -> Tensor:
-    """What each row's prediction is compared with, [rows, …] in float32."""
+    """What each row's prediction is compared with, stacked, in float32."""
     latents, noise, sigmas = stacked(rows)
-    targets = calls.target(latents, noise, sigmas)
-    compared = {i: row.reference for i, row in enumerate(rows) if row.reference is not None}
-    for group in _base_groups(compared, calls):
-        references = [compared[i] for i in group]
-        base_latents = torch.cat([reference.latent for reference in references])
-        x = calls.noised(base_latents, noise[group], sigmas[group])
-        with torch.no_grad(), attach(torch.zeros(len(group))):
-            targets[group] = calls.predict(references, x, sigmas[group]).to(targets.dtype)
-    return targets
+    targets = list(calls.target(latents, noise, sigmas).split([row.row.size for row in rows]))
+    compared = [(i, replace(row, row=row.reference)) for i, row in enumerate(rows) if row.reference is not None]
+    for group in calls.batches([row.row for _, row in compared]):
+        chosen = [compared[i] for i in group]
+        predictions = _base_predictions([row for _, row in chosen], calls, attach)
+        for (i, _), prediction in zip(chosen, predictions, strict=True):
+            targets[i] = prediction
+    return torch.cat(targets)
 
 
-def _base_groups(compared: Mapping[int, object], calls: ModelCalls) -> list[list[int]]:
-    indices = list(compared)
-    return [[indices[i] for i in group] for group in calls.batches(list(compared.values()))]  # type: ignore[arg-type]
+def _base_predictions(rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach) -> Sequence[Tensor]:
+    """The model's predictions for each row at strength 0."""
+    latents, noise, sigmas = stacked(rows)
+    with torch.no_grad(), attach(torch.zeros(len(rows))):
+        stack = calls.predict([row.row for row in rows], calls.noised(latents, noise, sigmas), sigmas)
+    return stack.float().split([row.row.size for row in rows])

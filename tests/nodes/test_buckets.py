@@ -107,7 +107,17 @@ def test_missing_pieces_are_named(inputs):
     with pytest.raises(PictureError, match=r"a\.txt is missing"):
         load(captions="text file")
     with pytest.raises(ValueError, match="vae input got nothing"):
-        BucketLoader.execute("more", 0.5, "faces/more", "prompt", "", None, Clip(), 64, 1.0, 1)
+        BucketLoader.execute("more", 0.5, "faces/more", "prompt", "", None, 64, 1.0, 1, clip=Clip())
+    with pytest.raises(ValueError, match="nothing to encode captions with"):
+        BucketLoader.execute("more", 0.5, "faces/more", "prompt", "", Vae(), 64, 1.0, 1)
+
+
+def test_one_conditioning_for_every_picture(inputs):
+    shared = [[torch.zeros(1, 2, 3), {"concat_latent_image": torch.zeros(1, 4, 8, 8)}]]
+    buckets, _ = BucketLoader.execute(
+        "more", 0.5, "faces/more", "prompt", "", Vae(), 64, 1.0, 1, conditioning=shared
+    ).result
+    assert all(example.conditioning is shared for example in buckets[0].examples)
 
 
 def test_the_folder_is_read_again_when_a_picture_or_caption_changes(inputs):

@@ -16,7 +16,7 @@ SOCKETS = {
     ),
     "BucketLoader": (
         "name slider_strength folder captions prompt vae clip resolution probability repeats frames images "
-        "control_images buckets".split(),
+        "control_images buckets conditioning".split(),
         ["SLIDER_BUCKETS", "STRING"],
     ),
     "CycleSampler": (

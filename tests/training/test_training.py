@@ -95,6 +95,20 @@ def test_pictures_of_different_size_train_in_one_step(model):
     assert all(math.isfinite(loss) for loss in trained.losses["loss"])
 
 
+def test_an_example_of_several_latents_is_one_row_with_one_strength(model):
+    """As of video models whose frames are rows of the batch."""
+
+    def clip(example):
+        return dataclasses.replace(example, latent=example.latent.repeat(2, 1, 1, 1))
+
+    more, less, plain = (dataclasses.replace(b, examples=tuple(map(clip, b.examples))) for b in buckets())
+    clips = train(request(model, Cycle((more, less, plain)), steps=3))
+    single = train(request(model, steps=3))
+    assert clips.losses["positive"][0] == pytest.approx(single.losses["positive"][0], rel=0.2)
+    assert clips.losses["positive"][0] != single.losses["positive"][0]
+    train(request(model, Cycle((more, less)), objective="difference", steps=2))
+
+
 class FaultError(Exception):
     pass
 
