@@ -53,7 +53,7 @@ class CycleSampler(io.ComfyNode):
                     default=0,
                     min=0,
                     max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=True,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
                     tooltip="Of the order. The same seed gives the same draws.",
                 ),
                 io.Boolean.Input(

@@ -41,7 +41,7 @@ class SliderSweep(io.ComfyNode):
                     default=0,
                     min=0,
                     max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=True,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
                     tooltip="Of the first row's noise; each row has the same noise at all strengths.",
                 ),
                 io.Int.Input(

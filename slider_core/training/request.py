@@ -54,7 +54,7 @@ class TrainRequest:
     plan: Sequence[tuple[Target, AdapterConfig]]
     cycle: Cycle
     steps: int = 300
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-4
     optimiser: str = "AdamW"
     schedule: str = "cosine"
     warmup: int = 0
