@@ -17,13 +17,14 @@ from concept_sliders.slider_core.strength import attached
 STEP = {
     "cosmos_predict1": 1e-3,
     "chroma_radiance": 1e-3,
+    "minimax_h3": 1e-3,
     "ace_step": 1e-6,
 }  # float32 is rough, and ACE-Step's attention has kinks (ReLU)
 
 STRENGTHS = torch.tensor([1.0, -0.7])
 
 # Compute in float32 whatever the model is in; the others are checked in float64.
-SINGLE = {"cosmos_predict1", "chroma_radiance"}
+SINGLE = {"cosmos_predict1", "chroma_radiance", "minimax_h3"}
 
 
 @pytest.fixture(scope="module", params=tiny_models.NAMES)
@@ -65,6 +66,11 @@ def adapters_for(model, dtype=torch.float32) -> dict:
     return adapters
 
 
+def strengths_of(call) -> torch.Tensor:
+    """A strength for each sample of the call."""
+    return STRENGTHS[: tiny_models.samples(call)]
+
+
 def at_strengths(model, adapters, strengths):
     return attached(model, adapters, strengths, batch_dims(model))
 
@@ -80,11 +86,17 @@ def parameters_of(adapters) -> list:
 def loss_of(model, call) -> torch.Tensor:
     """A loss on what the network gives, before ComfyUI rounds it to float32."""
     outputs = []
-    hook = model.diffusion_model.register_forward_hook(lambda module, args, y: outputs.append(y))
+    hook = model.diffusion_model.register_forward_hook(lambda module, args, y: outputs.extend(as_list(y)))
     model.apply_model(**call)
     hook.remove()
-    weights = torch.randn(outputs[0].shape, generator=torch.Generator().manual_seed(1))
-    return (outputs[0].double() * weights).square().mean()
+    flat = torch.cat([output.double().flatten() for output in outputs])
+    weights = torch.randn(flat.shape, generator=torch.Generator().manual_seed(1))
+    return (flat * weights).square().mean()
+
+
+def as_list(output) -> list:
+    """Video and sound of the models that give both."""
+    return output if isinstance(output, list) else [output]
 
 
 def gradient_norm(adapter) -> torch.Tensor:
@@ -108,7 +120,7 @@ def slope(model, call, adapters, some, step) -> float:
         for adapter, values in zip(some, before, strict=True):
             for p, value in zip(adapter.parameters(), values, strict=True):
                 p.copy_(value + sign * change / gradient_norm(adapter).square() * p.grad)
-        with at_strengths(model, adapters, STRENGTHS):
+        with at_strengths(model, adapters, strengths_of(call)):
             losses.append(loss_of(model, call))
     for adapter, values in zip(some, before, strict=True):
         for p, value in zip(adapter.parameters(), values, strict=True):
@@ -130,7 +142,7 @@ def test_every_targets_gradient_equals_finite_differences(name, monkeypatch):
     for checkpointing in (False, True):
         with trainable(patcher, checkpointing=checkpointing) as model:
             adapters = adapters_for(model, dtype)
-            with at_strengths(model, adapters, STRENGTHS):
+            with at_strengths(model, adapters, strengths_of(call)):
                 loss_of(model, call).backward()
             by_mode[checkpointing] = [p.grad.clone() for p in parameters_of(adapters)]
             if not checkpointing:
@@ -169,7 +181,7 @@ def training_step(patcher, call, end: BaseException | None) -> None:
         adapters = adapters_for(model)
         before = [p.detach().clone() for p in parameters_of(adapters)]
         optimiser = torch.optim.SGD(parameters_of(adapters), lr=1.0)
-        with at_strengths(model, adapters, STRENGTHS):
+        with at_strengths(model, adapters, strengths_of(call)):
             loss_of(model, normal(call)).backward()
             if end is not None:
                 raise end
@@ -195,20 +207,23 @@ def test_training_changes_the_adapter_and_nothing_else(name, loaded):
 
 
 def test_each_row_of_a_batch_has_its_own_strength(name, loaded):
-    """Also where frames or windows are folded into the batch: two rows together are what each is alone."""
+    """Also where frames or windows are folded into the batch: samples together are what each is alone."""
 
     def rows(call, strengths):
         with torch.inference_mode(), at_strengths(loaded.model, adapters, strengths):
             return loaded.model.apply_model(**call)
 
-    def alone(value, row):
+    def alone(value, sample):
         if isinstance(value, list):
-            return [alone(item, row) for item in value]
-        return value[row : row + 1] if torch.is_tensor(value) else value
+            return [alone(item, sample) for item in value]
+        return value.chunk(len(strengths))[sample] if torch.is_tensor(value) else value
 
     call, adapters = call_of(name), adapters_for(loaded.model)
-    together = rows(call, STRENGTHS)
-    for row in (0, 1):
-        one = rows({key: alone(value, row) for key, value in call.items()}, STRENGTHS[row : row + 1])
-        torch.testing.assert_close(together[row : row + 1], one, rtol=1e-3, atol=1e-4 * float(one.abs().max()))
-    assert not torch.allclose(together, rows(call, STRENGTHS.flip(0)), rtol=1e-2)
+    strengths = strengths_of(call)
+    together = rows(call, strengths)
+    for sample in range(len(strengths)):
+        one = rows({key: alone(value, sample) for key, value in call.items()}, strengths[sample : sample + 1])
+        near = {"rtol": 1e-3, "atol": 1e-4 * float(one.abs().max())}
+        torch.testing.assert_close(alone(together, sample), one, **near)
+    others = STRENGTHS.flip(0)[: len(strengths)]
+    assert not torch.allclose(together, rows(call, others), rtol=1e-2)

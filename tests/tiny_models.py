@@ -21,10 +21,7 @@ FILES = ("tiny_configs.json", "tiny_configs_more.json")
 CONFIGS = {
     key: entry for f in FILES for key, entry in json.loads((Path(__file__).parent / f).read_text()).items()
 }
-# Variants that need what a test of all of them does not give.
-APART = {"svd": "frames are rows of its batch, so a batch is 4"}
-ALL_NAMES: list[str] = list(CONFIGS)
-NAMES: list[str] = [name for name in ALL_NAMES if name not in APART]
+NAMES: list[str] = list(CONFIGS)
 CONTROL_NAMES = ["sd15", "sd2", "sdxl", "sd3", "sd35_medium", "flux", "qwen_image", "qwen_image_fun"]
 
 CPU = torch.device("cpu")
@@ -44,8 +41,10 @@ def tiny_model(name: str, seed: int = 0) -> ModelPatcher:
 def model_config(name: str) -> supported_models.supported_models_base.BASE:
     """ComfyUI's description of the variant, as its model detection would make it from a file."""
     entry = CONFIGS[name]
-    config = {key: DTYPES.get(key, value) for key, value in entry["unet_config"].items()}
-    return getattr(supported_models, entry["supported_models_class"])(config)
+    sizes = {key: DTYPES.get(key, value) for key, value in entry["unet_config"].items()}
+    config = getattr(supported_models, entry["supported_models_class"])(sizes)
+    config.unet_config |= sizes  # Ideogram 4's class states the published sizes
+    return config
 
 
 @cache
@@ -55,12 +54,21 @@ def shared_model(name: str) -> ModelPatcher:
 
 
 def tiny_call(name: str) -> dict:
-    """The arguments of one call of the variant's `apply_model` on a batch of 2: `x`, `t` and conditionings."""
+    """The arguments of one call of the variant's `apply_model`: `x`, `t` and conditionings, of two samples.
+
+    SVD's samples are videos of two frames, and frames are rows of its batch; MiniMax H3 takes one sample a call;
+    ACE-Step 1.5 gives the first sample of a batch the others' timbre too, so it gets no conditioning.
+    """
     entry = CONFIGS[name]
     random = torch.Generator().manual_seed(crc32(name.encode()))
     call = {key: _input(key, shape, random) for key, shape in entry["apply_model"].items()}
     batch = entry["x"][0]
     return {"x": torch.randn(entry["x"], generator=random), "t": torch.full((batch,), entry["sigma"]), **call}
+
+
+def samples(call: dict) -> int:
+    """How many samples a call has, each of which can have a strength of its own."""
+    return len(call["x"]) // call.get("num_video_frames", 1)
 
 
 def _input(key: str, shape, random: torch.Generator):

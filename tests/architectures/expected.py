@@ -228,6 +228,31 @@ SLIDER: dict[str, tuple[str, str]] = {
         pixel_blocks.0.attn.qkv[0:128,128:256,256:384] pixel_blocks.0.attn.proj
         {pixel_embedder,s_embedder}.proj final_layer.linear t_embedder.mlp.{0,2}""",
     ),
+    "mochi": (
+        "Mochi",
+        """blocks.{0,1}.attn.qkv_x[0:128,128:256,256:384] blocks.{0,1}.attn.proj_x
+        x_embedder.proj final_layer.linear t_embedder.mlp.{0,2}""",
+    ),
+    "ltxav": (
+        "LTXAV",
+        f"""transformer_blocks.{{0,1}}.attn1.{QKVO} patchify_proj proj_out
+        adaln_single.emb.timestep_embedder.{{linear_1,linear_2}}""",
+    ),
+    "minimax_h3": (
+        "MiniMax H3",
+        """blocks.{0,1}.attn.qkv_proj[0:128,128:256,256:384] blocks.{0,1}.attn.out_proj
+        video_patch_proj final_layer.video_out time_embedder.{proj_in,proj_out}""",
+    ),
+    "ideogram4": (
+        "Ideogram 4",
+        """layers.{0,1}.attention.qkv[0:128,128:256,256:384] layers.{0,1}.attention.o
+        input_proj final_layer.linear t_embedding.{mlp_in,mlp_out}""",
+    ),
+    "ace_step15": (
+        "ACE-Step 1.5",
+        """decoder.layers.{0,1}.self_attn.{q_proj,k_proj,v_proj,o_proj} decoder.proj_in.1
+        decoder.time_embed.{linear_1,linear_2}""",
+    ),
 }
 
 # Variant of published.py: (family, what the slider preset selects).
@@ -302,16 +327,16 @@ PUBLISHED: dict[str, tuple[str, str]] = {
         "HunyuanDiT",
         f"blocks.{{0..39}}.attn1.Wqkv[0:1408,1408:2816,2816:4224] blocks.{{0..39}}.attn1.out_proj {IN_OUT_TIME}",
     ),
-    "mochi": (
+    "mochi_full": (
         "Mochi",
         f"blocks.{{0..47}}.attn.qkv_x[0:3072,3072:6144,6144:9216] blocks.{{0..47}}.attn.proj_x {IN_OUT_TIME}",
     ),
-    "ltxav": (
+    "ltxav_full": (
         "LTXAV",
         f"""transformer_blocks.{{0..47}}.attn1.{QKVO} patchify_proj proj_out
         adaln_single.emb.timestep_embedder.{{linear_1,linear_2}}""",
     ),
-    "minimax_h3": (
+    "minimax_h3_full": (
         "MiniMax H3",
         """blocks.{0..49}.attn.qkv_proj[0:7168,7168:14336,14336:21504] blocks.{0..49}.attn.out_proj
         video_patch_proj final_layer.video_out time_embedder.{proj_in,proj_out}""",
@@ -390,7 +415,7 @@ PUBLISHED: dict[str, tuple[str, str]] = {
         double_blocks.{0..39}.attn.img_attn_proj img_in proj_out
         condition_embedder.time_embedder.{linear_1,linear_2}""",
     ),
-    "ideogram4": (
+    "ideogram4_full": (
         "Ideogram 4",
         """layers.{0..33}.attention.qkv[0:4608,4608:9216,9216:13824] layers.{0..33}.attention.o
         input_proj final_layer.linear t_embedding.{mlp_in,mlp_out}""",
@@ -413,11 +438,6 @@ PUBLISHED: dict[str, tuple[str, str]] = {
     "cogvideox15_i2v": (
         "CogVideoX",
         "blocks.{0..41}.{q,k,v,attn_out} patch_embed.proj proj_out time_embedding_{linear_1,linear_2}",
-    ),
-    "ace_step15": (
-        "ACE-Step 1.5",
-        """decoder.layers.{0,1}.self_attn.{q_proj,k_proj,v_proj,o_proj} decoder.proj_in.1
-        decoder.time_embed.{linear_1,linear_2}""",
     ),
 }
 

@@ -11,7 +11,7 @@ from comfy import ops, supported_models
 from comfy.controlnet import ControlNet
 from comfy.ldm.hydit.controlnet import HunYuanControlNet
 from comfy.model_base import BaseModel
-from tiny_models import ALL_NAMES, shared_model
+from tiny_models import NAMES, shared_model
 
 UNET = {
     "image_size": 32,
@@ -156,7 +156,7 @@ PUBLISHED = {
         "HunyuanDiT",
         {"image_model": "hydit", "depth": 40, "hidden_size": 1408, "mlp_ratio": 4.3637},
     ),
-    "mochi": (
+    "mochi_full": (
         "GenmoMochi",
         {
             "image_model": "mochi_preview",
@@ -178,11 +178,11 @@ PUBLISHED = {
             "t5_token_length": 256,
         },
     ),
-    "ltxav": (
+    "ltxav_full": (
         "LTXAV",
         {"image_model": "ltxav", "num_layers": 48, "attention_head_dim": 128, "cross_attention_dim": 4096},
     ),
-    "minimax_h3": (
+    "minimax_h3_full": (
         "MiniMaxH3",
         {"image_model": "minimax_h3", "num_layers": 50, "token_refiner_num_layers": 2},
     ),
@@ -344,7 +344,7 @@ PUBLISHED = {
             "text_dim": 4096,
         },
     ),
-    "ideogram4": ("Ideogram4", {"image_model": "ideogram4", "in_channels": 128, "num_layers": 34}),
+    "ideogram4_full": ("Ideogram4", {"image_model": "ideogram4", "in_channels": 128, "num_layers": 34}),
     "longcat_image_full": (
         "LongCatImage",
         {**FLUX, "context_in_dim": 3584, "depth": 10, "depth_single_blocks": 20},
@@ -385,21 +385,7 @@ PUBLISHED = {
             "use_rotary_positional_embeddings": True,
         },
     ),
-    "ace_step15": (
-        "ACEStep15",
-        {
-            "audio_model": "ace1.5",
-            "hidden_size": 256,
-            "intermediate_size": 256,
-            "num_heads": 2,
-            "encoder_hidden_size": 256,
-            "encoder_num_heads": 2,
-            "encoder_intermediate_size": 256,
-            "num_dit_layers": 2,
-        },
-    ),
 }
-ON_CPU = {"ace_step15"}  # its codebook computes a size while it is built
 
 
 def published_model(name: str) -> BaseModel:
@@ -407,7 +393,7 @@ def published_model(name: str) -> BaseModel:
     kind, config = PUBLISHED[name]
     described = getattr(supported_models, kind)(config)
     described.set_inference_dtype(torch.float32, None)
-    return described.get_model({}, device=torch.device("cpu" if name in ON_CPU else "meta"))
+    return described.get_model({}, device=torch.device("meta"))
 
 
 @cache
@@ -424,4 +410,4 @@ def hunyuan_dit_control_net() -> ControlNet:
 
 def model_of(name: str):
     """A shared model of either kind: tiny by its name in `tiny_models`, or published."""
-    return shared_model(name) if name in ALL_NAMES else shared_published(name)
+    return shared_model(name) if name in NAMES else shared_published(name)

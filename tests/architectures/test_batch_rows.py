@@ -3,7 +3,10 @@
 import pytest
 import torch
 from concept_sliders.slider_core.architectures import batch_dims, select_targets
-from tiny_models import ALL_NAMES, shared_model, tiny_call
+from tiny_models import NAMES, samples, shared_model, tiny_call
+
+# Its gates between sound and video take the batch's highest noise level; in sampling all rows have the same.
+ONE_NOISE_LEVEL = {"ltxav"}
 
 
 def inputs_of(patcher, layers, call):
@@ -19,24 +22,25 @@ def inputs_of(patcher, layers, call):
     return seen
 
 
-def with_another_second_half(call):
+def with_another_second_half(call, same=()):
     random = torch.Generator().manual_seed(1)
     changed = {key: value.clone() if torch.is_tensor(value) else value for key, value in call.items()}
-    for value in changed.values():
-        if torch.is_tensor(value) and value.is_floating_point():
+    for key, value in changed.items():
+        if key not in same and torch.is_tensor(value) and value.is_floating_point():
             rows = value[len(value) // 2 :]
             rows += 0.1 * torch.rand(rows.shape, generator=random)
     return changed
 
 
-@pytest.mark.parametrize("name", ALL_NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if samples(tiny_call(name)) > 1])
 def test_the_first_half_does_not_see_the_second(name):
     patcher, dims = shared_model(name), batch_dims(shared_model(name))
     layers = {
         target.layer for preset in ("slider", "attention", "mlp") for target in select_targets(patcher, preset)
     }
     before = inputs_of(patcher, layers, tiny_call(name))
-    after = inputs_of(patcher, layers, with_another_second_half(tiny_call(name)))
+    same = {"t"} if name in ONE_NOISE_LEVEL else ()
+    after = inputs_of(patcher, layers, with_another_second_half(tiny_call(name), same))
     for layer, x in before.items():
         first = [rows.chunk(2, dims.get(layer, 0))[0] for rows in (x, after[layer])]
         assert x.shape[dims.get(layer, 0)] % 2 == 0 and torch.allclose(*first, atol=1e-5), layer

@@ -6,7 +6,7 @@ from concept_sliders.slider_core.architectures import all_families, batch_dims
 from concept_sliders.slider_core.architectures.network import network_of
 from concept_sliders.slider_core.architectures.patterns import ends_with
 from concept_sliders.slider_core.architectures.registry import family_of
-from tiny_models import ALL_NAMES, shared_model
+from tiny_models import NAMES, shared_model
 from torch import nn
 
 # What ComfyUI calls a model but no slider of pictures, video or music is trained on: detection, depth, meshes.
@@ -52,7 +52,7 @@ class FromAnotherLoader(nn.Module):
         self.diffusion_model = network
 
 
-@pytest.mark.parametrize("name", ALL_NAMES)
+@pytest.mark.parametrize("name", NAMES)
 def test_known_by_the_network_where_nothing_else_is(name):
     network = shared_model(name).model.diffusion_model
     family = family_of(network_of(FromAnotherLoader(network)))

@@ -23,7 +23,7 @@ def test_tiny_model(name):
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_shared_published(name):
+def test_published_model(name):
     family, text = PUBLISHED[name]
     assert selected(shared_published(name)) == (family, expanded(text))
 
