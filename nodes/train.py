@@ -36,7 +36,7 @@ class SliderTrainer(io.ComfyNode):
                     min=1e-7,
                     max=1.0,
                     step=1e-7,
-                    tooltip="1e-4 to 5e-4 for most. Too high: larger strengths break pictures. Too low: it does little.",
+                    tooltip="1e-4 to 5e-4 for most. Too high: large strengths break pictures. Too low: little happens.",
                 ),
                 io.Int.Input(
                     "seed",
