@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import torch
+from comfy.model_base import SeedVR2
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
@@ -88,7 +89,16 @@ def _call_with(slider: AppliedSlider, dims: Mapping[str, int]):
         model = executor.class_obj
         if not slider.active(float(t.max()), model.model_sampling.percent_to_sigma):
             return executor(*args, **kwargs)
-        with attached(model, slider.deltas, slider.row_strengths(x.shape[0], options), dims):
+        strengths = _in_network_order(model, slider.row_strengths(x.shape[0], options), options)
+        with attached(model, slider.deltas, strengths, dims):
             return executor(*args, **kwargs)
 
     return call
+
+
+def _in_network_order(model: Any, strengths: Tensor, transformer_options: Mapping[str, Any]) -> Tensor:
+    """SeedVR2 runs a call of positive and negative prompts with its halves in each other's place."""
+    prompts = transformer_options.get("cond_or_uncond")
+    if isinstance(model, SeedVR2) and len(set(prompts or ())) > 1:
+        return strengths.roll(len(strengths) // 2)
+    return strengths
