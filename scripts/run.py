@@ -74,6 +74,14 @@ def python_of(comfyui: Path) -> Path:
     return next((place for place in places if place.is_file()), Path(sys.executable))
 
 
+def check_runs_comfyui(python: Path) -> None:
+    if run(python, "-c", "import torch", stderr=subprocess.DEVNULL) != 0:
+        raise SetupError(
+            f"{python} has no PyTorch, so it is not the Python that your ComfyUI runs on. Start this script with "
+            "that one: /path/to/its/python scripts/run.py …"
+        )
+
+
 def unpack_comfyui(archive: Path, target: Path) -> None:
     with tarfile.open(archive) as tar:
         for member in tar.getmembers():
@@ -149,6 +157,7 @@ def set_up(with_test_tools: bool) -> tuple[Path, Path]:
 
     def install() -> None:
         if own:
+            check_runs_comfyui(python)
             say(f"using the ComfyUI in {own}; installing the pack's requirements into {python}")
         else:
             install_pinned(comfyui, python)
