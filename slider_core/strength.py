@@ -142,11 +142,32 @@ def attached(
     """
     with ExitStack() as stack:
         if bool((strength != 0).any()):
+            stack.enter_context(_prompts_made_anew(model))
             scales: dict[tuple, Tensor] = {}
             for name, of_layer in deltas.items():
                 hook = _hook(of_layer, strength, (batch_dims or {}).get(name, 0), scales)
                 stack.callback(model.get_submodule(name).register_forward_hook(hook).remove)
         yield
+
+
+@contextmanager
+def _prompts_made_anew(model: nn.Module) -> Iterator[None]:
+    """HiDream-O1 keeps a prompt's keys and values for its next calls, which may have other adapters or strengths."""
+    network: Any = getattr(model, "diffusion_model", None)
+    kept = getattr(network, "_kv_cache_entries", None)
+    if kept is None:
+        yield
+        return
+
+    def forget(*_: Any) -> None:
+        network._kv_cache_entries = []
+
+    hook = network.register_forward_pre_hook(forget)
+    try:
+        yield
+    finally:
+        hook.remove()
+        network._kv_cache_entries = kept
 
 
 def _hook(deltas: Sequence[Delta], strength: Tensor, batch_dim: int, scales: dict) -> Callable[..., Tensor]:

@@ -72,6 +72,9 @@ def samples(call: dict) -> int:
 
 
 def _input(key: str, shape, random: torch.Generator):
+    """A random tensor of the shape, or what the file states itself: a tensor's values, or a constant."""
+    if isinstance(shape, dict) and "values" in shape:
+        return torch.tensor(shape["values"])
     if not isinstance(shape, list) or not all(isinstance(length, int) for length in shape):
         return shape
     if key in TOKENS:

@@ -109,6 +109,7 @@ def grouped_query(layer: Any, parent: Any) -> tuple[Rows, ...]:
 TEXT = "carries only text: the rule leaves text alone"
 POOLED = "embeds pooled text, sizes or guidance"
 MODULATION = "modulation, made from time and text"
+IN_PIECES = "sees the batch in pieces: its rows cannot have strengths of their own there"
 MIXED_OUT = "attention output and MLP in one weight, not separable by rows"
 
 SHARED = (

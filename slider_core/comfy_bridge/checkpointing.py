@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from comfy.ldm.modules.attention import SpatialTransformer
+from comfy.ldm.seedvr.model import Cache
 from comfy.ops import CastWeightBiasOp
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
@@ -137,13 +138,18 @@ class _Input:
 
 
 def _mapped(value: Any, function: Callable[[Any], Any], of: type = Tensor) -> Any:
-    """`value` with `function` applied to what is an `of` in it; lists, tuples and dicts are copied."""
+    """`value` with `function` applied to what is an `of` in it; lists, tuples and dicts are copied.
+
+    So is what SeedVR2's blocks have made for one another: a block adds to it, and again when it runs again.
+    """
     if isinstance(value, of):
         return function(value)
     if type(value) is dict:
         return {key: _mapped(item, function, of) for key, item in value.items()}
     if type(value) in (list, tuple):
         return type(value)(_mapped(item, function, of) for item in value)
+    if isinstance(value, Cache):
+        return Cache(value.disable, value.prefix, dict(value.cache))
     return value
 
 

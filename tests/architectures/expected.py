@@ -253,6 +253,23 @@ SLIDER: dict[str, tuple[str, str]] = {
         """decoder.layers.{0,1}.self_attn.{q_proj,k_proj,v_proj,o_proj} decoder.proj_in.1
         decoder.time_embed.{linear_1,linear_2}""",
     ),
+    "hidream_o1": (
+        "HiDream-O1",
+        """language_model.layers.{0,1}.self_attn.{q_proj,k_proj,v_proj,o_proj}
+        x_embedder.{proj1,proj2} final_layer2.linear t_embedder1.mlp.{0,2}""",
+    ),
+    "seedvr2": (
+        "SeedVR2",
+        """blocks.0.attn.proj_qkv.vid[0:64,64:128,128:192] blocks.0.attn.proj_out.vid
+        blocks.1.attn.proj_qkv.all[0:64,64:128,128:192] blocks.1.attn.proj_out.all
+        vid_in.proj vid_out.proj emb_in.{proj_in,proj_hid}""",
+    ),
+    "pid": (
+        "PiD",
+        """patch_blocks.{0,1}.attn.qkv_x[0:128,128:256,256:384] patch_blocks.{0,1}.attn.proj_x
+        pixel_blocks.0.attn.qkv[0:128,128:256,256:384] pixel_blocks.0.attn.proj
+        {pixel_embedder,s_embedder}.proj final_layer.linear t_embedder.mlp.{0,2}""",
+    ),
 }
 
 # Variant of published.py: (family, what the slider preset selects).
@@ -364,7 +381,7 @@ PUBLISHED: dict[str, tuple[str, str]] = {
         x_embedder final_layer.linear t_embedder.mlp.{0,2}""",
     ),
     "pixeldit_full": ("PixelDiT", PIXELDIT),
-    "pid": ("PiD", PIXELDIT),
+    "pid_full": ("PiD", PIXELDIT),
     "pixart_alpha": (
         "PixArt",
         f"blocks.{{0..27}}.attn.qkv[0:1152,1152:2304,2304:3456] blocks.{{0..27}}.attn.proj {IN_OUT_TIME}",
@@ -380,7 +397,7 @@ PUBLISHED: dict[str, tuple[str, str]] = {
         transformer_blocks.{0..47}.attn.to_out.0 img_in proj_out
         time_text_embed.timestep_embedder.{linear_1,linear_2}""",
     ),
-    "hidream_o1": (
+    "hidream_o1_full": (
         "HiDream-O1",
         """language_model.layers.{0..35}.self_attn.{q_proj,k_proj,v_proj,o_proj}
         x_embedder.{proj1,proj2} final_layer2.linear t_embedder1.mlp.{0,2}""",

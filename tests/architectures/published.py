@@ -255,7 +255,7 @@ PUBLISHED = {
         },
     ),
     "pixeldit_full": ("PixelDiTT2I", {"image_model": "pixeldit_t2i"}),
-    "pid": ("PiD", {"image_model": "pid", **PID}),
+    "pid_full": ("PiD", {"image_model": "pid", **PID}),
     "pixart_alpha": (
         "PixArtAlpha",
         {
@@ -311,7 +311,7 @@ PUBLISHED = {
             "selected_layer_index": (0, 1, 2),
         },
     ),
-    "hidream_o1": ("HiDreamO1", {"image_model": "hidream_o1"}),
+    "hidream_o1_full": ("HiDreamO1", {"image_model": "hidream_o1"}),
     "seedvr2_7b": (
         "SeedVR2",
         {**SEEDVR, "vid_dim": 3072, "heads": 24, "num_layers": 36, "mm_layers": 36, "mlp_type": "normal"},

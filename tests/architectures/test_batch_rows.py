@@ -1,5 +1,8 @@
 """Rows of a batch stay apart in the input of every target, in the order of the batch: strength per row relies on it."""
 
+from functools import partial
+from itertools import count
+
 import pytest
 import torch
 from concept_sliders.slider_core.architectures import batch_dims, select_targets
@@ -10,11 +13,15 @@ ONE_NOISE_LEVEL = {"ltxav"}
 
 
 def inputs_of(patcher, layers, call):
+    """Layer and number of its call to its input: SeedVR2's layers see video and text one after the other."""
     seen, hooks = {}, []
+
+    def keep(_, args, calls, name):
+        seen[name, next(calls)] = args[0].clone()
+
     for name in layers:
-        layer = patcher.model.get_submodule(name)
-        keep = lambda _, args, name=name: seen.setdefault(name, args[0].clone())  # noqa: E731
-        hooks.append(layer.register_forward_pre_hook(keep))
+        hook = partial(keep, calls=count(), name=name)
+        hooks.append(patcher.model.get_submodule(name).register_forward_pre_hook(hook))
     with torch.no_grad():
         patcher.model.apply_model(**call)
     for hook in hooks:
@@ -38,10 +45,11 @@ def test_the_first_half_does_not_see_the_second(name):
     layers = {
         target.layer for preset in ("slider", "attention", "mlp") for target in select_targets(patcher, preset)
     }
+    inputs_of(patcher, layers, tiny_call(name))  # HiDream-O1 keeps what its first call makes of the prompt
     before = inputs_of(patcher, layers, tiny_call(name))
     same = {"t"} if name in ONE_NOISE_LEVEL else ()
     after = inputs_of(patcher, layers, with_another_second_half(tiny_call(name), same))
-    for layer, x in before.items():
-        first = [rows.chunk(2, dims.get(layer, 0))[0] for rows in (x, after[layer])]
+    for (layer, number), x in before.items():
+        first = [rows.chunk(2, dims.get(layer, 0))[0] for rows in (x, after[layer, number])]
         assert x.shape[dims.get(layer, 0)] % 2 == 0 and torch.allclose(*first, atol=1e-5), layer
-    assert any(not torch.equal(before[layer], after[layer]) for layer in before)
+    assert any(not torch.equal(before[key], after[key]) for key in before)

@@ -46,10 +46,18 @@ def trained(patcher, config, size=0.05):
 def in_stock_loader(patcher, slider, strength, call):
     loaded, _ = comfy.sd.load_lora_for_models(patcher, None, slider, strength, 0)
     loaded.patch_model()
+    forget_prompts(loaded.model)
     try:
         return loaded.model.apply_model(**call)
     finally:
         loaded.unpatch_model()
+        forget_prompts(loaded.model)
+
+
+def forget_prompts(model):
+    """ComfyUI's HiDream-O1 keeps a prompt's keys and values, also when a LoRA then changes the weights."""
+    if hasattr(model.diffusion_model, "clear_kv_cache"):
+        model.diffusion_model.clear_kv_cache()
 
 
 def in_slider_apply(patcher, slider, strength, call):

@@ -148,6 +148,39 @@ def test_a_clone_or_another_branch_does_not_see_the_slider(model, family):
     assert not any(module._forward_hooks for module in model.model.modules())
 
 
+def test_a_strength_on_one_prompt_where_the_model_changes_the_order_of_prompts():
+    """One step with cfg 3 is 3 times the positive prompt's prediction less 2 times the negative's, on SeedVR2 too."""
+    with torch.inference_mode():
+        base = shared_model("seedvr2")
+        random = torch.Generator().manual_seed(0)
+        layer, rows, columns = "diffusion_model.blocks.0.attn.proj_out.vid", 64, 64
+        tensors = {
+            f"{layer}.lora_up.weight": torch.randn(rows, 4, generator=random),
+            f"{layer}.lora_down.weight": torch.randn(4, columns, generator=random),
+        }
+        slid = apply(base, Slider(tensors), 0.0)
+        picture = torch.randn(1, 17, 1, 8, 8, generator=random)
+        positive, negative = (
+            [[torch.randn(1, 6, 5120, generator=random), {"condition": picture}]] for _ in range(2)
+        )
+
+        def step(model, positive, negative, cfg):
+            latent = {"samples": torch.zeros(1, 16, 1, 8, 8)}
+            sampled = comfy_nodes.common_ksampler(
+                model, 7, 1, cfg, "euler", "simple", positive, negative, latent
+            )
+            return sampled[0]["samples"]
+
+        guided = step(slid, at(positive, "1"), negative, 3.0)
+        expected = 3 * step(slid, at(positive, "1"), negative, 1.0) - 2 * step(slid, negative, positive, 1.0)
+        assert close(guided, expected)
+        base_guided = step(slid, positive, negative, 3.0)
+        assert close(
+            base_guided, 3 * step(base, positive, negative, 1.0) - 2 * step(base, negative, positive, 1.0)
+        )
+        assert not close(guided, base_guided)
+
+
 def test_bad_input_is_named(model, family):
     with pytest.raises(ValueError, match="choose a file"):
         SliderApply.execute(1.0, model=model)

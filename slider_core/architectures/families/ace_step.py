@@ -51,5 +51,6 @@ V15 = Family(
         ("encoder.**", CONDITION),
         ("{tokenizer,detokenizer}.**", "turns sound into tokens and back"),
     ),
+    caveats=("In a batch ComfyUI gives the timbre of all samples to the first.",),
 )
 FAMILIES = (V1, V15)

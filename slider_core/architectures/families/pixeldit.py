@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ..family import MODULATION, TEXT, Family, Layers, thirds
+from ..family import IN_PIECES, MODULATION, TEXT, Family, Layers, thirds
 
 PIXELDIT = Family(
     name="PixelDiT",
@@ -17,10 +17,11 @@ PIXELDIT = Family(
     outputs=(Layers("final_layer.linear"),),
     time=(Layers("t_embedder.mlp.{0,2}"),),
     other_attention=(Layers("patch_blocks.*.attn.qkv_y", rows=thirds), Layers("patch_blocks.*.attn.proj_y")),
-    mlp=(Layers("patch_blocks.*.mlp_x.{w1,w2,w3}"), Layers("pixel_blocks.*.mlp.{fc1,fc2}")),
+    mlp=(Layers("patch_blocks.*.mlp_x.{w1,w2,w3}"),),
     left_out=(
         ("**.{adaLN_modulation_img,adaLN_modulation_txt}.**", MODULATION),
         ("**.{adaLN_modulation_msa,adaLN_modulation_mlp}", MODULATION),
+        ("pixel_blocks.*.mlp.**", IN_PIECES),
         ("patch_blocks.*.{attn.qkv_y,attn.proj_y,mlp_y.w1,mlp_y.w2,mlp_y.w3}", TEXT),
         ("y_embedder.**", TEXT),
         (

@@ -27,6 +27,8 @@ FAMILIES = (
             ("txt_in", TEXT),
         ),
         caveats=(
+            "In a batch ComfyUI mixes the samples' texts where a video has several windows.",
+            "The 7B model's MLPs get tokens in pieces of 8192: with preset mlp give a larger batch one strength.",
             "Text and video pass through the same weights in blocks that say `all`: a slider there also changes "
             "the text tokens.",
         ),
