@@ -45,6 +45,7 @@ def trained(patcher, config, size=0.05):
 
 def in_stock_loader(patcher, slider, strength, call):
     loaded, _ = comfy.sd.load_lora_for_models(patcher, None, slider, strength, 0)
+    loaded.unpatch_model()  # ComfyUI passes over layers that a test before this one has loaded
     loaded.patch_model()
     forget_prompts(loaded.model)
     try:
