@@ -42,8 +42,7 @@ every model family how far that is shown, by tests on ComfyUI's own model code w
 (`scripts/compatibility.py`); a test fails where it is out of date.
 
 - **✓** every test named for the column below the table runs on this family.
-- **layers** the layers are checked on the real modules, but not each of these tests runs on them: HunyuanDiT's
-  ControlNet cannot be made small, for ComfyUI gives it one width. All families share the same training code.
+- **layers** the layers are checked on the real modules, but not each of these tests runs on them.
 - **–** ComfyUI has no such thing, or no test shows it.
 
 MiniMax H3 takes one sample a call, so its samples have their own strengths in calls of their own.

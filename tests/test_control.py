@@ -42,7 +42,8 @@ def with_picture(control_net, name, seed=0):
     picture = torch.rand(
         1, 3, *(8 * n for n in call["x"].shape[-2:]), generator=torch.Generator().manual_seed(seed)
     )
-    vae = None if control_net.latent_format is None else TinyVAE(16, video=name.startswith("qwen"))
+    latents = control_net.latent_format
+    vae = None if latents is None else TinyVAE(latents.latent_channels, video=name.startswith("qwen"))
     return control_net.copy().set_cond_hint(picture, vae=vae)
 
 

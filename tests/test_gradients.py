@@ -180,7 +180,7 @@ def training_step(patcher, call, end: BaseException | None) -> None:
     with trainable(patcher, checkpointing=True) as model:
         adapters = adapters_for(model)
         before = [p.detach().clone() for p in parameters_of(adapters)]
-        optimiser = torch.optim.SGD(parameters_of(adapters), lr=1.0)
+        optimiser = torch.optim.SGD(parameters_of(adapters), lr=1e3)
         with at_strengths(model, adapters, strengths_of(call)):
             loss_of(model, normal(call)).backward()
             if end is not None:

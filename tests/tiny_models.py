@@ -12,8 +12,9 @@ from zlib import crc32
 import torch
 from comfy import latent_formats, ops, supported_models
 from comfy.cldm import cldm, dit_embedder, mmdit
-from comfy.controlnet import ControlNet, ControlNetSD35, QwenFunControlNet
+from comfy.controlnet import ControlNet, ControlNetSD35, QwenFunControlNet, StrengthType
 from comfy.ldm.flux.controlnet import ControlNetFlux
+from comfy.ldm.hydit.controlnet import HunYuanControlNet
 from comfy.ldm.qwen_image.controlnet import QwenImageControlNetModel, QwenImageFunControlNetModel
 from comfy.model_patcher import ModelPatcher
 
@@ -22,7 +23,17 @@ CONFIGS = {
     key: entry for f in FILES for key, entry in json.loads((Path(__file__).parent / f).read_text()).items()
 }
 NAMES: list[str] = list(CONFIGS)
-CONTROL_NAMES = ["sd15", "sd2", "sdxl", "sd3", "sd35_medium", "flux", "qwen_image", "qwen_image_fun"]
+CONTROL_NAMES = [
+    "sd15",
+    "sd2",
+    "sdxl",
+    "sd3",
+    "sd35_medium",
+    "flux",
+    "qwen_image",
+    "qwen_image_fun",
+    "hunyuan_dit",
+]
 
 CPU = torch.device("cpu")
 TOKENS = {"lyric_token_idx"}
@@ -123,7 +134,7 @@ def tiny_control_net(name: str, seed: int = 0) -> ControlNet:
     """A random ControlNet for the base model of the same name (`qwen_image_fun` is one more for `qwen_image`).
 
     Those with a `latent_format` need a VAE in `set_cond_hint`: for SD3 `TinyVAE(16)`, for Qwen-Image
-    `TinyVAE(16, video=True)`.
+    `TinyVAE(16, video=True)`, for HunyuanDiT `TinyVAE(4)`.
     """
     config = dict(model_config(name.removesuffix("_fun")).unet_config)
     made_by = {"device": CPU, "dtype": torch.float32, "operations": ops.disable_weight_init}
@@ -137,6 +148,10 @@ def _control_net(name: str, config: dict, made_by: dict) -> ControlNet:
     if name in ("sd15", "sd2", "sdxl"):
         del config["out_channels"]
         return ControlNet(cldm.ControlNet(hint_channels=3, **config, **made_by), load_device=CPU)
+    if name == "hunyuan_dit":  # of 19 blocks, whatever the configuration: its base model must have 40
+        model = HunYuanControlNet(**config, **made_by)
+        conds = ("text_embedding_mask", "encoder_hidden_states_t5", "text_embedding_mask_t5")
+        return _on_latents(ControlNet, model, latent_formats.SDXL(), conds, strength_type=StrengthType.CONSTANT)
     if name == "sd3":
         model = mmdit.ControlNet(num_blocks=2, control_latent_channels=16, **config, **made_by)
         return _on_latents(ControlNet, model, latent_formats.SD3())
@@ -157,7 +172,9 @@ def _control_net(name: str, config: dict, made_by: dict) -> ControlNet:
     return _on_latents(QwenFunControlNet, model, latent_formats.Wan21(), extra_conds=[])
 
 
-def _on_latents(kind: type, model: torch.nn.Module, latent_format, extra_conds=("y",)) -> ControlNet:
+def _on_latents(
+    kind: type, model: torch.nn.Module, latent_format, extra_conds=("y",), **settings
+) -> ControlNet:
     """A ControlNet that takes its control picture encoded by the VAE."""
-    settings = {"compression_ratio": 1, "latent_format": latent_format, "load_device": CPU}
+    settings |= {"compression_ratio": 1, "latent_format": latent_format, "load_device": CPU}
     return kind(model, extra_conds=list(extra_conds), **settings)

@@ -189,7 +189,7 @@ SLIDER: dict[str, tuple[str, str]] = {
     ),
     "hunyuan_dit": (
         "HunyuanDiT",
-        """blocks.{0..3}.attn1.Wqkv[0:128,128:256,256:384] blocks.{0..3}.attn1.out_proj
+        """blocks.{0..39}.attn1.Wqkv[0:64,64:128,128:192] blocks.{0..39}.attn1.out_proj
         x_embedder.proj final_layer.linear t_embedder.mlp.{0,2}""",
     ),
     "hunyuan_image": ("HunyuanImage", f"{FLUX} img_in.proj final_layer.linear time_in.{{in_layer,out_layer}}"),
@@ -492,7 +492,7 @@ CONTROL: dict[str, tuple[str, str]] = {
     "qwen_image_fun": ("Qwen-Image Fun ControlNet", f"control_blocks.{{0,1}}.attn.{QKVO}"),
     "hunyuan_dit": (
         "HunyuanDiT ControlNet",
-        """blocks.{0..18}.attn1.Wqkv[0:1408,1408:2816,2816:4224] blocks.{0..18}.attn1.out_proj
+        """blocks.{0..18}.attn1.Wqkv[0:64,64:128,128:192] blocks.{0..18}.attn1.out_proj
         x_embedder.proj t_embedder.mlp.{0,2}""",
     ),
 }

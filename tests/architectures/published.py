@@ -7,9 +7,7 @@ some have fewer of them. `_full` marks those that are also among the tiny models
 from functools import cache
 
 import torch
-from comfy import ops, supported_models
-from comfy.controlnet import ControlNet
-from comfy.ldm.hydit.controlnet import HunYuanControlNet
+from comfy import supported_models
 from comfy.model_base import BaseModel
 from tiny_models import NAMES, shared_model
 
@@ -400,12 +398,6 @@ def published_model(name: str) -> BaseModel:
 def shared_published(name: str) -> BaseModel:
     """`published_model(name)`, one for all tests that leave it as it is."""
     return published_model(name)
-
-
-def hunyuan_dit_control_net() -> ControlNet:
-    """The one ControlNet whose number of blocks cannot be chosen."""
-    made_by = {"device": torch.device("meta"), "dtype": torch.float32, "operations": ops.disable_weight_init}
-    return ControlNet(HunYuanControlNet(**made_by), load_device=torch.device("cpu"))
 
 
 def model_of(name: str):

@@ -2,18 +2,14 @@
 
 import pytest
 from architectures.expected import CONTROL, PUBLISHED, SLIDER, expanded
-from architectures.published import hunyuan_dit_control_net, shared_published
+from architectures.published import shared_published
 from concept_sliders.slider_core.architectures import select
-from tiny_models import CONTROL_NAMES, shared_model, tiny_control_net
+from tiny_models import shared_model, tiny_control_net
 
 
 def selected(model):
     selection = select(model)
     return selection.family, {(target.key, target.rows) for target in selection.targets}
-
-
-def control_net(name):
-    return tiny_control_net(name) if name in CONTROL_NAMES else hunyuan_dit_control_net()
 
 
 @pytest.mark.parametrize("name", SLIDER)
@@ -31,4 +27,4 @@ def test_published_model(name):
 @pytest.mark.parametrize("name", CONTROL)
 def test_control_net(name):
     family, text = CONTROL[name]
-    assert selected(control_net(name)) == (family, expanded(text, prefix="control_model"))
+    assert selected(tiny_control_net(name)) == (family, expanded(text, prefix="control_model"))
