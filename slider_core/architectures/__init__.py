@@ -4,7 +4,7 @@ from .batch import batch_dims
 from .network import TargetError
 from .registry import all_families
 from .report import lora_parameters, report
-from .select import PRESETS, select, select_targets
+from .select import PRESETS, select, select_targets, untrainable
 from .selection import Selection
 from .target import Target
 
@@ -19,4 +19,5 @@ __all__ = [
     "report",
     "select",
     "select_targets",
+    "untrainable",
 ]

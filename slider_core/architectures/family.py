@@ -50,6 +50,7 @@ class Family:
         attention_only: the slider preset leaves inputs, outputs and time out, for the reason given here.
         left_out: pattern (here `**` stands for any number of parts) and reason, for the report; first match wins.
         caveats: what a user should know before training or applying a slider on this family.
+        untrainable: why no slider can be trained on this family, where that is so; one can still be applied.
         literal: where SimpleTuner's literal list selects other layers than the rule means.
         names: diffusers names by layer name, for families where no pattern gives them.
         control: for ControlNets, the names of the families that they steer.
@@ -66,6 +67,7 @@ class Family:
     attention_only: str = ""
     left_out: tuple[tuple[str, str], ...] = ()
     caveats: tuple[str, ...] = ()
+    untrainable: str = ""
     literal: str = ""
     names: Callable[[nn.Module], dict[str, str]] | None = None
     control: tuple[str, ...] = ()

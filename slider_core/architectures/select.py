@@ -66,6 +66,11 @@ def select(
     )
 
 
+def untrainable(model: Any) -> str:
+    """Why no slider can be trained on a model of this family; empty where one can."""
+    return family_of(network_of(model)).untrainable
+
+
 def parts_of(preset: str, family: Family) -> tuple[str, ...]:
     """The parts of a family's file that a preset takes."""
     if preset == "slider":
@@ -111,7 +116,8 @@ def _warnings(family: Family, preset: str, wanted: Sequence[str], chosen: Sequen
     warnings = [f"Text layers are among the targets: {p} ({n})." for p, n in summed_up(text)]
     follows_guide = preset == "slider" or any(name in names.MEANING for name in wanted)
     differs = [f"Differs from SimpleTuner: {family.literal}"] if family.literal and follows_guide else []
-    return [*warnings, *family.caveats, *differs]
+    untrainable = [family.untrainable] if family.untrainable else []
+    return [*untrainable, *warnings, *family.caveats, *differs]
 
 
 def _nothing(network: Network, family: Family, offer: list[Offered], preset: str, wanted: Sequence[str]) -> str:

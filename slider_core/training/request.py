@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..adapters.base import AdapterConfig
-from ..architectures.target import Target
+from ..architectures import Target, untrainable
 from ..data.cycle import Cycle
 from .objectives import OBJECTIVES
 from .optimisers import OPTIMISERS, SCHEDULES
@@ -89,6 +89,8 @@ class TrainRequest:
         for what, value, known in choices:
             if value not in known:
                 raise RequestError(f"There is no {what} {value!r}; choose one of {', '.join(known)}.")
+        if reason := untrainable(self.model):
+            raise RequestError(reason)
         if not self.plan:
             raise RequestError("There are no targets to train. Connect SliderTargets.")
         if self.steps < 1 or not self.learning_rate > 0:

@@ -22,7 +22,7 @@ from concept_sliders.slider_core.training import (
     train,
 )
 from small_training import buckets, example, request
-from tiny_models import tiny_call
+from tiny_models import shared_model, tiny_call
 
 
 def predict(model):
@@ -197,3 +197,8 @@ def test_settings_are_checked(model):
     ):
         with pytest.raises(RequestError, match=message):
             request(model, **settings)
+
+
+def test_a_model_that_cannot_be_trained_is_refused_with_the_reason():
+    with pytest.raises(RequestError, match="MiniMax H3 yet: it takes video and sound together"):
+        request(shared_model("minimax_h3"))

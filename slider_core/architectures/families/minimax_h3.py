@@ -32,5 +32,7 @@ FAMILIES = (
             "Sound passes through the same blocks too.",
             "The model takes one latent a call, so each call has one strength.",
         ),
+        untrainable="No slider can be trained on MiniMax H3 yet: it takes video and sound together, and buckets hold "
+        "pictures and videos alone.",
     ),
 )
