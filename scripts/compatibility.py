@@ -42,7 +42,8 @@ every model family how far that is shown, by tests on ComfyUI's own model code w
 (`scripts/compatibility.py`); a test fails where it is out of date.
 
 - **✓** every test named for the column below the table runs on this family.
-- **layers** the layers are checked on the real modules, but not each of these tests runs on them.
+- **layers** the layers are checked on the real modules, but not each of these tests runs on them, or no slider can be
+  trained on the family yet.
 - **–** ComfyUI has no such thing, or no test shows it.
 
 MiniMax H3 takes one sample a call, so its samples have their own strengths in calls of their own.
@@ -103,8 +104,11 @@ def table(shown: Shown) -> str:
             mark(shown, names, [KIND], "full"),
             control_mark(shown, controls),
         )
+        if family.untrainable:
+            marks = tuple(LAYERS if each == YES else each for each in marks)
         rows.append(f"| {family.name} | {', '.join(names)} | {' | '.join(marks)} |")
-    return HEAD + "\n".join(rows) + "\n\n" + footnotes(LYCORIS)
+    untrainable = [f"{family.untrainable}\n\n" for family in all_families() if family.untrainable]
+    return HEAD + "\n".join(rows) + "\n\n" + "".join(untrainable) + footnotes(LYCORIS)
 
 
 def mark(shown: Shown, names: Iterable[str], tests: Iterable[str], *kinds: str) -> str:
