@@ -87,7 +87,7 @@ class _Run:
         if request.start_from is not None:
             load_into(self.adapters, request.start_from)
         self.assistant = self._assistant(request.model.model)
-        self.batch_dims = batch_dims(self.root)
+        self.batch_dims, self.assistant_dims = batch_dims(self.root), batch_dims(request.model.model)
         self.parameters = [p for of_layer in self.adapters.values() for a in of_layer for p in a.parameters()]
         self.optimiser = make_optimiser(
             request.optimiser, self.parameters, request.learning_rate, request.weight_decay
@@ -171,8 +171,9 @@ class _Run:
 
     def _step(self, turn: Turn) -> dict[str, float]:
         step, request = self.progress.step, self.request
-        generator = torch.Generator().manual_seed((request.seed * 1_000_003 + step) % 2**63)
-        torch.manual_seed((request.seed * 1_000_003 + step) % 2**63)
+        seed = (request.seed * 1_000_003 + step) % 2**63
+        generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)
         for group in self.optimiser.param_groups:
             group["lr"] = request.learning_rate * rate_at(step, request.steps, request.schedule, request.warmup)
         self.optimiser.zero_grad(set_to_none=True)
@@ -202,7 +203,7 @@ class _Run:
         with ExitStack() as stack:
             if self.assistant:
                 at_one = torch.ones(len(strengths))
-                stack.enter_context(attached(model, self.assistant, at_one, batch_dims(model)))
+                stack.enter_context(attached(model, self.assistant, at_one, self.assistant_dims))
             put_on = attached_to_control if self.request.train_control else attached
             stack.enter_context(put_on(self.root, self.adapters, strengths, self.batch_dims))
             yield
