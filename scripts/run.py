@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from install import PACK_FOLDER, ROOT, SetupError, own_interpreter, run, say, set_up
+from install import HOME, PACK_FOLDER, ROOT, SetupError, own_interpreter, pip, run, say, set_up
 
 
 def environment(comfyui: Path) -> dict[str, str]:
@@ -94,20 +94,27 @@ for name in sys.argv[1:]:
 """
 
 
-def other_parts(comfyui: Path, python: Path, env: dict[str, str]) -> list[str]:
-    """What the interpreter has in another version than this ComfyUI asks for, as pip writes it, with what it has."""
+def other_parts(comfyui: Path, python: Path, env: dict[str, str]) -> dict[str, str]:
+    """What this ComfyUI asks for and the interpreter has in another version: as pip writes it, and what it has."""
     wanted = (comfyui / "requirements.txt").read_text(encoding="utf-8")
     pins = dict(re.findall(rf"^({'|'.join(PARTS)})==(\S+)", wanted, flags=re.MULTILINE))
     found = subprocess.run([python, "-c", VERSIONS, *pins], env=env, text=True, capture_output=True, check=True)
     pairs = zip(pins.items(), found.stdout.split(), strict=True)
-    return [f"{name}=={pin} (installed: {has})" for (name, pin), has in pairs if has != pin]
+    return {f"{name}=={pin}": has for (name, pin), has in pairs if has != pin}
 
 
-def tell_of(comfyui: Path, python: Path, env: dict[str, str]) -> None:
+def with_parts(comfyui: Path, python: Path, env: dict[str, str]) -> dict[str, str]:
+    """The environment for another ComfyUI: its parts are installed aside, the interpreter's own stay as they are."""
     version = re.search(r'__version__ = "(.+)"', (comfyui / "comfyui_version.py").read_text(encoding="utf-8"))
     say(f"ComfyUI {version[1] if version else '?'} in {comfyui}, run by {python}")
-    if others := other_parts(comfyui, python, env):
-        say(f"it asks for other versions than that Python has: {', '.join(others)}")
+    others = other_parts(comfyui, python, env)
+    if not others:
+        return env
+    aside = HOME / "parts" / "_".join(others)
+    say(f"it asks for {', '.join(f'{part} (installed: {has})' for part, has in others.items())}; using {aside}")
+    if not aside.is_dir():
+        pip(python, "install", "--no-deps", "--target", aside, *others)
+    return {**env, "PYTHONPATH": os.pathsep.join([str(aside), *filter(None, [env.get("PYTHONPATH")])])}
 
 
 def main() -> int:
@@ -122,7 +129,7 @@ def main() -> int:
     comfyui, python = set_up(with_test_tools=testing)
     env = environment(named or comfyui)
     if named:
-        tell_of(named, python, env)
+        env = with_parts(named, python, env)
     if testing:
         return test(python, env, args, checks=not (args or named))
     if options.command == "server":

@@ -64,13 +64,26 @@ def test_naming_a_comfyui():
         run.named_comfyui(["--comfyui", "/nowhere"])
 
 
-def test_a_named_comfyui_is_told_of_with_the_parts_it_asks_for(tmp_path, capfd):
-    (tmp_path / "main.py").touch()
-    (tmp_path / "comfyui_version.py").write_text('__version__ = "9.9.0"\n')
-    (tmp_path / "requirements.txt").write_text("torch\ncomfy-kitchen==999.1\ncomfy-aimdo==0.0.1\n")
-    assert run.named_comfyui(["--comfyui", str(tmp_path), "-x"]) == (tmp_path, ["-x"])
-    run.tell_of(tmp_path, Path(sys.executable), {})
+def test_a_named_comfyui_gets_the_parts_that_it_asks_for_aside_of_the_interpreters_own(
+    tmp_path, monkeypatch, capfd
+):
+    comfyui, installed = tmp_path / "ComfyUI", []
+    comfyui.mkdir()
+    (comfyui / "main.py").touch()
+    (comfyui / "comfyui_version.py").write_text('__version__ = "9.9.0"\n')
+    (comfyui / "requirements.txt").write_text("torch\ncomfy-kitchen==999.1\ncomfy-aimdo==0.0.1\n")
+    monkeypatch.setattr(run, "HOME", tmp_path)
+    monkeypatch.setattr(run, "pip", lambda python, *args: installed.append(args))
+    assert run.named_comfyui(["--comfyui", str(comfyui), "-x"]) == (comfyui, ["-x"])
+    env = run.with_parts(comfyui, Path(sys.executable), {"PYTHONPATH": "mine"})
     told = capfd.readouterr().out
-    assert (
-        "ComfyUI 9.9.0" in told and "comfy-kitchen==999.1 (installed: " in told and "comfy-aimdo==0.0.1" in told
-    )
+    assert "ComfyUI 9.9.0" in told and "comfy-kitchen==999.1 (installed: " in told
+    ((*_, target, kitchen, aimdo),) = installed
+    assert (kitchen, aimdo) == ("comfy-kitchen==999.1", "comfy-aimdo==0.0.1")
+    assert env["PYTHONPATH"].startswith(str(target)) and env["PYTHONPATH"].endswith("mine")
+
+
+def test_a_comfyui_whose_parts_are_there_needs_nothing_aside(tmp_path):
+    for name in ("comfyui_version.py", "requirements.txt"):
+        (tmp_path / name).touch()
+    assert run.with_parts(tmp_path, Path(sys.executable), {"A": "b"}) == {"A": "b"}
