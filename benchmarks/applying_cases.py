@@ -71,12 +71,17 @@ def apply(case: Case) -> Iterator[Row]:
     for what, applied in routes.items():
         peak = meter.Peak()
         with peak.watched(case.others):
-            model = applied(1.0)
-            same = warm(lambda model=model: pictures(case, model))
-            changes = [seconds_of(lambda s=s: pictures(case, applied(s))) - same for s in (0.9, 0.8, 0.7)]
-        row = case.row(what, same, peak)
-        yield {**row, **case.ratio(what, "picture, stock LoRA")}
-        yield case.row(f"{what}: new strength", statistics.median(changes), meter.Peak())
+            same, change = strength_change(case, applied)
+        yield {**case.row(what, same, peak), **case.ratio(what, "picture, stock LoRA")}
+        yield case.row(f"{what}: new strength", change, meter.Peak())
+
+
+def strength_change(case: Case, applied: Callable[[float], ModelPatcher]) -> tuple[float, float]:
+    """Seconds of a picture at the strength before, and how much longer one at a new strength takes."""
+    model = applied(1.0)
+    same = warm(lambda: pictures(case, model))
+    changed = [seconds_of(lambda s=s: pictures(case, applied(s))) for s in (0.9, 0.8, 0.7)]
+    return same, statistics.median(changed) - same
 
 
 def sweep(case: Case) -> Iterator[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import applying_cases
@@ -16,41 +16,33 @@ from random_models import DTYPES, built, loaded, write
 from sizes import SIZES
 
 
-def steps(case: Case, given: argparse.Namespace) -> Iterator[Callable[[], Row]]:
-    for checkpointing in given.checkpointing:
-        yield lambda c=checkpointing: against_bare(case, training_cases.bare, c, "forward")
-        yield lambda c=checkpointing: against_bare(case, training_cases.step, c, "bare")
-
-
-def against_bare(case: Case, work: Callable[[Case, bool], Row], checkpointing: bool, to: str) -> Row:
-    row = work(case, checkpointing)
-    if to == "bare":
-        to = training_cases.named("bare", checkpointing)
-    return {**row, **case.ratio(row["what"], to)}
-
-
-def measurements(case: Case, given: argparse.Namespace) -> Iterator[Callable[[], Row] | Row]:
+def measurements(case: Case, given: argparse.Namespace) -> Iterator[Callable[[], Iterable[Row]]]:
     """Pieces of work to be done one after the other, each by itself, so that one failing leaves the others."""
-    if given.case == "step":
-        yield from training_cases.forward(case)
-        yield from steps(case, given)
-    elif given.case == "level":
-        for checkpointing in given.checkpointing:
-            yield lambda c=checkpointing: training_cases.step(case, c)
-    elif given.case == "small":
-        yield lambda: training_cases.step(case, True)
-    elif given.case == "apply":
-        yield from applying_cases.apply(case)
+    if given.case == "apply":
+        yield lambda: applying_cases.apply(case)
     elif given.case == "sweep":
-        yield from applying_cases.sweep(case)
+        yield lambda: applying_cases.sweep(case)
     elif given.case.startswith("node"):
-        ours, bypass = "ours" in given.case, "bypass" in given.case
-        yield lambda: training_cases.node(case, ours, bypass)
-    elif given.case == "profile":
-        for checkpointing in given.checkpointing:
-            kind = "-checkpointed" if checkpointing else ""
-            path = given.out / f"profile-{given.model}{kind}.txt"
-            yield lambda c=checkpointing, p=path: {**training_cases.step(case, c, p), "note": p.name}
+        yield lambda: [training_cases.node(case, "ours" in given.case, "bypass" in given.case)]
+    elif given.case == "step":
+        yield lambda: [training_cases.forward(case)]
+    for checkpointing in [True] if given.case == "small" else given.checkpointing:
+        if given.case == "step":
+            yield lambda c=checkpointing: [bare(case, c)]
+        if given.case in ("step", "level", "small", "profile"):
+            yield lambda c=checkpointing: [step(case, c, given)]
+
+
+def bare(case: Case, checkpointing: bool) -> Row:
+    row = training_cases.bare(case, checkpointing)
+    return {**row, **case.ratio(row["what"], "forward")}
+
+
+def step(case: Case, checkpointing: bool, given: argparse.Namespace) -> Row:
+    name = training_cases.named(f"profile {given.model}", checkpointing).replace(", ", " ").replace(" ", "-")
+    path = given.out / f"{name}.txt" if given.case == "profile" else None
+    row = training_cases.step(case, checkpointing, path)
+    return {**row, **case.ratio(row["what"], training_cases.named("bare", checkpointing))}
 
 
 def reason(error: BaseException) -> str:
@@ -83,7 +75,8 @@ def main() -> None:
         )
         for work in measurements(case, given):
             try:
-                tell(work() if callable(work) else work)
+                for row in work():
+                    tell(row)
             except Exception as error:
                 traceback.print_exc()
                 tell({"what": given.case, "note": reason(error)})

@@ -160,17 +160,23 @@ def options() -> argparse.Namespace:
     parser.add_argument("--models", type=several(SIZES), default=list(SIZES), help=",".join(SIZES))
     parser.add_argument("--cases", type=several(CASES), default=["step", "apply"], help=",".join(CASES))
     parser.add_argument("--dtype", choices=DTYPES, default="bf16")
-    parser.add_argument("--dynamic", choices=DYNAMIC, default="both", help="with dynamic VRAM, without, or both")
+    parser.add_argument(
+        "--dynamic", choices=DYNAMIC, default="both", help="with dynamic VRAM, without, or both"
+    )
     parser.add_argument("--checkpointing", default="off,on")
     parser.add_argument("--size", type=int, default=1024, help="edge of a picture in pixels")
     parser.add_argument("--steps", type=int, default=100, help="most steps of a measurement")
     parser.add_argument("--seconds", type=float, default=8, help="most time of a measurement")
     parser.add_argument("--limit", type=float, default=120, help="seconds after which a case is ended")
-    parser.add_argument("--minutes", type=float, default=9.5, help="of the whole run; what is left then is left out")
+    parser.add_argument(
+        "--minutes", type=float, default=9.5, help="of the whole run; what is left then is left out"
+    )
     parser.add_argument("--limit-gb", type=float, default=8, help="memory left free for the case small")
     parser.add_argument("--tiny", action="store_true", help="tiny models: the same code without a card")
     parser.add_argument("--comfyui", type=str.split, default=[], help="more options of ComfyUI: ' --lowvram'")
-    parser.add_argument("--folder", type=Path, help="for the weights (24 GB for Flux); a temporary one if not given")
+    parser.add_argument(
+        "--folder", type=Path, help="for the weights (24 GB for Flux); a temporary one if not given"
+    )
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
     parser.add_argument("--commit", help="what was measured, where git cannot tell")
     return parser.parse_args()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import meter
 import torch
-from measured import Case, Row
 from comfy import model_management
 from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
 from concept_sliders.slider_core.architectures import select_targets
@@ -17,19 +16,22 @@ from concept_sliders.slider_core.comfy_bridge.model_call import ModelCalls
 from concept_sliders.slider_core.comfy_bridge.trainable import trainable
 from concept_sliders.slider_core.data import Bucket, Cycle, Example
 from concept_sliders.slider_core.training import Message, StepDone, TrainRequest, train
+from measured import Case, Row
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.profiler import ProfilerActivity, profile
 
 WARM_UP = 2
 
 
-class EnoughTime(Exception):
+class TimeOverError(Exception):
     """The time for one measurement is over; what has been measured counts."""
 
 
 def examples(case: Case) -> list[Example]:
     latents = case.size.latents(2, case.pixels, case.tiny)
-    return [Example(str(i), "", latent[None], case.size.conditioning(case.tiny)) for i, latent in enumerate(latents)]
+    return [
+        Example(str(i), "", latent[None], case.size.conditioning(case.tiny)) for i, latent in enumerate(latents)
+    ]
 
 
 def memory(case: Case, checkpointing: bool) -> float:
@@ -37,7 +39,7 @@ def memory(case: Case, checkpointing: bool) -> float:
     return float(case.patcher.model.memory_required(list(shape))) * (2 if checkpointing else 6)
 
 
-def timed(case: Case, work) -> list[float]:
+def timed(case: Case, work: Callable[[], object]) -> list[float]:
     """Seconds of each call of `work` after warm-up, as many as the case's steps and time allow (at most 10)."""
     seconds: list[float] = []
     while len(seconds) < WARM_UP + min(10, case.steps) and sum(seconds) < case.seconds:
@@ -47,7 +49,7 @@ def timed(case: Case, work) -> list[float]:
     return seconds[WARM_UP:] or seconds
 
 
-def forward(case: Case) -> Iterator[Row]:
+def forward(case: Case) -> Row:
     """ComfyUI's own forward pass of two rows."""
     peak = meter.Peak()
     with peak.watched(case.others):
@@ -58,7 +60,7 @@ def forward(case: Case) -> Iterator[Row]:
         x, sigmas = torch.cat([row.latent for row in rows]), torch.full((2,), 0.5, device=calls.device)
         seconds = timed(case, lambda: calls.predict(rows, x, sigmas))
         case.patcher.cleanup()
-    yield case.row("forward", statistics.median(seconds), peak)
+    return case.row("forward", statistics.median(seconds), peak)
 
 
 def bare(case: Case, checkpointing: bool) -> Row:
@@ -97,7 +99,7 @@ def step(case: Case, checkpointing: bool, profiled: Path | None = None) -> Row:
         if profiler and event.step in (WARM_UP + 1, WARM_UP + 2):
             (profiler.start if event.step == WARM_UP + 1 else profiler.stop)()
         if seconds[-1] - seconds[0] > case.seconds and event.step > WARM_UP + 2:
-            raise EnoughTime
+            raise TimeOverError
 
     model_management.load_models_gpu([case.patcher], memory_required=memory(case, checkpointing))
     meter.settle()
@@ -105,7 +107,7 @@ def step(case: Case, checkpointing: bool, profiled: Path | None = None) -> Row:
     with peak.watched(case.others):
         try:
             train(request, note)
-        except EnoughTime:
+        except TimeOverError:
             pass
     meter.settle()
     if profiler and profiled:
@@ -129,8 +131,9 @@ def node(case: Case, ours: bool, bypass: bool) -> Row:
     """Steps of ComfyUI's TrainLoraNode: with its own defaults (one row, rank 8), or with two rows and rank 16."""
     from comfy_extras.nodes_train import TrainLoraNode
 
-    defaults = {i.id: i.default for i in TrainLoraNode.define_schema().inputs if hasattr(i, "default")}
-    settings = {**defaults, "steps": WARM_UP + min(10, case.steps), "bypass_mode": bypass, "existing_lora": "[None]"}
+    inputs = TrainLoraNode.define_schema().inputs
+    settings = {i.id: i.default for i in inputs if getattr(i, "default", None) is not None}
+    settings |= {"steps": WARM_UP + min(10, case.steps), "bypass_mode": bypass, "existing_lora": "[None]"}
     if ours:
         settings |= {"batch_size": 2, "rank": 16, "lora_dtype": "fp32", "training_dtype": "none"}
     rows = examples(case)
@@ -139,7 +142,6 @@ def node(case: Case, ours: bool, bypass: bool) -> Row:
         "latents": [{"samples": torch.cat([row.latent for row in rows])}],
         "positive": [[row.conditioning[0] for row in rows]],
     }
-    del settings["model"], settings["latents"], settings["positive"]
     seconds: list[float] = []
     hook = register_optimizer_step_post_hook(lambda *_: seconds.append(meter.now()))
     peak = meter.Peak()
