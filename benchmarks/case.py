@@ -39,8 +39,7 @@ def bare(case: Case, checkpointing: bool) -> Row:
 
 
 def step(case: Case, checkpointing: bool, given: argparse.Namespace) -> Row:
-    name = training_cases.named(f"profile {given.model}", checkpointing).replace(", ", " ").replace(" ", "-")
-    path = given.out / f"{name}.txt" if given.case == "profile" else None
+    path = given.out / "profiles.txt" if given.case == "profile" else None
     row = training_cases.step(case, checkpointing, path)
     return {**row, **case.ratio(row["what"], training_cases.named("bare", checkpointing))}
 

@@ -12,7 +12,7 @@ default on NVIDIA cards) a model comes from a file by the stock loader; without 
     sweep    seven strengths in a batch against one stock batch of seven
     small    a checkpointed step at 512 and 1024 pixels while another process leaves --limit-gb free
     node     ComfyUI's Train LoRA with its own settings, standard and bypass; node_ours: with ours
-    profile  where the time of a slider step goes, as text files in --out
+    profile  where the time of a slider step goes, in --out/profiles.txt
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,27 +44,39 @@ DYNAMIC = {"on": [True], "off": [False], "both": [False, True]}
 
 
 class Bench:
-    """A run of the benchmark: its options, its rows, and when it has to end."""
+    """A run of the benchmark: its options, its rows, and when the model at hand has to be done."""
 
     def __init__(self, given: argparse.Namespace, folder: Path):
         self.given, self.folder, self.rows = given, folder, list[Row]()
         self.ends = time.monotonic() + given.minutes * 60
 
+    def all_models(self) -> None:
+        """Each model in its share of the time."""
+        end = self.ends
+        for index, name in enumerate(self.given.models):
+            now = time.monotonic()
+            self.ends = now + (end - now) / (len(self.given.models) - index)
+            self.model(name)
+
     def model(self, name: str) -> None:
         """All cases of a model, first those without a file."""
-        without, with_file = [], []
-        for case in self.given.cases:
-            for dynamic in [True] if case == "small" else DYNAMIC[self.given.dynamic]:
-                tasks = with_file if self._needs_file(name, case, dynamic) else without
-                tasks += [(part, dynamic) for part in CASES[case]]
-        for case, dynamic in without:
-            self.case(name, case, dynamic)
-        if with_file:
-            file = self.folder / f"{name}-{self.given.dtype}.safetensors"
-            self.child(name, "write", False, ["--file", str(file)])
-            for case, dynamic in with_file:
+        tasks = [
+            (part, dynamic, self._needs_file(name, case, dynamic))
+            for case in self.given.cases
+            for dynamic in ([True] if case == "small" else DYNAMIC[self.given.dynamic])
+            for part in CASES[case]
+        ]
+        for case, dynamic, with_file in tasks:
+            if not with_file:
+                self.case(name, case, dynamic)
+        if not any(with_file for *_, with_file in tasks):
+            return
+        file = self.folder / f"{name}-{self.given.dtype}.safetensors"
+        self.child(name, "write", False, ["--file", str(file)])
+        for case, dynamic, with_file in tasks:
+            if with_file:
                 self.case(name, case, dynamic, file)
-            file.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
 
     def _needs_file(self, name: str, case: str, dynamic: bool) -> bool:
         if self.given.tiny and not SIZES[name].found:
@@ -74,11 +88,9 @@ class Bench:
         if case != "small":
             return self.child(name, case, dynamic, [*more, "--pixels", str(self.given.size)])
         for pixels in (512, 1024):
-            holder = hold(self.given.limit_gb)
-            note = f"{pixels} pixels, {self.given.limit_gb:g} GB free"
-            self.child(name, case, dynamic, [*more, "--pixels", str(pixels)], note)
-            if holder is not None:
-                holder.communicate()
+            with held(self.given.limit_gb):
+                note = f"{pixels} pixels, {self.given.limit_gb:g} GB free"
+                self.child(name, case, dynamic, [*more, "--pixels", str(pixels)], note)
 
     def child(self, name: str, case: str, dynamic: bool, more: list[str], note: str = "") -> None:
         given = self.given
@@ -94,8 +106,7 @@ class Bench:
         ]  # fmt: skip
         with (given.out / "log.txt").open("a") as log:
             log.write(f"\n== {name} {case} {about['vram']}\n")
-        tell = rows_of(command, seconds, given.out / "log.txt")
-        for row in tell:
+        for row in rows_of(command, seconds, given.out / "log.txt"):
             row["note"] = "; ".join(word for word in (note, row.get("note", "")) if word)
             self.add({**about, "case": case, **row})
 
@@ -108,11 +119,11 @@ class Bench:
         (self.given.out / "results.json").write_text(json.dumps(facts, indent=1))
 
 
-def rows_of(command: list[str], seconds: float, log: Path):
+def rows_of(command: list[str], seconds: float, log: Path) -> Iterator[Row]:
     """The rows that a case's process tells, and one for how it ended where it did not end well."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
-    killed = []
+    killed: list[bool] = []
     timer = threading.Timer(seconds, lambda: (killed.append(True), process.kill()))
     timer.start()
     last = ""
@@ -126,20 +137,26 @@ def rows_of(command: list[str], seconds: float, log: Path):
     code = process.wait()
     timer.cancel()
     if killed:
-        yield {"what": "", "note": f"ended after {seconds:.0f} s"}
+        yield {"what": command[command.index("--case") + 1], "note": f"ended after {seconds:.0f} s"}
     elif code:
-        yield {"what": "", "note": f"ended with {code}: {last[:200]}"}
+        yield {"what": command[command.index("--case") + 1], "note": f"ended with {code}: {last[:200]}"}
 
 
-def hold(limit_gb: float) -> subprocess.Popen | None:
-    """A process that holds the card's memory but for so many GB."""
+@contextmanager
+def held(limit_gb: float) -> Iterator[None]:
+    """While open, a process of its own holds the card's memory but for so many GB."""
     if not torch.cuda.is_available():
-        return None
+        yield
+        return
     command = [sys.executable, str(HERE / "hold.py"), str(limit_gb)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    process.stdout.readline()
-    return process
+    if process.stdout.readline().strip() != "held":
+        raise RuntimeError("The card's memory could not be held; does another program use it?")
+    try:
+        yield
+    finally:
+        process.communicate()
 
 
 def machine() -> dict[str, Any]:
@@ -187,9 +204,7 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     print(HEAD, flush=True)
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        bench = Bench(given, Path(folder))
-        for name in given.models:
-            bench.model(name)
+        Bench(given, Path(folder)).all_models()
 
 
 if __name__ == "__main__":

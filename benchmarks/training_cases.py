@@ -111,7 +111,7 @@ def step(case: Case, checkpointing: bool, profiled: Path | None = None) -> Row:
             pass
     meter.settle()
     if profiler and profiled:
-        write_profile(profiler, profiled)
+        write_profile(case, named("step", checkpointing), profiler, profiled)
     taken = [after - earlier for earlier, after in zip(seconds, seconds[1:], strict=False)]
     third, last = held[min(2, len(held) - 1)], held[-1]
     return case.row(
@@ -121,10 +121,13 @@ def step(case: Case, checkpointing: bool, profiled: Path | None = None) -> Row:
     )  # fmt: skip
 
 
-def write_profile(profiler: profile, path: Path) -> None:
+def write_profile(case: Case, what: str, profiler: profile, path: Path) -> None:
+    """The operations that take most of a step, by the CPU's time and by the card's."""
     averages = profiler.key_averages()
     orders = ["self_cpu_time_total", *(["self_cuda_time_total"] if meter.on_card() else [])]
-    path.write_text("\n".join(averages.table(sort_by=order, row_limit=25) for order in orders))
+    with path.open("a") as file:
+        for order in orders:
+            file.write(f"\n{case.name}, {what}, by {order}\n{averages.table(sort_by=order, row_limit=25)}")
 
 
 def node(case: Case, ours: bool, bypass: bool) -> Row:
