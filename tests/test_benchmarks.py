@@ -1,6 +1,7 @@
 """Scripts run with ComfyUI importable, and the benchmark measures what it says, on tiny models here."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,21 +18,25 @@ from sizes import SIZES  # noqa: E402
 BILLIONS = {"sdxl": 2.57, "z_image": 6.15, "flux": 11.9, "wan": 14.29}
 
 
-def in_comfyui(*words) -> str:
+def in_comfyui(*words, **environment) -> str:
     command = [sys.executable, ROOT / "scripts" / "in_comfyui.py", *map(str, words)]
-    ended = subprocess.run(command, capture_output=True, text=True)
+    ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
 
 def test_a_script_needs_no_pytest_and_finds_what_lies_beside_it(tmp_path):
-    (tmp_path / "pytest.py").write_text("raise ImportError('no test tools here')")
+    blocked = tmp_path / "blocked"
+    blocked.mkdir()
+    (blocked / "pytest.py").write_text("raise ImportError('no test tools here')")
     (tmp_path / "beside.py").write_text("WORD = 'found'")
     (tmp_path / "script.py").write_text(
         "import sys, beside, nodes, concept_sliders\nfrom comfy.cli_args import args\n"
         "print(beside.WORD, nodes.__file__, args.force_fp32, sys.argv[1:])"
     )
-    printed = in_comfyui("--cpu", "--force-fp32", tmp_path / "script.py", "--steps", "3")
+    printed = in_comfyui(
+        "--cpu", "--force-fp32", tmp_path / "script.py", "--steps", "3", PYTHONPATH=str(blocked)
+    )
     word, of_comfyui, wide, *arguments = printed.split()
     assert word == "found" and wide == "True" and arguments == ["['--steps',", "'3']"]
     assert Path(of_comfyui).parent != ROOT / "nodes"
