@@ -42,7 +42,7 @@ class LowRank:
     def __init__(self, parts: Sequence[tuple[tuple[int, int] | None, Factors]]):
         self.factors = [factor for _, (up, down, _) in parts for factor in (up, down)]
         self.places, self.ratios, position = [], [], 0
-        for rows, (up, down, ratio) in parts:
+        for rows, (_, down, ratio) in parts:
             self.places.append(
                 Place(slice(*rows) if rows else slice(None), slice(position, position + len(down)))
             )
@@ -69,16 +69,16 @@ class LowRank:
         form = (x.device, x.dtype, height, versions)
         if form not in self._made:
             self._made.clear()
-            like = {"device": x.device, "dtype": x.dtype}
-            ups, downs = self.factors[::2], self.factors[1::2]
-            if len(ups) == 1 and len(ups[0]) == height:
-                up, down = ups[0].to(**like), downs[0].to(**like)
-            else:
-                up, down = torch.zeros(height, self.rank, **like), torch.cat([d.to(**like) for d in downs])
+            ups, downs = (
+                [factor.to(x) for factor in factors] for factors in (self.factors[::2], self.factors[1::2])
+            )
+            up, down = ups[0], downs[0]
+            if len(ups) > 1 or len(up) != height:
+                up, down = x.new_zeros(height, self.rank), torch.cat(downs)
                 for place, part in zip(self.places, ups, strict=True):
-                    up[place.rows, place.ranks] = part.to(**like)
-            ratios = [r for r, d in zip(self.ratios, downs, strict=True) for _ in d]
-            self._made[form] = up, down, torch.tensor(ratios, **like) if len(set(ratios)) > 1 else None
+                    up[place.rows, place.ranks] = part
+            ratios = [ratio for ratio, d in zip(self.ratios, downs, strict=True) for _ in d]
+            self._made[form] = up, down, x.new_tensor(ratios) if len(set(ratios)) > 1 else None
         return self._made[form]
 
 
