@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from functools import cache
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
@@ -93,6 +94,7 @@ class CopyOnWrite(TorchFunctionMode):
         if not (isinstance(out, Tensor) and _differentiated(out, *args, *kwargs.values())):
             self._before_write(out)
             return func(*args, out=out, **kwargs)
+        self.acted = True
         result = func(*args, **kwargs)
         self._before_write(out)
         return out.copy_(result)
