@@ -1,0 +1,165 @@
+"""A fingerprint of anything by what it holds, never by an address or a random id: a restart changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from functools import partial
+from pathlib import PurePath
+from types import FunctionType, MethodType
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+PLAIN = (str, int, float, complex, bytes, type(None), Enum, PurePath, torch.dtype, torch.device)
+UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+# What a pack may hold on to, and what says nothing of a model: only its class is noted.
+SURROUNDINGS = {"server", "execution", "asyncio", "aiohttp", "threading", "_thread", "logging", "weakref"}
+SMALL, PROBED, DEEPEST = 4096, 16, 60
+
+
+class Digest:
+    """SHA-256 over text, numbers, tensors, functions and objects, however nested.
+
+    Of a function it sees its name, its place in its file, its defaults and its closure; of an object its class and
+    what it would pickle (`__getstate__`); of an `nn.Module` its class, its tensors and its own plain attributes.
+
+    Args:
+        whole: all numbers of every tensor; else only `PROBED` of one with more than `SMALL`, evenly spread.
+        known: name by id of modules that are described elsewhere, so that only their name is noted.
+        deciding: gives, for an object, what is to be looked at in its place.
+    """
+
+    def __init__(
+        self,
+        whole: bool = True,
+        known: Mapping[int, str] | None = None,
+        deciding: Callable[[Any], Any] = lambda part: part,
+    ):
+        self.settings = (whole, known or {}, deciding)
+        self.whole, self.known, self.deciding = self.settings
+        self._hash = hashlib.sha256()
+        self._seen: dict[int, tuple[int, Any]] = {}  # the objects, too: an id is theirs while they live
+        self._depth = 0
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+    def feed(self, part: Any) -> Digest:
+        """Adds `part`."""
+        self._depth += 1
+        if isinstance(part, Tensor):
+            self._tensor(part)
+        elif isinstance(part, PLAIN):
+            self._text(f"{type(part).__name__}:{UUIDS.sub('', repr(part))};")
+        elif isinstance(part, UUID) or self._depth > DEEPEST:
+            self._text(type(part).__name__)
+        elif isinstance(part, Mapping):
+            self._mapping(part)
+        elif isinstance(part, list | tuple):
+            self._sequence(part)
+        elif isinstance(part, set | frozenset):
+            self._sequence(sorted(map(self._alone, part)))
+        elif isinstance(part, np.ndarray):
+            self._sequence([str(part.dtype), part.shape, part.tobytes()])
+        else:
+            self._object(part)
+        self._depth -= 1
+        return self
+
+    def _text(self, text: str) -> None:
+        self._hash.update(text.encode("utf-8", "surrogatepass"))
+
+    def _alone(self, part: Any) -> str:
+        return Digest(*self.settings).feed(part).hexdigest()
+
+    def _sequence(self, parts: Iterable[Any]) -> None:
+        parts = list(parts)
+        self._text(f"[{len(parts)}:")
+        for part in parts:
+            self.feed(part)
+
+    def _mapping(self, part: Mapping[Any, Any]) -> None:
+        self._text(f"{{{len(part)}:")
+        for key, value in sorted(((self._alone(key), value) for key, value in part.items()), key=_first):
+            self._text(key)
+            self.feed(value)
+
+    def _tensor(self, tensor: Tensor) -> None:
+        """Its stored form: quantised tensors by their parts, packed ones (GGUF) by their bytes."""
+        if hasattr(tensor, "__tensor_flatten__"):
+            names, context = tensor.__tensor_flatten__()
+            return self._sequence([type(tensor).__name__, context, *(getattr(tensor, name) for name in names)])
+        plain = torch.Tensor.as_subclass(tensor.detach(), Tensor)
+        self._text(f"{plain.dtype}{tuple(plain.shape)}")
+        count = plain.numel()
+        step = 1 if self.whole or count <= SMALL else count // PROBED
+        if count and not plain.is_meta:  # one that is not loaded yet is all zeros
+            stored = plain.contiguous().reshape(-1).view(torch.uint8).reshape(count, -1)[::step].cpu()
+            self._hash.update(stored.contiguous().numpy().tobytes() if stored.any() else b"0")
+        else:
+            self._text("0")
+
+    def _object(self, part: Any) -> None:
+        if id(part) in self._seen:
+            return self._text(f"again:{self._seen[id(part)][0]};")
+        self._seen[id(part)] = len(self._seen), part
+        stand_in = self.deciding(part)
+        if stand_in is not part:
+            self.feed(stand_in)
+        elif isinstance(part, MethodType):
+            # A method of a known module says nothing new: packs keep those that they take the place of.
+            self.feed(None if id(part.__self__) in self.known else [part.__func__, part.__self__])
+        elif isinstance(part, FunctionType):
+            self._function(part)
+        elif isinstance(part, partial):
+            self.feed([part.func, part.args, part.keywords])
+        elif isinstance(part, nn.Module):
+            self._module(part)
+        elif hasattr(part, "__qualname__"):  # a class, or a function that is not Python's
+            self._text(f"{getattr(part, '__module__', '')}.{part.__qualname__};")
+        else:
+            self._sequence([_classes(part), _state(part)])
+
+    def _function(self, function: FunctionType) -> None:
+        code = function.__code__
+        self._text(f"{function.__module__}.{function.__qualname__}:{code.co_firstlineno};")
+        held = dict(zip(code.co_freevars, map(_content, function.__closure__ or ()), strict=True))
+        self.feed([function.__defaults__, function.__kwdefaults__, held])
+
+    def _module(self, module: nn.Module) -> None:
+        if id(module) in self.known:
+            return self._text(f"module {self.known[id(module)]};")
+        own = {name: value for name, value in vars(module).items() if isinstance(value, PLAIN)}
+        tensors = [*module.named_parameters(), *module.named_buffers()]
+        self._sequence([_classes(module), own, dict(tensors)])
+
+
+def _first(pair: tuple[str, Any]) -> str:
+    return pair[0]
+
+
+def _classes(part: Any) -> list[str]:
+    """The class and its bases: some of ComfyUI's are made on the spot, and their name says little."""
+    return [f"{kind.__module__}.{kind.__qualname__}" for kind in type(part).__mro__[:-1]]
+
+
+def _state(part: Any) -> Any:
+    if type(part).__module__.partition(".")[0] in SURROUNDINGS:
+        return None
+    try:
+        return part.__getstate__()
+    except Exception:  # whatever a pack's object does there
+        return None
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not bound yet
+        return None
