@@ -11,6 +11,7 @@ from concept_sliders.slider_core.data import Cycle
 from concept_sliders.slider_core.files import atomic
 from concept_sliders.slider_core.training import Message, StepDone, train
 from concept_sliders.slider_core.training.checkpoint import CheckpointError
+from concept_sliders.slider_core.training.optimisers import OPTIMISERS
 from small_training import buckets, request
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -42,6 +43,16 @@ def test_cancelled_at_any_step_and_continued(model, tmp_path, step, optimiser):
     assert continued.continued_from == step and messages == [Message(f"Continued from step {step} of 6.")]
     assert equal(continued.slider, straight.slider)
     assert continued.losses["loss"] == straight.losses["loss"]
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_in_bfloat16_too(model, tmp_path, optimiser):
+    """torch's own loading rounds NAdam's running product to the parameters' type."""
+    settings = {"optimiser": optimiser, "dtype": torch.bfloat16, "learning_rate": 1e-2, "steps": 8}
+    saved = {"checkpoint": tmp_path / "slider", "resume": True, **settings}
+    with pytest.raises(InterruptProcessingException):
+        train(request(model, **saved), cancel_at(3))
+    assert equal(train(request(model, **saved)).slider, train(request(model, **settings)).slider)
 
 
 KILLED = """
