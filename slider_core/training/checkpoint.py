@@ -35,7 +35,7 @@ def write_checkpoint(path: Path, fingerprint: str, state: State) -> None:
     for index, parameter in enumerate(state.parameters):
         for name, value in state.optimiser.state.get(parameter, {}).items():
             if isinstance(value, Tensor):
-                tensors[f"optimiser.{index}.{name}"] = value.clone()
+                tensors[f"optimiser.{index}.{name}"] = value
             else:
                 plain.setdefault(str(index), {})[name] = value
     progress = {"step": state.step, "losses": state.losses, "scaler": state.scaler.state_dict()}

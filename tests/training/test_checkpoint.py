@@ -1,5 +1,6 @@
 """A training that was stopped goes on as if it had not been, bit for bit."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,6 @@ import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
 from concept_sliders.slider_core.data import Cycle
-from concept_sliders.slider_core.files import atomic
 from concept_sliders.slider_core.training import Message, StepDone, train
 from concept_sliders.slider_core.training.checkpoint import CheckpointError
 from concept_sliders.slider_core.training.optimisers import OPTIMISERS
@@ -107,19 +107,28 @@ def test_a_cut_off_file_is_never_picked_up(model, tmp_path):
 
 
 def test_a_full_disk_does_not_end_the_training(model, tmp_path, monkeypatch):
-    def full(tensors, path, metadata):
-        path.write_bytes(b"part")
+    def full(_):
         raise OSError(28, "No space left on device")
 
     settings = {"checkpoint": tmp_path / "slider", "resume": True}
     train(request(model, **settings), lambda event: None)
     before = [(file.name, file.read_bytes()) for file in tmp_path.iterdir()]
-    monkeypatch.setattr(atomic, "save_file", full)
+    monkeypatch.setattr(os, "fsync", full)
     events = []
     trained = train(request(model, **settings, checkpoint_every=2, learning_rate=2e-3), events.append)
     assert trained.steps == 6
     assert "No space left on device" in next(event.text for event in events if isinstance(event, Message))
     assert before == [(file.name, file.read_bytes()) for file in tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "ह" * 84, "file/slider"])
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(model, tmp_path, name):
+    (tmp_path / "file").write_text("no folder")
+    events = []
+    settings = {"checkpoint": tmp_path / name, "resume": True, "checkpoint_every": 2}
+    trained = train(request(model, **settings), events.append)
+    assert equal(trained.slider, train(request(model)).slider)
+    assert "is not kept: " in next(event.text for event in events if isinstance(event, Message))
 
 
 def test_training_starts_from_the_weights_of_a_slider(model):
