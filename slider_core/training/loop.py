@@ -26,6 +26,7 @@ from ..strength import Delta, attached
 from .checkpoint import read_checkpoint, write_checkpoint
 from .events import Event, Message, Paused, StepDone, Stopped, TrainedSlider
 from .fingerprint import fingerprint
+from .finished import TRAINING
 from .optimisers import make_optimiser, rate_at
 from .request import RequestError, TrainRequest
 from .rows import rows_of_turn
@@ -220,11 +221,13 @@ class _Run:
 
     def result(self) -> TrainedSlider:
         self.state.settle()
-        metadata = {**self.request.description, "steps": str(self.state.step)}
+        training = {TRAINING: self.fingerprint} if self.fingerprint else {}
+        metadata = {**self.request.description, "steps": str(self.state.step), **training}
         return TrainedSlider(
             slider=to_slider(self.adapters, metadata),
             losses=self.state.losses,
             steps=self.state.step,
             seconds=time.perf_counter() - self.started,
             continued_from=self.continued_from,
+            finished_before=self.continued_from >= self.request.steps,
         )
