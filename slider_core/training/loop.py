@@ -18,6 +18,7 @@ from ..architectures import batch_dims
 from ..comfy_bridge.control import attached_to_control
 from ..comfy_bridge.lora import deltas_for
 from ..comfy_bridge.model_call import ModelCalls
+from ..comfy_bridge.saved_tensors import SavedTensors
 from ..comfy_bridge.trainable import trainable
 from ..data.cycle import SIGN_NAMES, Turn
 from ..files import load_into, to_slider
@@ -95,7 +96,7 @@ class _Run:
         )
         half = request.model.model_dtype() == torch.float16
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
-        self.state = State(self.parameters, self.optimiser, self.scaler)
+        self.state, self.saved = State(self.parameters, self.optimiser, self.scaler), SavedTensors()
         self.rows_at_once, self.continued_from = request.rows_at_once, 0
         self.fingerprint = fingerprint(request, self.parameters) if request.checkpoint else ""
 
@@ -137,7 +138,7 @@ class _Run:
         while not self.finished:
             done, every = self.state.step, request.pause_every or request.steps
             until = min(request.steps, (done // every + 1) * every)
-            with trainable(request.model, others, _memory(request), request.checkpointing):
+            with trainable(request.model, others, _memory(request), request.checkpointing, self.saved):
                 self.calls = ModelCalls(request.model, request.control_net, request.vae)
                 for turn in islice(turns, until - done):
                     self._step_and_tell(turn)
@@ -174,6 +175,11 @@ class _Run:
                 rows = self.rows_at_once or len(turn)
                 if rows <= 1:
                     raise
+            except RuntimeError:
+                if self.saved.careful:
+                    raise
+                self.saved.careful = True  # this step writes to what it keeps, as those before it did not
+                continue
             self.rows_at_once = (rows + 1) // 2
             self.tell(Message(f"Memory ran out with {rows} rows in a call; now {self.rows_at_once}."))
 
@@ -183,7 +189,8 @@ class _Run:
         torch.manual_seed(seed)
         self.optimiser.zero_grad(set_to_none=True)
         rows = rows_of_turn(turn, self.calls, self.request, generator)
-        return forward_backward(rows, self.calls, self._attach, self.rows_at_once, self.scaler.scale)
+        with self.saved.active():
+            return forward_backward(rows, self.calls, self._attach, self.rows_at_once, self.scaler.scale)
 
     def _check_finite(self, by_sign: Mapping[int, float]) -> None:
         """Clips the gradients, and raises where they or the losses are not finite."""

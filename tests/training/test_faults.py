@@ -44,6 +44,6 @@ def test_faults_at_random_with_other_optimisers_and_adapters():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes that train are forked")
 def test_a_training_that_is_killed_again_and_again_gets_to_the_same_slider():
-    command = [sys.executable, ROOT / "scripts" / "in_comfyui.py", ROOT / "tests" / "faults.py"]
+    command = [sys.executable, ROOT / "scripts" / "in_comfyui.py", "--cpu", ROOT / "tests" / "faults.py"]
     ended = subprocess.run([*command, "--cases", "0", "--kills", "5"], capture_output=True, text=True)
     assert ended.returncode == 0 and "5 kills" in ended.stdout, ended.stdout + ended.stderr
