@@ -18,6 +18,7 @@ from concept_sliders.slider_core.training import (
     RequestError,
     StepDone,
     Stopped,
+    TrainRequest,
     loop,
     train,
 )
@@ -192,11 +193,26 @@ def test_an_assistant_is_on_at_one_for_every_sign_and_is_not_in_the_file(model):
 
 def test_settings_are_checked(model):
     for settings, message in (
-        ({"steps": 0}, "at least 1 step"),
+        ({"steps": 0}, "steps must be a number from 1 "),
         ({"optimiser": "Magic"}, "no optimiser 'Magic'"),
+        ({"anchor_below": 1.5}, "anchor_below must be a number from 0 to 1; it is 1.5"),
+        ({"seed": 2**64}, "seed must be"),
+        ({"steps": "6"}, "it is '6'"),
+        ({"start_from": {"a.alpha": torch.tensor(math.inf)}}, "a.alpha of the slider given as start_from"),
     ):
         with pytest.raises(RequestError, match=message):
             request(model, **settings)
+
+
+NUMBERS = [f.name for f in dataclasses.fields(TrainRequest) if f.type in ("float", "int")]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1])
+def test_no_number_may_be_nan_or_infinite_or_negative(model, name, value):
+    """ComfyUI's limits let NaN pass."""
+    with pytest.raises(RequestError, match=f"{name} must be a number"):
+        request(model, **{name: value})
 
 
 def test_a_model_that_cannot_be_trained_is_refused_with_the_reason():
