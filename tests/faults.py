@@ -37,6 +37,7 @@ SETTINGS = [
     {"optimiser": "NAdam", "dtype": torch.bfloat16, "learning_rate": 1e-2},
     {"optimiser": "SGD", "kind": "lokr", "learning_rate": 1e-1},
     {"optimiser": "RAdam", "kind": "oft", "schedule": "constant"},
+    {"model_dtype": torch.float16, "optimiser": "Adam"},  # with a gradient scaler
 ]
 STEPS = 4
 STEP_FILES = ("slider_core/training/", "torch/optim/")
@@ -120,11 +121,13 @@ class Reference:
     """A training that nothing befalls: the slider after each step, and how many moments there are for a fault."""
 
     settings: dict
-    model: object = field(default_factory=lambda: made())
     sliders: dict = field(default_factory=dict)
     moments: dict = field(default_factory=dict)
 
     def __post_init__(self):
+        self.settings = dict(self.settings)
+        self.model = made(self.settings.pop("model_dtype", torch.float32))
+
         def on_event(event):
             if isinstance(event, Paused):
                 self.sliders[event.result.steps] = event.result.slider
@@ -137,9 +140,14 @@ class Reference:
         self.before, self.picture = state(self.model), predict(self.model)
 
 
-def made():
+def made(dtype=torch.float32):
+    """The tiny model as ComfyUI's loaders leave it."""
     with torch.inference_mode():
-        return tiny_model("sd3")
+        model = tiny_model("sd3")
+        model.model.model_config.set_inference_dtype(dtype, None)
+        model.model.diffusion_model.to(dtype)
+        model.model.diffusion_model.dtype = dtype
+    return model
 
 
 def case(reference: Reference, kind, at, error, after=False) -> list[str]:
@@ -214,8 +222,12 @@ def predict(model):
     """The denoised latents of one model call, as a sampler makes it."""
     options = create_model_options_clone(model.model_options)
     prepare_model_patcher(model, {}, options)
+    call = {
+        key: value.to(model.model_dtype()) if value.is_floating_point() else value
+        for key, value in tiny_call("sd3").items()
+    }
     with torch.inference_mode():
-        return model.model.apply_model(**tiny_call("sd3"), transformer_options=options["transformer_options"])
+        return model.model.apply_model(**call, transformer_options=options["transformer_options"])
 
 
 def equal(one, other) -> bool:
@@ -242,7 +254,9 @@ def random_cases(count, seed=0, settings=SETTINGS):
 
 def killed(settings, seed=0, kills=5) -> list[str]:
     """What is wrong with a training whose process is killed `kills` times at random moments and then let be."""
-    chance, model, wrong = random.Random(seed), made(), []
+    settings = dict(settings)
+    model = made(settings.pop("model_dtype", torch.float32))
+    chance, wrong = random.Random(seed), []
     start = time.perf_counter()
     expected = train(training(model, **settings))
     seconds = time.perf_counter() - start

@@ -27,7 +27,7 @@ class Digest:
     """SHA-256 over text, numbers, tensors, functions and objects, however nested.
 
     Of a function it sees its name, its place in its file, its defaults and its closure; of an object its class and
-    what it would pickle (`__getstate__`); of an `nn.Module` its class, its tensors and its own plain attributes.
+    what it would pickle (`__getstate__`); of an `nn.Module` class, tensors and plain attributes, and its children.
 
     Args:
         whole: all numbers of every tensor; else only `PROBED` of one with more than `SMALL`, evenly spread.
@@ -135,9 +135,16 @@ class Digest:
     def _module(self, module: nn.Module) -> None:
         if id(module) in self.known:
             return self._text(f"module {self.known[id(module)]};")
-        own = {name: value for name, value in vars(module).items() if isinstance(value, PLAIN)}
-        tensors = [*module.named_parameters(), *module.named_buffers()]
-        self._sequence([_classes(module), own, dict(tensors)])
+        own = {
+            name: value for name, value in vars(module).items() if isinstance(value, PLAIN) and _says_much(name)
+        }
+        tensors = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+        self._sequence([_classes(module), own, dict(tensors), dict(module.named_children())])
+
+
+def _says_much(attribute: str) -> bool:
+    """ComfyUI notes on a layer how it is loaded at the moment; torch.compile notes an address."""
+    return not attribute.startswith("_") and "comfy_" not in attribute
 
 
 def _first(pair: tuple[str, Any]) -> str:

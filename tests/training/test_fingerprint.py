@@ -11,6 +11,7 @@ from comfy import model_management
 from comfy.patcher_extension import WrappersMP
 from comfy.quant_ops import QuantizedTensor
 from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete, ModelSamplingSD3
+from comfy_extras.nodes_torch_compile import TorchCompileModel
 from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
 from concept_sliders.slider_core.comfy_bridge.control import apply_slider_to_control_net
 from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
@@ -88,6 +89,7 @@ CHANGES = {
     "all matrices, no norm": with_other_matrices,
     "a wrapper": lambda model: with_wrapper(model, 1.0),
     "another number in the wrapper": lambda model: with_wrapper(model, 2.0),
+    "torch.compile": lambda model: TorchCompileModel.execute(model, "inductor").args[0],
     "a patch of attention": lambda model: with_patch(model, 1.0),
     "another number in the patch": lambda model: with_patch(model, 2.0),
 }
