@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from functools import partial
 from pathlib import PurePath
-from types import FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 from uuid import UUID
 
@@ -26,8 +26,8 @@ SMALL, PROBED, DEEPEST = 4096, 16, 60
 class Digest:
     """SHA-256 over text, numbers, tensors, functions and objects, however nested.
 
-    Of a function it sees its name, its place in its file, its defaults and its closure; of an object its class and
-    what it would pickle (`__getstate__`); of an `nn.Module` class, tensors and plain attributes, and its children.
+    Of a function it sees its name, its code, its defaults and its closure; of an object its class and what
+    it would pickle; of an `nn.Module` class, tensors and plain attributes, and its children.
 
     Args:
         whole: all numbers of every tensor; else only `PROBED` of one with more than `SMALL`, evenly spread.
@@ -95,7 +95,8 @@ class Digest:
         if hasattr(tensor, "__tensor_flatten__"):
             names, context = tensor.__tensor_flatten__()
             return self._sequence([type(tensor).__name__, context, *(getattr(tensor, name) for name in names)])
-        plain = torch.Tensor.as_subclass(tensor.detach(), Tensor)
+        strided = tensor.detach() if tensor.layout == torch.strided else tensor.detach().to_dense()
+        plain = torch.Tensor.as_subclass(strided, Tensor)
         self._text(f"{plain.dtype}{tuple(plain.shape)}")
         count = plain.numel()
         step = 1 if self.whole or count <= SMALL else count // PROBED
@@ -127,10 +128,19 @@ class Digest:
             self._sequence([_classes(part), _state(part)])
 
     def _function(self, function: FunctionType) -> None:
-        code = function.__code__
-        self._text(f"{function.__module__}.{function.__qualname__}:{code.co_firstlineno};")
-        held = dict(zip(code.co_freevars, map(_content, function.__closure__ or ()), strict=True))
-        self.feed([function.__defaults__, function.__kwdefaults__, held])
+        held = dict(zip(function.__code__.co_freevars, map(_content, function.__closure__ or ()), strict=True))
+        self._code(function.__code__)
+        self.feed(
+            [function.__module__, function.__qualname__, function.__defaults__, function.__kwdefaults__, held]
+        )
+
+    def _code(self, code: CodeType) -> None:
+        within = [part for part in code.co_consts if isinstance(part, CodeType)]
+        self.feed(
+            [code.co_code, code.co_names, [part for part in code.co_consts if not isinstance(part, CodeType)]]
+        )
+        for part in within:
+            self._code(part)
 
     def _module(self, module: nn.Module) -> None:
         if id(module) in self.known:
@@ -157,12 +167,18 @@ def _classes(part: Any) -> list[str]:
 
 
 def _state(part: Any) -> Any:
+    """What pickle would take of an object, one level deep; nothing of one that cannot be pickled."""
     if type(part).__module__.partition(".")[0] in SURROUNDINGS:
         return None
     try:
-        return part.__getstate__()
+        reduced = part.__reduce_ex__(4)
+        return reduced if isinstance(reduced, str) else [*map(_listed, reduced)]
     except Exception:  # whatever a pack's object does there
         return None
+
+
+def _listed(part: Any) -> Any:
+    return list(part) if isinstance(part, Iterator) else part
 
 
 def _content(cell: Any) -> Any:
