@@ -17,7 +17,7 @@ from ..adapters.base import Adapter
 from ..architectures import batch_dims
 from ..comfy_bridge.control import attached_to_control
 from ..comfy_bridge.lora import deltas_for
-from ..comfy_bridge.model_call import ModelCalls
+from ..comfy_bridge.model_call import ModelCalls, load
 from ..comfy_bridge.saved_tensors import SavedTensors
 from ..comfy_bridge.trainable import trainable
 from ..data.cycle import SIGN_NAMES, Turn
@@ -85,6 +85,10 @@ class _Run:
         self.root = request.control_net if request.train_control else request.model.model
         torch.manual_seed(request.seed)
         device = request.model.load_device
+        self.controls = request.control_net.get_models() if request.control_net is not None else []
+        load(
+            [request.model, *self.controls], _memory(request)
+        )  # some adapters start from the weight, patches included
         self.adapters: dict[str, list[Adapter]] = make_adapters(self.root, request.plan, request.dtype, device)
         if request.start_from is not None:
             load_into(self.adapters, request.start_from)
@@ -133,12 +137,11 @@ class _Run:
     def all_steps(self) -> None:
         """The steps that are left, with pauses outside of the training's hold on the model."""
         request = self.request
-        others = request.control_net.get_models() if request.control_net is not None else []
         turns = islice(request.cycle.turns(), self.state.step, request.steps)
         while not self.finished:
             done, every = self.state.step, request.pause_every or request.steps
             until = min(request.steps, (done // every + 1) * every)
-            with trainable(request.model, others, _memory(request), request.checkpointing, self.saved):
+            with trainable(request.model, self.controls, _memory(request), request.checkpointing, self.saved):
                 self.calls = ModelCalls(request.model, request.control_net, request.vae)
                 for turn in islice(turns, until - done):
                     self._step_and_tell(turn)

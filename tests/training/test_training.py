@@ -3,11 +3,14 @@
 import dataclasses
 import math
 
+import comfy.sd
 import pytest
 import torch
-from comfy.model_management import InterruptProcessingException
+from comfy.model_management import InterruptProcessingException, load_models_gpu
 from comfy.model_patcher import create_model_options_clone
 from comfy.sampler_helpers import prepare_model_patcher
+from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
+from concept_sliders.slider_core.architectures.target import Target
 from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
 from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.data import Bucket, Cycle
@@ -22,7 +25,7 @@ from concept_sliders.slider_core.training import (
     loop,
     train,
 )
-from small_training import buckets, example, request
+from small_training import LAYERS, buckets, example, request
 from tiny_models import shared_model, tiny_call
 
 
@@ -174,6 +177,27 @@ def test_when_memory_runs_out_the_rows_are_split(model, monkeypatch):
         "Memory ran out with 3 rows in a call; now 2.",
         "Memory ran out with 2 rows in a call; now 1.",
     ]
+
+
+@pytest.mark.parametrize("kind", ["dora", "full", "oft", "ia3"])
+def test_what_is_loaded_before_makes_no_difference(model, kind):
+    """DoRA starts from the lengths of the weight's rows: those of the model that it is trained on."""
+    layer = LAYERS[0].removesuffix(".weight")
+    random = {
+        f"{layer}.lora_{way}.weight": torch.randn(shape)
+        for way, shape in (("up", (128, 4)), ("down", (4, 128)))
+    }
+    patched = comfy.sd.load_lora_for_models(model, None, random, 1.0, 0)[0]
+    config = AdapterConfig("lora", 2, options={"dora": True}) if kind == "dora" else AdapterConfig(kind, 2)
+    plan = uniform_plan([Target(key) for key in LAYERS], config)
+    of = {}
+    for before in (model, patched):
+        for trained in (model, patched):
+            load_models_gpu([before])
+            of[before, trained] = train(dataclasses.replace(request(trained, steps=2), plan=plan)).slider
+    for trained in (model, patched):
+        one, other = of[model, trained], of[patched, trained]
+        assert all(torch.equal(one[key], other[key]) for key in one)
 
 
 def test_an_assistant_is_on_at_one_for_every_sign_and_is_not_in_the_file(model):
