@@ -62,7 +62,7 @@ class SliderSave(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file_name: str | None) -> bool | str:
-        return (file_name is not None and name_error(file_name)) or True
+        return (isinstance(file_name, str) and name_error(file_name)) or True
 
     @classmethod
     def execute(

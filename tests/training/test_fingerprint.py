@@ -12,8 +12,10 @@ import comfy.sd
 import pytest
 import torch
 from comfy import model_management
+from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from comfy.quant_ops import QuantizedTensor
+from comfy.sd import VAE
 from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete, ModelSamplingSD3
 from comfy_extras.nodes_torch_compile import TorchCompileModel
 from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
@@ -24,7 +26,7 @@ from concept_sliders.slider_core.training import fingerprint as module
 from concept_sliders.slider_core.training import train
 from concept_sliders.slider_core.training.fingerprint import fingerprint
 from small_training import LAYERS, buckets, request
-from tiny_models import TinyVAE, tiny_control_net, tiny_model
+from tiny_models import CPU, TinyVAE, tiny_control_net, tiny_model
 
 ROOT = Path(__file__).parents[2]
 LAYER = LAYERS[0].removesuffix(".weight")
@@ -178,6 +180,20 @@ def test_control_net_and_vae_count(model):
     assert of(model, control_net=tiny_control_net("sd3"), vae=vae) == found[1]
     # Without a ControlNet it is for previews only, which change nothing.
     assert of(model, vae=vae) == found[0]
+
+
+def test_of_a_vae_its_weights_count(model):
+    def vae(seed):
+        made = VAE.__new__(VAE)
+        network = torch.nn.Linear(99, 99)
+        torch.nn.init.normal_(network.weight, generator=torch.Generator().manual_seed(seed))
+        torch.nn.init.zeros_(network.bias)
+        made.patcher, made.vae_dtype = ModelPatcher(network, CPU, CPU), torch.float32
+        return made
+
+    control = tiny_control_net("sd3")
+    one, other = (of(model, control_net=control, vae=vae(seed)) for seed in (1, 2))
+    assert of(model, control_net=control, vae=vae(1)) == one != other
 
 
 def control_lora(control):
