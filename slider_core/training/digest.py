@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from functools import partial
+from operator import itemgetter
 from pathlib import PurePath
 from types import CodeType, FunctionType, MethodType
 from typing import Any
@@ -41,42 +42,60 @@ class Digest:
         known: Mapping[int, str] | None = None,
         deciding: Callable[[Any], Any] = lambda part: part,
     ):
-        self.settings = (whole, known or {}, deciding)
-        self.whole, self.known, self.deciding = self.settings
+        self.whole, self.known, self.deciding = whole, known or {}, deciding
         self._hash = hashlib.sha256()
-        self._seen: dict[int, tuple[int, Any]] = {}  # the objects, too: an id is theirs while they live
-        self._depth = 0
+        # Digests of objects by id, with the objects: an id is theirs while they live. And what is being fed just now.
+        self._memo: dict[int, tuple[str, Any]] = {}
+        self._path: dict[int, int] = {}
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()
 
     def feed(self, part: Any) -> Digest:
         """Adds `part`."""
-        self._depth += 1
+        if isinstance(part, MethodType) and id(part.__self__) in self.known:
+            part = None  # says nothing new: packs keep a module's own methods while they take their place
         if isinstance(part, Tensor):
             self._tensor(part)
         elif isinstance(part, PLAIN):
             self._text(f"{type(part).__name__}:{UUIDS.sub('', repr(part))};")
-        elif isinstance(part, UUID) or self._depth > DEEPEST:
+        elif isinstance(part, UUID) or len(self._path) > DEEPEST:
             self._text(type(part).__name__)
-        elif isinstance(part, Mapping):
+        elif id(part) in self._path:
+            self._text(f"round:{len(self._path) - self._path[id(part)]};")
+        else:
+            self._path[id(part)] = len(self._path)
+            self._compound(part)
+            del self._path[id(part)]
+        return self
+
+    def _compound(self, part: Any) -> None:
+        if isinstance(part, Mapping):
             self._mapping(part)
         elif isinstance(part, list | tuple):
             self._sequence(part)
         elif isinstance(part, set | frozenset):
-            self._sequence(sorted(map(self._alone, part)))
+            self._sequence(sorted(self._alone(one) for one in part))
         elif isinstance(part, np.ndarray):
             self._sequence([str(part.dtype), part.shape, part.tobytes()])
         else:
-            self._object(part)
-        self._depth -= 1
-        return self
+            if id(part) not in self._memo:
+                inner = self._inner()
+                inner._object(part)
+                self._memo[id(part)] = inner.hexdigest(), part
+            self._text(self._memo[id(part)][0])
+
+    def _inner(self) -> Digest:
+        inner = Digest(self.whole, self.known, self.deciding)
+        inner._memo, inner._path = self._memo, self._path
+        return inner
+
+    def _alone(self, part: Any) -> str:
+        """The digest of a part by itself: the same wherever it is, and however often."""
+        return self._inner().feed(part).hexdigest()
 
     def _text(self, text: str) -> None:
         self._hash.update(text.encode("utf-8", "surrogatepass"))
-
-    def _alone(self, part: Any) -> str:
-        return Digest(*self.settings).feed(part).hexdigest()
 
     def _sequence(self, parts: Iterable[Any]) -> None:
         parts = list(parts)
@@ -86,7 +105,7 @@ class Digest:
 
     def _mapping(self, part: Mapping[Any, Any]) -> None:
         self._text(f"{{{len(part)}:")
-        for key, value in sorted(((self._alone(key), value) for key, value in part.items()), key=_first):
+        for key, value in sorted(((self._alone(key), value) for key, value in part.items()), key=itemgetter(0)):
             self._text(key)
             self.feed(value)
 
@@ -107,15 +126,11 @@ class Digest:
             self._text("0")
 
     def _object(self, part: Any) -> None:
-        if id(part) in self._seen:
-            return self._text(f"again:{self._seen[id(part)][0]};")
-        self._seen[id(part)] = len(self._seen), part
         stand_in = self.deciding(part)
         if stand_in is not part:
             self.feed(stand_in)
         elif isinstance(part, MethodType):
-            # A method of a known module says nothing new: packs keep those that they take the place of.
-            self.feed(None if id(part.__self__) in self.known else [part.__func__, part.__self__])
+            self.feed([part.__func__, part.__self__])
         elif isinstance(part, FunctionType):
             self._function(part)
         elif isinstance(part, partial):
@@ -155,10 +170,6 @@ class Digest:
 def _says_much(attribute: str) -> bool:
     """ComfyUI notes on a layer how it is loaded at the moment; torch.compile notes an address."""
     return not attribute.startswith("_") and "comfy_" not in attribute
-
-
-def _first(pair: tuple[str, Any]) -> str:
-    return pair[0]
 
 
 def _classes(part: Any) -> list[str]:

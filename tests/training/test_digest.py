@@ -97,6 +97,16 @@ def test_things_that_hold_each_other_come_to_an_end():
     assert of(ring(1)) == of(ring(1)) != of(ring(2))
 
 
+def test_what_is_there_twice_is_as_two_that_are_equal():
+    once = Held(1.0)
+    assert of([once, once]) == of([Held(1.0), Held(1.0)]) != of([Held(1.0), Held(2.0)])
+    two = {str(uuid.uuid4()): Held(1.0), str(uuid.uuid4()): Held(2.0)}
+    assert of(two) != of({str(uuid.uuid4()): Held(1.0)})
+    within = []
+    within.append(within)
+    assert of(within) != of([[]])
+
+
 def test_things_that_cannot_be_pickled_do_no_harm():
     assert of(SimpleNamespace(lock=threading.Lock(), n=1)) == of(SimpleNamespace(lock=threading.Lock(), n=1))
     assert of(iter([1])) and of(n for n in [1]) and of(torch.Generator()) and of(closure)
