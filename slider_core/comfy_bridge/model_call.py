@@ -47,6 +47,11 @@ def load(patchers: Sequence[ModelPatcher], memory: float = 0) -> None:
     model_management.load_models_gpu(patchers, memory_required=memory)
 
 
+def is_oom(error: BaseException) -> bool:
+    """Whether the device's memory ran out, in any of the ways in which torch says so."""
+    return bool(model_management.is_oom(error))
+
+
 class ModelCalls:
     """The calls that training makes on a loaded model.
 

@@ -17,7 +17,7 @@ from ..adapters.base import Adapter
 from ..architectures import batch_dims
 from ..comfy_bridge.control import attached_to_control
 from ..comfy_bridge.lora import deltas_for
-from ..comfy_bridge.model_call import ModelCalls, load
+from ..comfy_bridge.model_call import ModelCalls, is_oom, load
 from ..comfy_bridge.saved_tensors import SavedTensors
 from ..comfy_bridge.trainable import trainable
 from ..data.cycle import SIGN_NAMES, Turn
@@ -174,13 +174,12 @@ class _Run:
         while True:
             try:
                 return self._gradients(turn)
-            except torch.OutOfMemoryError:
-                rows = self.rows_at_once or len(turn)
-                if rows <= 1:
+            except RuntimeError as error:
+                out_of_memory, rows = is_oom(error), self.rows_at_once or len(turn)
+                nothing_left = rows <= 1 if out_of_memory else self.saved.careful
+                if nothing_left:
                     raise
-            except RuntimeError:
-                if self.saved.careful:
-                    raise
+            if not out_of_memory:
                 self.saved.careful = True  # this step writes to what it keeps, as those before it did not
                 continue
             self.rows_at_once = (rows + 1) // 2

@@ -162,12 +162,15 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_good_state(model):
     assert kept.steps < 2 and all(bool(tensor.isfinite().all()) for tensor in kept.slider.values())
 
 
-def test_when_memory_runs_out_the_rows_are_split(model, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError(), torch.AcceleratorError("CUDA error: out of memory")], ids=type
+)
+def test_when_memory_runs_out_the_rows_are_split(model, monkeypatch, error):
     real = loop.forward_backward
 
     def tight(rows, calls, attach, rows_at_once, scale):
         if rows_at_once == 0 or rows_at_once > 1:
-            raise torch.OutOfMemoryError
+            raise error
         return real(rows, calls, attach, rows_at_once, scale)
 
     monkeypatch.setattr(loop, "forward_backward", tight)
