@@ -18,6 +18,7 @@ from concept_sliders.slider_core.data import Bucket, Cycle
 from concept_sliders.slider_core.files import load, read_facts
 from concept_sliders.slider_core.files.atomic import NotWrittenError
 from small_training import buckets, example
+from unknown_models import Attends, Mixes, unknown_model
 
 DEFAULTS = {i.id: i.default for i in SliderTrainer.GET_SCHEMA().inputs if hasattr(i, "default")}
 
@@ -68,6 +69,21 @@ def test_the_slider_is_written_with_what_made_it_and_the_stock_loader_takes_it_w
     comfy.sd.load_lora_for_models(model, None, dict(slider), 1.0, 0)
     assert "not loaded" not in caplog.text
     assert file.name in trainer.report(trained) and "4 steps" in trainer.report(trained)
+
+
+@pytest.mark.parametrize("block", [Attends, Mixes])
+def test_a_family_that_nobody_knows_trains_with_a_warning_in_the_report(output, block, caplog):
+    with torch.inference_mode():
+        model = unknown_model(block)
+    trainer = run(model, learning_rate=1e-2)
+    trained = trainer.train()
+    assert "This model family is not known here. The general rule was used" in trainer.report(trained)
+    (file,) = (output / "loras").iterdir()
+    slider = load(file)
+    assert {key.split(".")[2] for key in slider} == {"0", "1"}  # adapters on both blocks
+    assert any(bool(value.any()) for key, value in slider.items() if "lora_up" in key)
+    comfy.sd.load_lora_for_models(model, None, dict(slider), 1.0, 0)
+    assert "not loaded" not in caplog.text
 
 
 def test_the_next_slider_of_the_same_name_gets_the_next_number(model, output):
