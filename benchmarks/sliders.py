@@ -45,8 +45,10 @@ METHODS: dict[str, tuple[bool, dict[str, Any]]] = {
     "denoise, rate 1e-4": (True, {"learning_rate": 1e-4}),
     "denoise": (True, {}),
     "difference": (True, {"objective": "difference"}),
+    "difference, rate 4e-4": (True, {"objective": "difference", "learning_rate": 4e-4}),
     "denoise, unpaired": (False, {}),
     "difference, unpaired": (False, {"objective": "difference"}),
+    "difference, unpaired, rate 4e-4": (False, {"objective": "difference", "learning_rate": 4e-4}),
 }
 
 
