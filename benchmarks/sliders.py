@@ -1,6 +1,6 @@
 """Trains sliders on the demo's face model by several methods, and measures each on faces that training has not seen.
 
-    python3 scripts/run.py python benchmarks/sliders.py [--methods "denoise;difference"] [--concept smile|eyes] [--seeds 3]
+    python3 scripts/run.py python benchmarks/sliders.py [--methods "denoise;difference"] [--concept eyes] [--seeds 3]
 
 Prints a row of the table in SLIDERS.md for each method: mean and, in brackets, standard deviation over the seeds of
 the training. Everything is measured from the pixels, by the network in scripts/demo/measure.py.
@@ -104,9 +104,7 @@ def look(
     ground: Ground, slider: Any, concept: demo.Concept, strengths: tuple[float, ...] = STRENGTHS, seeds: int = 2
 ) -> results.Results:
     """Every attribute of the held-out faces at each strength."""
-    prompts = tuple(
-        Prompt(name, text, conditioning=ground.text(text)) for name, text in demo.HELD_OUT.items()
-    )
+    prompts = tuple(Prompt(name, text, conditioning=ground.text(text)) for name, text in demo.HELD_OUT.items())
     sweep = Sweep(prompts, tuple(range(1, 1 + seeds)), strengths)
     deltas, _ = deltas_for(ground.model, slider)
     settings = SamplerSettings(steps=20, cfg=2.5)
@@ -145,9 +143,7 @@ def row(name: str, runs: list[dict[str, float]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", help="names out of the table, separated by semicolons; all if left out")
     parser.add_argument("--concept", choices=demo.CONCEPTS, default="smile")
     parser.add_argument("--seeds", type=int, default=3)

@@ -38,7 +38,9 @@ def cycle(name: str, paired: bool) -> Cycle:
     of_less = range(4) if paired else range(4, 8)
     more = tuple(example(name, f"{i}", 0.9, seed=i) for i in range(4))
     less = tuple(example(name, f"{i}", -0.9, seed=i) for i in of_less)
-    return Cycle((Bucket("more", more, 0.5), Bucket("less", less, -0.5)), pairing="auto" if paired else "random")
+    return Cycle(
+        (Bucket("more", more, 0.5), Bucket("less", less, -0.5)), pairing="auto" if paired else "random"
+    )
 
 
 @cache

@@ -158,9 +158,9 @@ def _is_normal(tensor: Tensor) -> bool:
 
 
 def normal(value: Any) -> Any:
-    """`value` with its inference tensors cloned and those that carry gradients detached, in lists, tuples and dicts too.
+    """`value` with its inference tensors cloned and those that carry gradients detached.
 
-    What is given is not changed.
+    Lists, tuples and dicts are followed, not changed.
     """
     return _mapped(value, _detached)
 

@@ -26,12 +26,11 @@ def odd_target(base: Tensor, error: Tensor, other_error: Tensor, share: float) -
     With e = f_0(x) − v* and e′ that of the other side, under the same noise at the same noise level. For the
     strengths ±s the shares are one half each, and what both errors have in common is left to the base model.
 
-    Direction: ComfyUI's denoised picture is linear in the prediction, with a factor that is negative and the same for
-    both rows. The target therefore moves the denoised picture D of the positive side by share · ((p⁺ − p⁻) − (D⁺ − D⁻)),
-    p± the clean pictures, and that of the negative side by as much the other way. Along p⁺ − p⁻ this is
-    share · (1 − k) · (p⁺ − p⁻), k the part of the visible difference that the base model's denoised pictures keep: the
-    right way wherever k < 1, at every noise level, whatever the model predicts and however wrong both sides are
-    together. (Where a model exaggerates a difference, k > 1, the target takes it back to the size it has in the
-    pictures; `denoise` does the same.)
+    Direction: the denoised picture is linear in the prediction, with one factor for both rows, as they have one noise
+    level. The target therefore moves the denoised picture D⁺ of the positive side by share · ((p⁺ − p⁻) − (D⁺ − D⁻)),
+    p± the clean pictures, and D⁻ the other way. Its part along p⁺ − p⁻ is share · (1 − k), k the share of the visible
+    difference that the base model's denoised pictures keep: the right way wherever k < 1, at every noise level,
+    whatever the model predicts and however wrong both sides are together. (Where a model exaggerates a difference,
+    k > 1, the target takes it back to the size it has in the pictures; `denoise` does the same.)
     """
     return base - share * (error - other_error)

@@ -82,7 +82,7 @@ def _base_predictions(
 ) -> dict[int, Tensor]:
     """The model's predictions at strength 0, in float32, for the rows whose targets need them, by their index."""
     needed = [i for i, row in enumerate(rows) if row.anchor or row.partner is not None]
-    predictions = {}
+    predictions: dict[int, Tensor] = {}
     for indices in _chunks([rows[i] for i in needed], calls, rows_at_once):
         chunk = [rows[needed[i]] for i in indices]
         latents, noise, sigmas = stacked(chunk)
