@@ -6,8 +6,11 @@ replaced or patched, and nothing stays behind on the model afterwards (DESIGN, s
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -105,8 +108,19 @@ def channel_dim(layer: nn.Module, y: Tensor) -> int:
     return 1 if hasattr(layer, "kernel_size") else y.ndim - 1
 
 
-def added(layer: nn.Module, x: Tensor, y: Tensor, deltas: Sequence[Delta], scale: Tensor) -> Tensor:
-    """`y` with every delta of this layer added; those on rows of a fused weight in a single addition."""
+def added(
+    layer: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    deltas: Sequence[Delta],
+    scale: Tensor,
+    onto: Tensor | None = None,
+) -> Tensor:
+    """`y` with every delta of this layer added; those on rows of a fused weight in a single addition.
+
+    Args:
+        onto: what is added to, if not `y`, the base layer's output, itself.
+    """
     dim = channel_dim(layer, y)
     additions = [d.delta(x, y, layer, scale) for d in deltas if d.rows is None]
     on_rows = sorted(((d.rows, d) for d in deltas if d.rows is not None), key=lambda pair: pair[0])
@@ -118,9 +132,10 @@ def added(layer: nn.Module, x: Tensor, y: Tensor, deltas: Sequence[Delta], scale
             position = stop
         pieces.append(torch.zeros_like(y.narrow(dim, position, y.shape[dim] - position)))
         additions.append(torch.cat([piece for piece in pieces if piece.shape[dim]], dim))
+    total = y if onto is None else onto
     for addition in additions:
-        y = y + addition.to(y.dtype)
-    return y
+        total = total + addition.to(y.dtype)
+    return total
 
 
 @contextmanager
@@ -138,16 +153,72 @@ def attached(
         strength: one number per row of the batch of the model calls made meanwhile, shape [batch].
         batch_dims: the dimension that counts the rows in the input of layers where it is not the first.
 
+    Several may be open on one model, in any order: each adds to the base layer's output what it would add alone.
     Rows of strength 0 give the base model's output exactly; if all are 0, nothing is attached at all.
     """
     with ExitStack() as stack:
         if bool((strength != 0).any()):
             stack.enter_context(_prompts_made_anew(model))
+            stack.enter_context(_uncompiled())
             scales: dict[tuple, Tensor] = {}
             for name, of_layer in deltas.items():
-                hook = _hook(of_layer, strength, (batch_dims or {}).get(name, 0), scales)
-                stack.callback(model.get_submodule(name).register_forward_hook(hook).remove)
+                share = Share(of_layer, strength, (batch_dims or {}).get(name, 0), scales)
+                stack.callback(_put_on(model.get_submodule(name), share))
         yield
+
+
+@dataclass(eq=False)
+class Share:
+    """What one `attached` adds to one layer.
+
+    Attributes:
+        scales: `scale_for` of the inputs met so far, for all layers of the same `attached`.
+    """
+
+    deltas: Sequence[Delta]
+    strength: Tensor
+    batch_dim: int
+    scales: dict[tuple, Tensor]
+
+    def scale(self, x: Tensor) -> Tensor:
+        form = (x.shape[self.batch_dim], self.batch_dim, x.ndim, x.device, x.dtype)
+        if form not in self.scales:
+            self.scales[form] = scale_for(x, self.strength, self.batch_dim)
+        return self.scales[form]
+
+
+class Sum:
+    """The forward hook of a layer: every share is computed from the base layer's own output."""
+
+    def __init__(self, layer: nn.Module):
+        self.shares: list[Share] = []
+        self.handle = layer.register_forward_hook(self)
+
+    def __call__(self, layer: nn.Module, args: tuple, y: Tensor) -> Tensor:
+        x, total = args[0], y
+        for share in self.shares:
+            total = added(layer, x, y, share.deltas, share.scale(x), total)
+        return total
+
+    def take_off(self, share: Share) -> None:
+        self.shares.remove(share)
+        if not self.shares:
+            self.handle.remove()
+
+
+def _put_on(layer: nn.Module, share: Share) -> Callable[[], None]:
+    """Adds a share to a layer; what is returned takes it off again."""
+    there = next((hook for hook in layer._forward_hooks.values() if isinstance(hook, Sum)), None)
+    total = there or Sum(layer)
+    total.shares.append(share)
+    return partial(total.take_off, share)
+
+
+def _uncompiled() -> AbstractContextManager[Any]:
+    """torch.compile does not see hooks come and go, and would run without them what it compiled without them."""
+    if "torch._dynamo" not in sys.modules:  # nothing is compiled, and the import takes a second
+        return nullcontext()
+    return torch.compiler.set_stance("force_eager")
 
 
 @contextmanager
@@ -168,14 +239,3 @@ def _prompts_made_anew(model: nn.Module) -> Iterator[None]:
     finally:
         hook.remove()
         network._kv_cache_entries = kept
-
-
-def _hook(deltas: Sequence[Delta], strength: Tensor, batch_dim: int, scales: dict) -> Callable[..., Tensor]:
-    def hook(layer: nn.Module, args: tuple, y: Tensor) -> Tensor:
-        x = args[0]
-        form = (x.shape[batch_dim], batch_dim, x.ndim, x.device, x.dtype)
-        if form not in scales:
-            scales[form] = scale_for(x, strength, batch_dim)
-        return added(layer, x, y, deltas, scales[form])
-
-    return hook
