@@ -76,19 +76,28 @@ def rows_of(given: Strength | None, slider: str, default: float, rows: int) -> l
     Raises:
         StrengthError: if a list of strengths does not fit the number of latents.
     """
-    if isinstance(given, Mapping):
-        given = given.get(slider, given.get(ANY))
-    if given is None:
-        given = default
-    if isinstance(given, int | float):
-        return [float(given)] * rows
-    values = [float(value) for value in given]
+    own = _own(given, slider, default)
+    if isinstance(own, int | float):
+        return [float(own)] * rows
+    values = [float(value) for value in own]
     if not values or rows % len(values):
         raise StrengthError(
             f"{len(values)} strengths were given for a batch of {rows} latents. Give one strength, or as many "
             f"as there are latents."
         )
     return values * (rows // len(values)) if len(values) != rows else values
+
+
+def constant(given: Strength | None, slider: str, default: float) -> float | None:
+    """The one strength of all rows that share a conditioning; None if it gives a list. Arguments as of `rows_of`."""
+    own = _own(given, slider, default)
+    return float(own) if isinstance(own, int | float) else None
+
+
+def _own(given: Strength | None, slider: str, default: float) -> float | Sequence[float]:
+    if isinstance(given, Mapping):
+        given = given.get(slider, given.get(ANY))
+    return default if given is None else given
 
 
 def with_strength(

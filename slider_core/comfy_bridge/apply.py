@@ -1,16 +1,19 @@
-"""Applies sliders to a ComfyUI model: a strength per prompt, brought to each model call and gone after it.
+"""Applies sliders to a ComfyUI model: in its weights where the strength is constant, else a strength per prompt.
 
-A wrapper on CALC_COND_BATCH reads the strengths from the conditionings; a wrapper on APPLY_MODEL turns them
-into one number per row of the batch and attaches the adapters for the time of the call. Neither patches a
-weight nor injects a module, so clones that share weights cannot see each other's strengths.
+A slider of one constant strength is a patch of the weights, as a LoRA in ComfyUI's own loader is. At the start of a
+sampling run (see `sampling_run`), sliders whose prompts or latents have strengths of their own are taken out of the
+weights; a wrapper on CALC_COND_BATCH reads the strengths from the conditionings, and one on APPLY_MODEL turns them
+into one number per row of the batch and attaches the adapters for the time of the call.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
-from uuid import uuid4
 
 import torch
 from comfy.model_base import SeedVR2
@@ -19,9 +22,11 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..architectures import batch_dims
-from ..strength import STRENGTH_KEY, Delta, Strength, attached, rows_of
+from ..strength import STRENGTH_KEY, Delta, Strength, StrengthError, attached, rows_of
 
 READER = "concept_sliders.strengths"
+BY_ROW = "concept_sliders.by_row"
+"""The transformer option that names the sliders which a run has not in the weights."""
 
 
 @dataclass(frozen=True)
@@ -41,30 +46,63 @@ class AppliedSlider:
     start_percent: float = 0.0
     end_percent: float = 1.0
 
-    def active(self, sigma: float, percent_to_sigma: Callable[[float], float]) -> bool:
-        """Whether a step at `sigma` lies between start and end, as ComfyUI counts them for conditionings."""
-        starts = percent_to_sigma(self.start_percent)
-        return percent_to_sigma(self.end_percent) <= sigma <= starts or self._always
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (self.strength, self.start_percent, self.end_percent))):
+            raise StrengthError(
+                f"strength {self.strength}, start_percent {self.start_percent} and end_percent {self.end_percent} "
+                "must all be finite numbers."
+            )
+        if self.start_percent > self.end_percent:
+            raise StrengthError(
+                f"start_percent {self.start_percent:g} lies after end_percent {self.end_percent:g}, so the slider "
+                "would work in no step. Exchange them."
+            )
 
     @property
-    def _always(self) -> bool:
+    def always(self) -> bool:
+        """Whether it works in every step."""
         return self.start_percent <= 0.0 and self.end_percent >= 1.0
+
+    def active(self, sigma: float, percent_to_sigma: Callable[[float], float]) -> bool:
+        """Whether a step at `sigma` lies between start and end, as ComfyUI counts them for conditionings."""
+        return self.always or percent_to_sigma(self.end_percent) <= sigma <= percent_to_sigma(
+            self.start_percent
+        )
 
     def row_strengths(self, rows: int, transformer_options: Mapping[str, Any]) -> Tensor:
         """One strength for each row of a model call, chunk by chunk of conditionings."""
         given: Mapping[Any, Strength] = transformer_options.get(READER, {})
         chunks = transformer_options.get("uuids") or [None]
-        per_chunk = [rows_of(given.get(uuid), self.name, self.strength, rows // len(chunks)) for uuid in chunks]
+        window = transformer_options.get("context_window")
+        per_chunk = [
+            _of_window(window, given.get(uuid), self.name, self.strength, rows // len(chunks))
+            for uuid in chunks
+        ]
         return torch.tensor([value for chunk in per_chunk for value in chunk])
+
+
+def _of_window(window: Any, given: Strength | None, slider: str, default: float, rows: int) -> list[float]:
+    """`rows_of`, where the rows may be a context window's part of the latents."""
+    if window is None or window.dim != 0 or len(window.index_list) != rows:
+        return rows_of(given, slider, default, rows)
+    whole = rows_of(given, slider, default, window.total_frames)
+    return [whole[index] for index in window.index_list]
 
 
 def apply_slider(patcher: ModelPatcher, slider: AppliedSlider) -> ModelPatcher:
     """A clone of `patcher` whose model calls run with the slider; several stack."""
+    from .sampling_run import SLIDERS, Sliders, sampling_run
+
     clone = patcher.clone()
-    if not clone.get_wrappers(WrappersMP.CALC_COND_BATCH, READER):
-        clone.add_wrapper_with_key(WrappersMP.CALC_COND_BATCH, READER, read_strengths)
-    key = f"concept_sliders.{uuid4()}"
-    clone.add_wrapper_with_key(WrappersMP.APPLY_MODEL, key, _call_with(slider, batch_dims(patcher)))
+    sliders = Sliders.of(patcher).with_one_more(clone, slider)
+    clone.set_attachments(SLIDERS, sliders)
+    for kind, wrapper in (
+        (WrappersMP.OUTER_SAMPLE, sampling_run),
+        (WrappersMP.CALC_COND_BATCH, read_strengths),
+        (WrappersMP.APPLY_MODEL, partial(_call, sliders.by_row_at_rest, batch_dims(patcher))),
+    ):
+        clone.remove_wrappers_with_key(kind, READER)
+        clone.add_wrapper_with_key(kind, READER, wrapper)
     return clone
 
 
@@ -82,18 +120,17 @@ def read_strengths(executor, model, conds, x_in, timestep, model_options):
     return executor(model, conds, x_in, timestep, model_options)
 
 
-def _call_with(slider: AppliedSlider, dims: Mapping[str, int]):
-    def call(executor, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **kwargs):
-        options = transformer_options or {}
-        args = (x, t, c_concat, c_crossattn, control, options)
-        model = executor.class_obj
-        if not slider.active(float(t.max()), model.model_sampling.percent_to_sigma):
-            return executor(*args, **kwargs)
-        strengths = _in_network_order(model, slider.row_strengths(x.shape[0], options), options)
-        with attached(model, slider.deltas, strengths, dims):
-            return executor(*args, **kwargs)
-
-    return call
+def _call(at_rest: Sequence[AppliedSlider], dims: Mapping[str, int], executor, x, t, c_concat=None,
+          c_crossattn=None, control=None, transformer_options=None, **kwargs):  # fmt: skip
+    """A model call with the sliders that are not in the weights; outside a sampling run, those `at_rest`."""
+    options = transformer_options or {}
+    model = executor.class_obj
+    with ExitStack() as stack:
+        for slider in options.get(BY_ROW, at_rest):
+            if slider.active(float(t.max()), model.model_sampling.percent_to_sigma):
+                strengths = _in_network_order(model, slider.row_strengths(x.shape[0], options), options)
+                stack.enter_context(attached(model, slider.deltas, strengths, dims))
+        return executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
 
 
 def _in_network_order(model: Any, strengths: Tensor, transformer_options: Mapping[str, Any]) -> Tensor:

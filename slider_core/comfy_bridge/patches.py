@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,8 +38,29 @@ class Place:
         except AdapterError as error:
             raise Unusable(str(error)) from None
 
+    @property
+    def offset(self) -> tuple[int, int, int] | None:
+        """The rows as ComfyUI's patches name them: dimension, first, number."""
+        return None if self.rows is None else (0, self.rows[0], self.rows[1] - self.rows[0])
 
-class LayerDelta:
+
+class WeightChange:
+    """A delta that changes one parameter.
+
+    Attributes:
+        patch: what ComfyUI's LoRA loader read for the place, which changes the parameter itself in the same way.
+    """
+
+    patch: Any = None
+
+    def __init__(self, place: Place, rows: tuple[int, int] | None):
+        self.place, self.rows = place, rows
+
+    def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class LayerDelta(WeightChange):
     """A change of a linear layer's or a convolution's weight.
 
     Args:
@@ -46,8 +68,8 @@ class LayerDelta:
     """
 
     def __init__(self, place: Place, tensors: Tensors, add: Add):
-        self.rows, self.place, self.add = place.rows, place, add
-        self.tensors = Travelling(tensors)
+        super().__init__(place, place.rows)
+        self.add, self.tensors = add, Travelling(tensors)
 
     def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
         addition = self.add(x, y, layer, scale.to(x.dtype), self.tensors.at(x))
@@ -74,7 +96,7 @@ class Travelling:
         return self.copies[form]
 
 
-class ParameterDelta:
+class ParameterDelta(WeightChange):
     """A change of a bias, or of a norm's parameter: the layer's output is linear in it, so it is run twice."""
 
     def __init__(self, place: Place, value: Tensor, sets: bool):
@@ -88,7 +110,7 @@ class ParameterDelta:
             raise Unusable(
                 f"a value of shape {tuple(value.shape)} for one of {tuple(getattr(module, name).shape)}"
             )
-        self.rows: tuple[int, int] | None = None
+        super().__init__(place, None)
         self.name, self.sets, self.values = name, sets, Travelling([value])
 
     def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """SliderApply and SliderStrength against the stock LoRA loader, through ComfyUI's own sampler."""
 
 import comfy.sd
+import comfy_extras.nodes_custom_sampler as comfy_custom_sampler
 import nodes as comfy_nodes
 import pytest
 import torch
@@ -85,25 +86,76 @@ def test_strength_zero_is_the_base_model_exactly(model, family):
     )
 
 
-def test_a_strength_on_one_prompt_is_for_that_prompt_alone(model, family):
-    """With cfg the guided result is linear in both predictions: each must come from its own model."""
+def step(model, positive, negative, cfg=3.0):
+    """One step: guided = negative + cfg · (positive − negative), linear in both predictions."""
+    latent = {"samples": torch.zeros(1, 16, 8, 8)}
+    return comfy_nodes.common_ksampler(model, 7, 1, cfg, "euler", "simple", positive, negative, latent)[0][
+        "samples"
+    ]
+
+
+def test_a_prompts_strength_holds_for_the_negative_too_unless_that_has_one_of_its_own(model, family):
     positive, negative, lora = prompt(family, 1), prompt(family, 2), slider(family)
-    one_sided = sample(apply(model, lora, 0.0), at(positive, "1.0"), negative)
-    stock, _ = comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0)
-    # On one step, guided = uncond(base) + cfg * (cond(slider) - uncond(base)).
-    assert not close(one_sided, sample(stock, positive, negative))
-    assert not close(one_sided, sample(model, positive, negative))
-    only_uncond = sample(apply(model, lora, 1.0), at(positive, "0"), negative)
-    assert not close(only_uncond, one_sided)
-    # cfg 1 leaves the positive prompt alone.
-    assert close(
-        sample(apply(model, lora, 0.0), at(positive, "1.0"), negative, cfg=1.0),
-        sample(stock, positive, negative, cfg=1.0),
+    slid, base = apply(model, lora, 0.3), apply(model, lora, 0.0)
+    both = sample(slid, at(positive, "1"), negative)
+    assert close(both, sample(slid, at(positive, "1"), at(negative, "1")))
+    assert close(both, sample(comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0)[0], positive, negative))
+    alone = step(base, at(positive, "1"), at(negative, "0"))
+    expected = 3 * step(base, at(positive, "1"), negative, cfg=1.0) - 2 * step(
+        base, negative, positive, cfg=1.0
     )
-    assert torch.equal(
-        sample(apply(model, lora, 0.0), positive, at(negative, "1.0"), cfg=1.0),
-        sample(model, positive, negative, cfg=1.0),
+    assert close(alone, expected) and not close(alone, step(base, at(positive, "1"), negative))
+    # A strength of the negative is for the negative alone.
+    one_sided = step(base, positive, at(negative, "1"))
+    expected = 3 * step(base, positive, negative, cfg=1.0) - 2 * step(
+        base, at(negative, "1"), positive, cfg=1.0
     )
+    assert close(one_sided, expected)
+
+
+def test_a_prompts_strength_holds_in_other_guiders_too(model, family):
+    positive, middle, negative, lora = (*(prompt(family, i) for i in (1, 3, 2)), slider(family))
+    noise = comfy_custom_sampler.Noise_RandomNoise(7)
+    sampler = comfy_custom_sampler.KSamplerSelect.execute("euler").result[0]
+    sigmas = comfy_custom_sampler.BasicScheduler.execute(model, "simple", 4, 1.0).result[0]
+
+    def run(model, positive, negative):
+        node = comfy_custom_sampler.DualCFGGuider
+        guider = node.execute(model, positive, middle, negative, 3.0, 2.0, "regular").result[0]
+        latent = {"samples": torch.zeros(1, 16, 8, 8)}
+        sampled = comfy_custom_sampler.SamplerCustomAdvanced.execute(noise, guider, sampler, sigmas, latent)
+        return sampled.result[0]["samples"]
+
+    stock = comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0)[0]
+    assert close(run(apply(model, lora, 0.0), at(positive, "1"), negative), run(stock, positive, negative))
+
+
+@pytest.mark.parametrize("kind", ["masks", "areas", "a negative of its own"])
+def test_each_region_has_its_prompts_strength_on_both_sides_of_guidance(model, family, kind):
+    """Left at 1 and right at −1: the left half of one step is that of a run at 1, the right half of one at −1."""
+    positive, negative, lora = prompt(family, 1), prompt(family, 2), slider(family)
+    halves = torch.zeros(2, 8, 8)
+    halves[0, :, :4] = halves[1, :, 4:] = 1
+
+    def side(number, conditioning):
+        if kind == "areas":
+            return comfy_nodes.ConditioningSetArea().append(conditioning, 32, 64, 32 * number, 0, 1.0)[0]
+        return comfy_nodes.ConditioningSetMask().append(
+            conditioning, halves[number : number + 1], "default", 1.0
+        )[0]
+
+    own = at(negative, "0.5") if kind == "a negative of its own" else negative
+    prompts = side(0, at(positive, "1")) + side(1, at(positive, "-1"))
+    got = step(apply(model, lora, 0.0), prompts, own)
+    for number, strength in enumerate(("1", "-1")):
+        of_negative = "0.5" if kind == "a negative of its own" else strength
+        whole = apply(model, lora, 0.0)
+        # Both sides of the region, so that areas are cut in both.
+        alone = step(
+            whole, side(0, at(positive, strength)) + side(1, at(positive, strength)), at(negative, of_negative)
+        )
+        columns = slice(4 * number, 4 * number + 4)
+        assert close(got[..., columns], alone[..., columns])
 
 
 def test_combined_prompts_keep_their_own_strengths(model, family):
@@ -171,7 +223,7 @@ def test_a_strength_on_one_prompt_where_the_model_changes_the_order_of_prompts()
             )
             return sampled[0]["samples"]
 
-        guided = step(slid, at(positive, "1"), negative, 3.0)
+        guided = step(slid, at(positive, "1"), at(negative, "0"), 3.0)
         expected = 3 * step(slid, at(positive, "1"), negative, 1.0) - 2 * step(slid, negative, positive, 1.0)
         assert close(guided, expected)
         base_guided = step(slid, positive, negative, 3.0)
@@ -190,6 +242,13 @@ def test_bad_input_is_named(model, family):
         SliderApply.execute(1.0, model=model, slider=Slider({"x.lora_up.weight": torch.ones(2, 2)}))
     with pytest.raises(ValueError, match="'a lot' is not a strength"):
         SliderStrength.execute(prompt(family, 1), "a lot")
+    with pytest.raises(ValueError, match="start_percent 0.8 lies after end_percent 0.3"):
+        apply(model, slider(family), 1.0, start_percent=0.8, end_percent=0.3)
+    for broken in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="must all be finite numbers"):
+            apply(model, slider(family), broken)
+        with pytest.raises(ValueError, match="must all be finite numbers"):
+            apply(model, slider(family), 1.0, end_percent=broken)
     with pytest.raises(ValueError, match="3 strengths were given for a batch of 2"):
         sample(apply(model, slider(family), 1.0), at(prompt(family, 1), "1 2 3"), prompt(family, 2), count=2)
 

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from comfy.model_management import InterruptProcessingException
+from comfy.model_management import InterruptProcessingException, load_models_gpu
 from comfy.model_patcher import create_model_options_clone
 from comfy.sampler_helpers import prepare_model_patcher
 from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
@@ -27,6 +27,7 @@ from tiny_models import shared_model, tiny_call
 
 def predict(model):
     """The denoised latents of one model call, as a sampler makes it."""
+    load_models_gpu([model])
     options = create_model_options_clone(model.model_options)
     prepare_model_patcher(model, {}, options)
     return model.model.apply_model(**tiny_call("sd3"), transformer_options=options["transformer_options"])
