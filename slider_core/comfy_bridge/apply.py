@@ -83,10 +83,12 @@ class AppliedSlider:
 
 def _of_window(window: Any, given: Strength | None, slider: str, default: float, rows: int) -> list[float]:
     """`rows_of`, where the rows may be a context window's part of the latents."""
-    if window is None or window.dim != 0 or len(window.index_list) != rows:
+    if window is None or window.dim != 0:
         return rows_of(given, slider, default, rows)
+    anchor = getattr(window, "causal_anchor_index", None)
+    indices = [*window.index_list] if anchor is None or anchor < 0 else [anchor, *window.index_list]
     whole = rows_of(given, slider, default, window.total_frames)
-    return [whole[index] for index in window.index_list]
+    return [whole[index] for index in indices] * (rows // len(indices))
 
 
 def apply_slider(patcher: ModelPatcher, slider: AppliedSlider) -> ModelPatcher:
