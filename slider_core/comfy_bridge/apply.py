@@ -23,6 +23,7 @@ from torch import Tensor
 
 from ..architectures import batch_dims
 from ..strength import STRENGTH_KEY, Delta, Strength, StrengthError, attached, rows_of
+from .fused_norms import fused_norms
 
 READER = "concept_sliders.strengths"
 BY_ROW = "concept_sliders.by_row"
@@ -63,11 +64,11 @@ class AppliedSlider:
         """Whether it works in every step."""
         return self.start_percent <= 0.0 and self.end_percent >= 1.0
 
-    def active(self, sigma: float, percent_to_sigma: Callable[[float], float]) -> bool:
-        """Whether a step at `sigma` lies between start and end, as ComfyUI counts them for conditionings."""
-        return self.always or percent_to_sigma(self.end_percent) <= sigma <= percent_to_sigma(
-            self.start_percent
-        )
+    def active(self, t: Tensor, percent_to_sigma: Callable[[float], float]) -> bool:
+        """Whether a step at the sigmas `t` lies between start and end, as ComfyUI counts them for conditionings."""
+        if self.always:
+            return True
+        return percent_to_sigma(self.end_percent) <= float(t.max()) <= percent_to_sigma(self.start_percent)
 
     def row_strengths(self, rows: int, transformer_options: Mapping[str, Any]) -> Tensor:
         """One strength for each row of a model call, chunk by chunk of conditionings."""
@@ -127,11 +128,15 @@ def _call(at_rest: Sequence[AppliedSlider], dims: Mapping[str, int], executor, x
     """A model call with the sliders that are not in the weights; outside a sampling run, those `at_rest`."""
     options = transformer_options or {}
     model = executor.class_obj
+    active = [
+        (slider.deltas, _in_network_order(model, slider.row_strengths(x.shape[0], options), options))
+        for slider in options.get(BY_ROW, at_rest)
+        if slider.active(t, model.model_sampling.percent_to_sigma)
+    ]
     with ExitStack() as stack:
-        for slider in options.get(BY_ROW, at_rest):
-            if slider.active(float(t.max()), model.model_sampling.percent_to_sigma):
-                strengths = _in_network_order(model, slider.row_strengths(x.shape[0], options), options)
-                stack.enter_context(attached(model, slider.deltas, strengths, dims))
+        for deltas, strengths in active:
+            stack.enter_context(attached(model, deltas, strengths, dims))
+        stack.enter_context(fused_norms(model, active))
         return executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
 
 

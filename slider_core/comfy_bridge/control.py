@@ -50,7 +50,7 @@ class SlidingControl(ControlBase):
                     before.get_control(x_noisy, t, cond, batched_number, transformer_options)
                 )
             for slider in self.sliders:
-                if slider.active(float(t.max()), self.model_sampling_current.percent_to_sigma):
+                if slider.active(t, self.model_sampling_current.percent_to_sigma):
                     strengths = slider.row_strengths(x_noisy.shape[0], options)
                     stack.enter_context(attached_to_control(self, slider.deltas, strengths, self.dims))
             return super().get_control(x_noisy, t, cond, batched_number, transformer_options)

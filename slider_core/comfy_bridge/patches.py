@@ -127,6 +127,11 @@ class ParameterDelta(WeightChange):
             layer._parameters[self.name] = own
         return (other - y) * ((scale != 0).to(y) if self.sets else scale)
 
+    def change_of(self, own: Tensor, strength: float) -> Tensor:
+        """What is added to the parameter at a strength other than 0, where it is `own` in the base model."""
+        (value,) = self.values.at(own)
+        return value - own if self.sets else value * strength
+
 
 class Widened:
     """A delta on some rows as one on all of them, 0 elsewhere."""

@@ -1,10 +1,13 @@
 """A saved slider in ComfyUI's own LoRA loader gives the same output as in SliderApply, at any strength."""
 
 import logging
+from functools import cache
+from itertools import combinations
 
 import comfy.sd
 import pytest
 import torch
+from comfy.model_management import load_models_gpu
 from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
 from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
@@ -101,3 +104,54 @@ def test_every_kind(kind, name, tmp_path, caplog):
     patcher = shared_model(name)
     adapters = trained(patcher, KINDS[kind])
     assert_same_everywhere(patcher, adapters, tmp_path / "slider.safetensors", tiny_call(name), caplog)
+
+
+STACKED_ON = "flux"
+PAIR = (0.8, -0.6)
+
+
+@cache
+def deltas_of(kind):
+    patcher = shared_model(STACKED_ON)
+    found, unused = deltas_for(patcher, to_slider(trained(patcher, KINDS[kind])))
+    assert not unused
+    return found
+
+
+@torch.no_grad()
+def in_weights(*stack):
+    """The weights of the model with these sliders, by key, and its prediction."""
+    patcher = shared_model(STACKED_ON)
+    for kind, strength in stack:
+        patcher = apply_slider(patcher, AppliedSlider(deltas_of(kind), strength))
+    load_models_gpu([patcher])
+    weights = {key: value.clone() for key, value in patcher.model.state_dict().items()}
+    return weights, patcher.model.apply_model(**tiny_call(STACKED_ON))
+
+
+@torch.no_grad()
+def by_rows(*stack):
+    load_models_gpu([shared_model(STACKED_ON)])
+    model, rows = shared_model(STACKED_ON).model, torch.ones(2)
+    (one, s), (two, t) = stack
+    with attached(model, deltas_of(one), s * rows), attached(model, deltas_of(two), t * rows):
+        return model.apply_model(**tiny_call(STACKED_ON))
+
+
+@cache
+def alone(kind, strength):
+    return in_weights((kind, strength))
+
+
+@pytest.mark.parametrize("one, two", combinations(KINDS, 2))
+def test_each_of_two_sliders_changes_the_base_weight_in_any_order(one, two):
+    base, plain = in_weights()
+    stack = (one, PAIR[0]), (two, PAIR[1])
+    singly = [alone(*slider)[0] for slider in stack]
+    rows = [by_rows(*stack), by_rows(*reversed(stack))]
+    for weights, output in (in_weights(*stack), in_weights(*reversed(stack))):
+        for key, value in weights.items():
+            expected = singly[0][key] + singly[1][key] - base[key]
+            assert torch.allclose(value, expected, atol=1e-5), key
+        effect = (output - plain).abs().max()
+        assert effect > 1e-3 and all((of_rows - output).abs().max() <= 1e-3 * effect for of_rows in rows)
