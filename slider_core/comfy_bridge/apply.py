@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from comfy.cli_args import args
 from comfy.model_base import SeedVR2
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
@@ -23,6 +24,7 @@ from torch import Tensor
 
 from ..architectures import batch_dims
 from ..strength import STRENGTH_KEY, Delta, Strength, StrengthError, attached, rows_of
+from .differentiable import replaced
 from .fused_norms import fused_norms
 
 READER = "concept_sliders.strengths"
@@ -134,6 +136,8 @@ def _call(at_rest: Sequence[AppliedSlider], dims: Mapping[str, int], executor, x
         if slider.active(t, model.model_sampling.percent_to_sigma)
     ]
     with ExitStack() as stack:
+        if active and hasattr(args, "disable_cuda_graphs"):  # ComfyUI 0.33 may replay what it captured without
+            stack.enter_context(replaced(args, "disable_cuda_graphs", True))
         for deltas, strengths in active:
             stack.enter_context(attached(model, deltas, strengths, dims))
         stack.enter_context(fused_norms(model, active))

@@ -48,28 +48,29 @@ class WeightChange:
     """A delta that changes one parameter.
 
     Attributes:
+        tensors: what it is made of; they travel to the device of the layer's input once.
         patch: what ComfyUI's LoRA loader read for the place, which changes the parameter itself in the same way.
     """
 
     patch: Any = None
 
-    def __init__(self, place: Place, rows: tuple[int, int] | None):
-        self.place, self.rows = place, rows
+    def __init__(self, place: Place, rows: tuple[int, int] | None, tensors: Tensors):
+        self.place, self.rows, self.tensors = place, rows, Travelling(tensors)
+
+    def free(self) -> None:
+        """Forgets the copies of its tensors on the device."""
+        self.tensors.copies = {}
 
     def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
         raise NotImplementedError
 
 
 class LayerDelta(WeightChange):
-    """A change of a linear layer's or a convolution's weight.
-
-    Args:
-        tensors: what it is made of; they travel to the device of the layer's input once.
-    """
+    """A change of a linear layer's or a convolution's weight."""
 
     def __init__(self, place: Place, tensors: Tensors, add: Add):
-        super().__init__(place, place.rows)
-        self.add, self.tensors = add, Travelling(tensors)
+        super().__init__(place, place.rows, tensors)
+        self.add = add
 
     def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
         addition = self.add(x, y, layer, scale.to(x.dtype), self.tensors.at(x))
@@ -110,11 +111,11 @@ class ParameterDelta(WeightChange):
             raise Unusable(
                 f"a value of shape {tuple(value.shape)} for one of {tuple(getattr(module, name).shape)}"
             )
-        super().__init__(place, None)
-        self.name, self.sets, self.values = name, sets, Travelling([value])
+        super().__init__(place, None, [value])
+        self.name, self.sets = name, sets
 
     def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
-        (value,) = self.values.at(x)
+        (value,) = self.tensors.at(x)
         if self.name == "bias" and not self.sets and not hasattr(layer, "eps"):
             return along_channels(value, y, layer) * scale
         own = layer._parameters[self.name]
@@ -129,7 +130,7 @@ class ParameterDelta(WeightChange):
 
     def change_of(self, own: Tensor, strength: float) -> Tensor:
         """What is added to the parameter at a strength other than 0, where it is `own` in the base model."""
-        (value,) = self.values.at(own)
+        (value,) = self.tensors.at(own)
         return value - own if self.sets else value * strength
 
 
@@ -148,6 +149,12 @@ class Widened:
         whole = torch.zeros_like(y)
         whole.narrow(dim, start, stop - start).copy_(self.narrow.delta(x, part, layer, scale))
         return whole
+
+
+def change_in(delta: Delta) -> WeightChange | None:
+    """The change of a parameter that a delta is; None for adapters that do not come from a file."""
+    own = delta.narrow if isinstance(delta, Widened) else delta
+    return own if isinstance(own, WeightChange) else None
 
 
 def without_overlap(deltas: list[Delta]) -> list[Delta]:

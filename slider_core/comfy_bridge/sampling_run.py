@@ -17,6 +17,7 @@ from torch import Tensor
 from ..strength import STRENGTH_KEY, StrengthError, constant
 from .apply import BY_ROW, AppliedSlider
 from .guidance import with_strengths_of_prompt
+from .patches import change_in
 from .weight_patch import Changes, additive, changes_of, order_matters, put_in, without_sliders
 
 SLIDERS = "concept_sliders"
@@ -173,6 +174,17 @@ def sampling_run(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Any
         return executor(noise, *args, **kwargs)
     finally:
         guider.model_patcher = patcher
+        for slider in options[BY_ROW]:
+            _free(slider)
+
+
+def _free(slider: AppliedSlider) -> None:
+    """ComfyUI does not know of the memory that adapters take on the device."""
+    for of_layer in slider.deltas.values():
+        for delta in of_layer:
+            change = change_in(delta)
+            if change is not None:
+                change.free()
 
 
 def _strength_in_weights(placed: Placed, entries: Iterable[Mapping[str, Any]]) -> float | None:

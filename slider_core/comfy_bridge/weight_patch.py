@@ -18,7 +18,7 @@ from comfy.weight_adapter import (
 from torch import Tensor
 
 from ..strength import Delta
-from .patches import WeightChange, Widened
+from .patches import WeightChange, change_in
 
 # Where a kind that adds the same to every weight has its `dora_scale`, with which it does not.
 LENGTHS = {LoRAAdapter: 4, LoHaAdapter: 7, LoKrAdapter: 8}
@@ -34,8 +34,8 @@ def changes_of(deltas: Mapping[str, Sequence[Delta]]) -> Changes | None:
     changes: Changes = {}
     for layer, of_layer in deltas.items():
         for delta in of_layer:
-            change = delta.narrow if isinstance(delta, Widened) else delta
-            if not isinstance(change, WeightChange):
+            change = change_in(delta)
+            if change is None:
                 return None
             changes.setdefault(f"{layer}.{change.place.parameter}", []).append(change)
     return changes

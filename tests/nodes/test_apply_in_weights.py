@@ -3,6 +3,7 @@
 import comfy.sd
 import pytest
 import torch
+from comfy.cli_args import args
 from comfy.model_management import load_models_gpu
 from comfy.model_patcher import ModelPatcher
 from comfy_api.torch_helpers import set_torch_compile_wrapper
@@ -179,6 +180,29 @@ def test_a_compiled_model_has_the_slider_in_every_order_of_runs(model, prompts, 
     assert close(sample(half, positive, negative), late) and not close(late, expected)
     assert close(sample(slid, at(positive, "0.7, 0"), negative, count=2)[:1], expected)
     assert close(sample(slid, at(positive, "0"), negative), plain)
+
+
+def test_cuda_graphs_are_off_while_something_is_attached(model, prompts, monkeypatch):
+    """ComfyUI 0.33 has this setting, and replays graphs that it has captured, past every hook."""
+    monkeypatch.setattr(args, "disable_cuda_graphs", False, raising=False)
+    seen, layer = [], model.model.get_submodule(LAYER)
+    forward = layer.forward
+    monkeypatch.setattr(
+        layer, "forward", lambda *given: seen.append(args.disable_cuda_graphs) or forward(*given)
+    )
+    slid = apply(model, slider(FAMILY), 0.7)
+    sample(slid, *prompts)
+    assert not any(seen) and seen
+    seen.clear()
+    sample(slid, at(prompts[0], "0.7, 0"), prompts[1], count=2)
+    assert all(seen) and seen and not args.disable_cuda_graphs
+
+
+def test_nothing_of_the_slider_stays_on_the_device_after_a_run(model, prompts):
+    slid = apply(model, slider(FAMILY), 0.7)
+    sample(slid, at(prompts[0], "0.7, 0"), prompts[1], count=2)
+    (placed,) = slid.get_attachment("concept_sliders").placed
+    assert not any(delta.tensors.copies for of_layer in placed.slider.deltas.values() for delta in of_layer)
 
 
 def test_context_windows_over_the_latents_have_the_strengths_of_their_latents(model, prompts):
