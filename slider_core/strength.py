@@ -7,14 +7,17 @@ replaced or patched, and nothing stays behind on the model afterwards (DESIGN, s
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from .addition import Delta, Share, StrengthError, joined, put_on, scale_for
+from .low_rank import LowRank
+
+__all__ = ["Delta", "StrengthError", "attached", "rows_of", "scale_for", "with_strength"]
 
 # The option of a CONDITIONING entry that carries its strength: a number, a list (one a latent of the batch),
 # or a dict of these by slider name, in which ANY stands for every other slider.
@@ -22,47 +25,6 @@ STRENGTH_KEY = "slider_strength"
 ANY = "*"
 
 Strength = float | Sequence[float] | Mapping[str, float | Sequence[float]]
-
-
-class StrengthError(ValueError):
-    """The strengths given do not fit the batch they are meant for."""
-
-
-class Delta(Protocol):
-    """What one adapter adds to one layer, or to the output rows `rows` of a layer with fused weights."""
-
-    rows: tuple[int, int] | None
-
-    def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
-        """The addition to `y[rows]`, scaled.
-
-        Args:
-            x: the layer's input, batch first.
-            y: the base layer's output for `x`, at the adapter's rows.
-            layer: the base layer, frozen.
-            scale: strength of each row of the batch, shaped to broadcast over `x` and `y`.
-        """
-        ...
-
-
-def scale_for(x: Tensor, strength: Tensor, batch_dim: int = 0) -> Tensor:
-    """`strength` [batch] shaped to broadcast over `x`, whose batch dimension may fold frames or windows in.
-
-    Raises:
-        StrengthError: if the rows of `x` are no multiple of the number of strengths.
-    """
-    rows, given = x.shape[batch_dim], strength.shape[0]
-    if given != 1 and rows % given:
-        if not bool((strength == strength[0]).all()):
-            raise StrengthError(
-                f"a layer got {rows} rows for a batch of {given} with different strengths, so which row has "
-                f"which strength is unknown. Use one strength for the whole batch with this model."
-            )
-        strength, given = strength[:1], 1
-    per_row = strength.repeat_interleave(rows // given)
-    shape = [1] * x.ndim
-    shape[batch_dim] = rows
-    return per_row.to(x.device, x.dtype).reshape(shape)
 
 
 def rows_of(given: Strength | None, slider: str, default: float, rows: int) -> list[float]:
@@ -112,47 +74,13 @@ def with_strength(
     return {**options, STRENGTH_KEY: {**others, slider or ANY: strength}}
 
 
-def channel_dim(layer: nn.Module, y: Tensor) -> int:
-    """The dimension of `y` that a row of the layer's weight writes to: 1 for convolutions, else the last."""
-    return 1 if hasattr(layer, "kernel_size") else y.ndim - 1
-
-
-def added(
-    layer: nn.Module,
-    x: Tensor,
-    y: Tensor,
-    deltas: Sequence[Delta],
-    scale: Tensor,
-    onto: Tensor | None = None,
-) -> Tensor:
-    """`y` with every delta of this layer added; those on rows of a fused weight in a single addition.
-
-    Args:
-        onto: what is added to, if not `y`, the base layer's output, itself.
-    """
-    dim = channel_dim(layer, y)
-    additions = [d.delta(x, y, layer, scale) for d in deltas if d.rows is None]
-    on_rows = sorted(((d.rows, d) for d in deltas if d.rows is not None), key=lambda pair: pair[0])
-    if on_rows:
-        pieces, position = [], 0
-        for (start, stop), d in on_rows:
-            pieces.append(torch.zeros_like(y.narrow(dim, position, start - position)))
-            pieces.append(d.delta(x, y.narrow(dim, start, stop - start), layer, scale).to(y.dtype))
-            position = stop
-        pieces.append(torch.zeros_like(y.narrow(dim, position, y.shape[dim] - position)))
-        additions.append(torch.cat([piece for piece in pieces if piece.shape[dim]], dim))
-    total = y if onto is None else onto
-    for addition in additions:
-        total = total + addition.to(y.dtype)
-    return total
-
-
 @contextmanager
 def attached(
     model: nn.Module,
     deltas: Mapping[str, Sequence[Delta]],
     strength: Tensor,
     batch_dims: Mapping[str, int] | None = None,
+    kept: dict[str, LowRank | None] | None = None,
 ) -> Iterator[None]:
     """Adds adapters to the named layers of `model` while open.
 
@@ -161,6 +89,7 @@ def attached(
         deltas: per layer name, its adapters, whose rows must not overlap.
         strength: one number per row of the batch of the model calls made meanwhile, shape [batch].
         batch_dims: the dimension that counts the rows in the input of layers where it is not the first.
+        kept: what is made of low-rank deltas, for the next call with the same ones; {} at first.
 
     Several may be open on one model, in any order: each adds to the base layer's output what it would add alone.
     Rows of strength 0 give the base model's output exactly; if all are 0, nothing is attached at all.
@@ -170,57 +99,14 @@ def attached(
             stack.enter_context(_prompts_made_anew(model))
             stack.enter_context(_uncompiled())
             scales: dict[tuple, Tensor] = {}
+            kept = {} if kept is None else kept
             for name, of_layer in deltas.items():
-                share = Share(of_layer, strength, (batch_dims or {}).get(name, 0), scales)
-                stack.callback(_put_on(model.get_submodule(name), share))
+                layer = model.get_submodule(name)
+                if name not in kept:
+                    kept[name] = joined(layer, of_layer)
+                share = Share(of_layer, kept[name], strength, (batch_dims or {}).get(name, 0), scales)
+                stack.callback(put_on(layer, share))
         yield
-
-
-@dataclass(eq=False)
-class Share:
-    """What one `attached` adds to one layer.
-
-    Attributes:
-        scales: `scale_for` of the inputs met so far, for all layers of the same `attached`.
-    """
-
-    deltas: Sequence[Delta]
-    strength: Tensor
-    batch_dim: int
-    scales: dict[tuple, Tensor]
-
-    def scale(self, x: Tensor) -> Tensor:
-        form = (x.shape[self.batch_dim], self.batch_dim, x.ndim, x.device, x.dtype)
-        if form not in self.scales:
-            self.scales[form] = scale_for(x, self.strength, self.batch_dim)
-        return self.scales[form]
-
-
-class Sum:
-    """The forward hook of a layer: every share is computed from the base layer's own output."""
-
-    def __init__(self, layer: nn.Module):
-        self.shares: list[Share] = []
-        self.handle = layer.register_forward_hook(self)
-
-    def __call__(self, layer: nn.Module, args: tuple, y: Tensor) -> Tensor:
-        x, total = args[0], y
-        for share in self.shares:
-            total = added(layer, x, y, share.deltas, share.scale(x), total)
-        return total
-
-    def take_off(self, share: Share) -> None:
-        self.shares.remove(share)
-        if not self.shares:
-            self.handle.remove()
-
-
-def _put_on(layer: nn.Module, share: Share) -> Callable[[], None]:
-    """Adds a share to a layer; what is returned takes it off again."""
-    there = next((hook for hook in layer._forward_hooks.values() if isinstance(hook, Sum)), None)
-    total = there or Sum(layer)
-    total.shares.append(share)
-    return partial(total.take_off, share)
 
 
 def _uncompiled() -> AbstractContextManager[Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -23,13 +23,14 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..architectures import batch_dims
+from ..low_rank import LowRank
 from ..strength import STRENGTH_KEY, Delta, Strength, StrengthError, attached, rows_of
 from .differentiable import replaced
 from .fused_norms import fused_norms
 
 READER = "concept_sliders.strengths"
 BY_ROW = "concept_sliders.by_row"
-"""The transformer option that names the sliders which a run has not in the weights."""
+"""The transformer option that has the sliders which a run has not in the weights."""
 
 
 @dataclass(frozen=True)
@@ -125,22 +126,34 @@ def read_strengths(executor, model, conds, x_in, timestep, model_options):
     return executor(model, conds, x_in, timestep, model_options)
 
 
+@dataclass(frozen=True)
+class ByRow:
+    """A slider that is not in the weights, for the time of a run.
+
+    Attributes:
+        kept: see `attached`.
+    """
+
+    slider: AppliedSlider
+    kept: dict[str, LowRank | None] = field(default_factory=dict)
+
+
 def _call(at_rest: Sequence[AppliedSlider], dims: Mapping[str, int], executor, x, t, c_concat=None,
           c_crossattn=None, control=None, transformer_options=None, **kwargs):  # fmt: skip
     """A model call with the sliders that are not in the weights; outside a sampling run, those `at_rest`."""
     options = transformer_options or {}
     model = executor.class_obj
     active = [
-        (slider.deltas, _in_network_order(model, slider.row_strengths(x.shape[0], options), options))
-        for slider in options.get(BY_ROW, at_rest)
-        if slider.active(t, model.model_sampling.percent_to_sigma)
+        (by_row, _in_network_order(model, by_row.slider.row_strengths(x.shape[0], options), options))
+        for by_row in options.get(BY_ROW, [ByRow(slider) for slider in at_rest])
+        if by_row.slider.active(t, model.model_sampling.percent_to_sigma)
     ]
     with ExitStack() as stack:
         if active and hasattr(args, "disable_cuda_graphs"):  # ComfyUI 0.33 may replay what it captured without
             stack.enter_context(replaced(args, "disable_cuda_graphs", True))
-        for deltas, strengths in active:
-            stack.enter_context(attached(model, deltas, strengths, dims))
-        stack.enter_context(fused_norms(model, active))
+        for by_row, strengths in active:
+            stack.enter_context(attached(model, by_row.slider.deltas, strengths, dims, by_row.kept))
+        stack.enter_context(fused_norms(model, [(by_row.slider.deltas, rows) for by_row, rows in active]))
         return executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
 
 

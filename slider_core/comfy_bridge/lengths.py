@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from ..adapters.glora import through_base
 from ..adapters.layer import along_channels, bare_layer, base_weight, row_norms
 from ..adapters.layer import without_bias as base_output
-from .patches import Add, LayerDelta, Place, Tensors, WeightChange
+from .patches import Add, LayerDelta, Place, Tensors
 
 EPS = torch.finfo(torch.float32).eps  # ComfyUI adds it to every length
 
 
-def scaled_to(lengths: Tensor | None, place: Place, tensors: Tensors, add: Add) -> WeightChange:
+def scaled_to(lengths: Tensor | None, place: Place, tensors: Tensors, add: Add) -> LayerDelta:
     """The change `add`, or with `lengths` (`dora_scale`) the one that scales rows or columns as well."""
     if lengths is None:
         return LayerDelta(place, tensors, add)

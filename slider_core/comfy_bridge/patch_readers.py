@@ -71,7 +71,9 @@ def _lora(weights: Sequence[Any], place: Place) -> WeightChange:
     def add(x, y, layer, scale, tensors):
         return lora.addition(x, layer, tensors[0], tensors[1], scale * ratio)
 
-    return scaled_to(lengths, place, [up, down], add)
+    delta = scaled_to(lengths, place, [up, down], add)
+    delta.ratio = float(ratio) if lengths is None else None
+    return delta
 
 
 def _loha(weights: Sequence[Any], place: Place) -> WeightChange:

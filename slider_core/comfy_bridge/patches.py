@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..adapters.base import AdapterError, Shape
 from ..adapters.layer import along_channels, is_conv, shape_at
+from ..low_rank import Factors
 from ..strength import Delta
 
 Tensors = Sequence[Tensor]
@@ -66,11 +67,24 @@ class WeightChange:
 
 
 class LayerDelta(WeightChange):
-    """A change of a linear layer's or a convolution's weight."""
+    """A change of a linear layer's or a convolution's weight.
+
+    Attributes:
+        ratio: alpha / rank, where the change is a plain LoRA and its tensors are `up` and `down`.
+    """
+
+    ratio: float | None = None
 
     def __init__(self, place: Place, tensors: Tensors, add: Add):
         super().__init__(place, place.rows, tensors)
         self.add = add
+
+    def low_rank(self, layer: nn.Module) -> Factors | None:
+        """In training it is another's LoRA, whose matrices need no gradient."""
+        if self.ratio is None or self.place.reorder or is_conv(layer) or torch.is_grad_enabled():
+            return None
+        up, down = self.tensors.tensors
+        return Factors(up, down, self.ratio)
 
     def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
         addition = self.add(x, y, layer, scale.to(x.dtype), self.tensors.at(x))

@@ -15,7 +15,7 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
 from ..strength import STRENGTH_KEY, StrengthError, constant
-from .apply import BY_ROW, AppliedSlider
+from .apply import BY_ROW, AppliedSlider, ByRow
 from .guidance import with_strengths_of_prompt
 from .patches import change_in
 from .weight_patch import Changes, additive, changes_of, order_matters, put_in, without_sliders
@@ -168,13 +168,14 @@ def sampling_run(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Any
     guider.conds = with_strengths_of_prompt(guider.conds, noise.shape[2:])
     plan = sliders.plan([entry for entries in guider.conds.values() for entry in entries or ()])
     options = guider.model_options["transformer_options"]
-    options[BY_ROW] = [p.slider for p, strength in zip(sliders.placed, plan, strict=True) if strength is None]
+    by_row = [p.slider for p, strength in zip(sliders.placed, plan, strict=True) if strength is None]
+    options[BY_ROW] = [ByRow(slider) for slider in by_row]
     guider.model_patcher = sliders.patched(patcher, plan)
     try:
         return executor(noise, *args, **kwargs)
     finally:
         guider.model_patcher = patcher
-        for slider in options[BY_ROW]:
+        for slider in by_row:
             _free(slider)
 
 

@@ -6,7 +6,7 @@ import torch
 from comfy.model_management import load_models_gpu
 from comfy.model_patcher import create_model_options_clone
 from comfy.sampler_helpers import prepare_model_patcher
-from concept_sliders.slider_core.comfy_bridge.apply import BY_ROW, READER, AppliedSlider, apply_slider
+from concept_sliders.slider_core.comfy_bridge.apply import BY_ROW, READER, AppliedSlider, ByRow, apply_slider
 from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from tiny_models import shared_model, tiny_call
 
@@ -55,7 +55,7 @@ def test_each_row_as_comfyui_would_make_it(name, kind):
         deltas, unused = deltas_for(model, lora)
         assert len(deltas) == 2 and not unused
         slid = apply_slider(slid, AppliedSlider(deltas, 0.0))
-    sliders = [placed.slider for placed in slid.get_attachment("concept_sliders").placed]
+    sliders = [ByRow(placed.slider) for placed in slid.get_attachment("concept_sliders").placed]
     got = call(name, slid, 4, sliders, STRENGTHS)
     base = call(name, model, 4)[1]
     assert torch.equal(got[1], base)
