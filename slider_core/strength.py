@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .addition import Delta, Share, StrengthError, joined, put_on, scale_for
+from .addition import Delta, Share, StrengthError, added, joined, put_on, scale_for
 from .low_rank import LowRank
 
-__all__ = ["Delta", "StrengthError", "attached", "rows_of", "scale_for", "with_strength"]
+__all__ = ["Delta", "StrengthError", "added", "attached", "rows_of", "scale_for", "with_strength"]
 
 # The option of a CONDITIONING entry that carries its strength: a number, a list (one a latent of the batch),
 # or a dict of these by slider name, in which ANY stands for every other slider.

@@ -27,6 +27,7 @@ from ..low_rank import LowRank
 from ..strength import STRENGTH_KEY, Delta, Strength, StrengthError, attached, rows_of
 from .differentiable import replaced
 from .fused_norms import fused_norms
+from .patches import change_in
 
 READER = "concept_sliders.strengths"
 BY_ROW = "concept_sliders.by_row"
@@ -136,6 +137,14 @@ class ByRow:
 
     slider: AppliedSlider
     kept: dict[str, LowRank | None] = field(default_factory=dict)
+
+    def free(self) -> None:
+        """ComfyUI does not know of the memory that adapters take on the device."""
+        self.kept.clear()
+        for of_layer in self.slider.deltas.values():
+            for change in map(change_in, of_layer):
+                if change is not None:
+                    change.free()
 
 
 def _call(at_rest: Sequence[AppliedSlider], dims: Mapping[str, int], executor, x, t, c_concat=None,

@@ -11,8 +11,9 @@ from comfy.controlnet import ControlBase
 from torch import Tensor, nn
 
 from ..architectures import batch_dims
+from ..low_rank import LowRank
 from ..strength import STRENGTH_KEY, Delta, Strength, attached, with_strength
-from .apply import READER, AppliedSlider
+from .apply import READER, AppliedSlider, ByRow
 
 
 class ControlError(ValueError):
@@ -27,7 +28,7 @@ class SlidingControl(ControlBase):
         given: strengths for this control alone, as a CONDITIONING carries them (see `at`).
     """
 
-    sliders: tuple[AppliedSlider, ...] = ()
+    sliders: tuple[ByRow, ...] = ()
     dims: Mapping[str, int] = {}
     given: Strength | None = None
 
@@ -49,16 +50,23 @@ class SlidingControl(ControlBase):
                 self.previous_controlnet = _Made(
                     before.get_control(x_noisy, t, cond, batched_number, transformer_options)
                 )
-            for slider in self.sliders:
+            for by_row in self.sliders:
+                slider = by_row.slider
                 if slider.active(t, self.model_sampling_current.percent_to_sigma):
                     strengths = slider.row_strengths(x_noisy.shape[0], options)
-                    stack.enter_context(attached_to_control(self, slider.deltas, strengths, self.dims))
+                    attach = attached_to_control(self, slider.deltas, strengths, self.dims, by_row.kept)
+                    stack.enter_context(attach)
             return super().get_control(x_noisy, t, cond, batched_number, transformer_options)
 
     def _with_given(self, options: dict) -> dict:
         if self.given is None:
             return options
         return {**options, READER: dict.fromkeys(options.get("uuids") or [None], self.given)}
+
+    def cleanup(self) -> None:
+        super().cleanup()
+        for by_row in self.sliders:
+            by_row.free()
 
     def copy(self) -> ControlBase:
         return _sliding(super().copy(), self.sliders, self.dims, self.given)
@@ -95,7 +103,7 @@ def apply_slider_to_control_net(control_net: ControlBase, slider: AppliedSlider)
         raise ControlError(
             f"A {type(control_net).__name__} has no network of its own to apply a slider to. Use a full ControlNet."
         )
-    sliders = (*getattr(control_net, "sliders", ()), slider)
+    sliders = (*getattr(control_net, "sliders", ()), ByRow(slider))
     return _sliding(control_net.copy(), sliders, batch_dims(control_net), None)
 
 
@@ -122,6 +130,7 @@ def attached_to_control(
     deltas: Mapping[str, Sequence[Delta]],
     strength: Tensor,
     batch_dims: Mapping[str, int] | None = None,
+    kept: dict[str, LowRank | None] | None = None,
 ) -> Iterator[None]:
     """`attached`, for a ControlNet: layer names start with `control_model`.
 
@@ -133,7 +142,7 @@ def attached_to_control(
         if len(set(strength.tolist())) > 1:
             hook = control_net.control_model.register_forward_pre_hook(_picture_for_each_row, with_kwargs=True)
             stack.callback(hook.remove)
-        stack.enter_context(attached(network, deltas, strength, batch_dims))
+        stack.enter_context(attached(network, deltas, strength, batch_dims, kept))
         yield
 
 
@@ -144,7 +153,7 @@ def _picture_for_each_row(network: nn.Module, args: tuple, kwargs: dict[str, Any
 
 def _sliding(
     control: ControlBase,
-    sliders: tuple[AppliedSlider, ...],
+    sliders: tuple[ByRow, ...],
     dims: Mapping[str, int],
     given: Strength | None,
 ) -> ControlBase:

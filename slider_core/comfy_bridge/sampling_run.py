@@ -17,7 +17,6 @@ from torch import Tensor
 from ..strength import STRENGTH_KEY, StrengthError, constant
 from .apply import BY_ROW, AppliedSlider, ByRow
 from .guidance import with_strengths_of_prompt
-from .patches import change_in
 from .weight_patch import Changes, additive, changes_of, order_matters, put_in, without_sliders
 
 SLIDERS = "concept_sliders"
@@ -168,24 +167,15 @@ def sampling_run(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Any
     guider.conds = with_strengths_of_prompt(guider.conds, noise.shape[2:])
     plan = sliders.plan([entry for entries in guider.conds.values() for entry in entries or ()])
     options = guider.model_options["transformer_options"]
-    by_row = [p.slider for p, strength in zip(sliders.placed, plan, strict=True) if strength is None]
-    options[BY_ROW] = [ByRow(slider) for slider in by_row]
+    by_row = [ByRow(p.slider) for p, strength in zip(sliders.placed, plan, strict=True) if strength is None]
+    options[BY_ROW] = by_row
     guider.model_patcher = sliders.patched(patcher, plan)
     try:
         return executor(noise, *args, **kwargs)
     finally:
         guider.model_patcher = patcher
         for slider in by_row:
-            _free(slider)
-
-
-def _free(slider: AppliedSlider) -> None:
-    """ComfyUI does not know of the memory that adapters take on the device."""
-    for of_layer in slider.deltas.values():
-        for delta in of_layer:
-            change = change_in(delta)
-            if change is not None:
-                change.free()
+            slider.free()
 
 
 def _strength_in_weights(placed: Placed, entries: Iterable[Mapping[str, Any]]) -> float | None:

@@ -10,6 +10,7 @@ from comfy_api.torch_helpers import set_torch_compile_wrapper
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 from comfy_extras.nodes_model_merging import ModelMergeSimple
 from concept_sliders.slider_core.files import Slider
+from concept_sliders.slider_core.low_rank import LowRank
 from small_sampling import apply, at, close, prompt, sample, slider
 from tiny_models import shared_model
 
@@ -196,6 +197,13 @@ def test_cuda_graphs_are_off_while_something_is_attached(model, prompts, monkeyp
     seen.clear()
     sample(slid, at(prompts[0], "0.7, 0"), prompts[1], count=2)
     assert all(seen) and seen and not args.disable_cuda_graphs
+
+
+def test_what_is_made_of_the_slider_is_made_once_a_run(model, prompts, monkeypatch):
+    made, init = [], LowRank.__init__
+    monkeypatch.setattr(LowRank, "__init__", lambda self, parts: made.append(self) or init(self, parts))
+    sample(apply(model, slider(FAMILY), 0.7), at(prompts[0], "0.7, 0"), prompts[1], count=2)
+    assert len(made) == 4  # layers; not layers times steps
 
 
 def test_nothing_of_the_slider_stays_on_the_device_after_a_run(model, prompts):
