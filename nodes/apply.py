@@ -16,8 +16,8 @@ class SliderApply(io.ComfyNode):
             node_id="SliderApply",
             display_name="Apply Slider",
             category=CATEGORY,
-            description="Applies a concept slider, or any LoRA, to a model or ControlNet at any strength. No weight "
-            "is changed, and each prompt can have a strength of its own (Slider Strength).",
+            description="Applies a concept slider, or any LoRA, to a model or ControlNet at any strength. Each "
+            "prompt can have a strength of its own (Slider Strength).",
             search_aliases=["concept slider", "lora slider", "load lora"],
             inputs=[
                 io.Model.Input("model", optional=True, tooltip="The model to apply the slider to."),
@@ -116,8 +116,8 @@ class SliderStrength(io.ComfyNode):
             node_id="SliderStrength",
             display_name="Slider Strength",
             category=CATEGORY,
-            description="Gives a prompt its own slider strength, whatever Apply Slider says. For a slider on a "
-            "ControlNet, place it after Apply ControlNet.",
+            description="Gives a prompt its own slider strength, whatever Apply Slider says. It holds for the negative "
+            "too, unless that has one of its own. For a slider on a ControlNet, place it after Apply ControlNet.",
             search_aliases=["prompt strength", "concept slider strength"],
             inputs=[
                 io.Conditioning.Input("conditioning", tooltip="The prompt."),
