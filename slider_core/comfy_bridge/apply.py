@@ -132,11 +132,16 @@ class ByRow:
     """A slider that is not in the weights, for the time of a run.
 
     Attributes:
+        models: those that the slider is on; a guider may run others beside them. (): all.
         kept: see `attached`.
     """
 
     slider: AppliedSlider
+    models: Sequence[Any] = ()
     kept: dict[str, LowRank | None] = field(default_factory=dict)
+
+    def is_on(self, model: Any) -> bool:
+        return not self.models or any(model is own for own in self.models)
 
     def free(self) -> None:
         """ComfyUI does not know of the memory that adapters take on the device."""
@@ -155,7 +160,7 @@ def _call(at_rest: Sequence[AppliedSlider], dims: Mapping[str, int], executor, x
     active = [
         (by_row, _in_network_order(model, by_row.slider.row_strengths(x.shape[0], options), options))
         for by_row in options.get(BY_ROW, [ByRow(slider) for slider in at_rest])
-        if by_row.slider.active(t, model.model_sampling.percent_to_sigma)
+        if by_row.is_on(model) and by_row.slider.active(t, model.model_sampling.percent_to_sigma)
     ]
     with ExitStack() as stack:
         if active and hasattr(args, "disable_cuda_graphs"):  # ComfyUI 0.33 may replay what it captured without

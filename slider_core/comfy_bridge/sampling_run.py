@@ -167,7 +167,10 @@ def sampling_run(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Any
     guider.conds = with_strengths_of_prompt(guider.conds, noise.shape[2:])
     plan = sliders.plan([entry for entries in guider.conds.values() for entry in entries or ()])
     options = guider.model_options["transformer_options"]
-    by_row = [ByRow(p.slider) for p, strength in zip(sliders.placed, plan, strict=True) if strength is None]
+    models = [patcher.model, *(p.model for p in patcher.get_additional_models_with_key("multigpu"))]
+    by_row = [
+        ByRow(p.slider, models) for p, strength in zip(sliders.placed, plan, strict=True) if strength is None
+    ]
     options[BY_ROW] = by_row
     guider.model_patcher = sliders.patched(patcher, plan)
     try:

@@ -1,18 +1,20 @@
 """One strength is a patch of the weights, as a stock LoRA is, and the picture that of a strength for each row."""
 
 import comfy.sd
+import comfy_extras.nodes_custom_sampler as custom_sampler
 import pytest
 import torch
+from comfy import hooks
 from comfy.cli_args import args
 from comfy.model_management import load_models_gpu
-from comfy.model_patcher import ModelPatcher
+from comfy.model_patcher import LowVramPatch, ModelPatcher
 from comfy_api.torch_helpers import set_torch_compile_wrapper
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 from comfy_extras.nodes_model_merging import ModelMergeSimple
 from concept_sliders.slider_core.files import Slider
 from concept_sliders.slider_core.low_rank import LowRank
 from small_sampling import apply, at, close, prompt, sample, slider
-from tiny_models import shared_model
+from tiny_models import shared_model, tiny_model
 
 FAMILY = "sd3"
 LAYER = "diffusion_model.joint_blocks.0.x_block.attn.proj"
@@ -213,6 +215,57 @@ def test_nothing_of_the_slider_stays_on_the_device_after_a_run(model, prompts):
     assert not any(delta.tensors.copies for of_layer in placed.slider.deltas.values() for delta in of_layer)
 
 
+def test_a_second_model_in_a_guider_is_left_alone(model, prompts):
+    """Guider and model_options are one for both: the slider is on the first alone, in the weights or by rows."""
+    positive, negative = prompts
+    lora, other = slider(FAMILY), tiny_model(FAMILY, seed=1)
+    sigmas = custom_sampler.BasicScheduler.execute(model, "simple", 2, 1.0).result[0]
+
+    def run(patcher, positive, negative):
+        guider = custom_sampler.DualModelGuider.execute(patcher, positive, 3.0, other, negative).result[0]
+        given = (
+            custom_sampler.Noise_RandomNoise(7),
+            guider,
+            custom_sampler.KSamplerSelect.execute("euler").result[0],
+        )
+        latent = {"samples": torch.zeros(1, 16, 8, 8)}
+        return custom_sampler.SamplerCustomAdvanced.execute(*given, sigmas, latent).result[0]["samples"]
+
+    expected = run(stock(model, lora, 0.7), positive, negative)
+    assert close(run(apply(model, lora, 0.7), positive, negative), expected)
+    assert close(run(apply(model, lora, 0.2), at(positive, "0.7"), at(negative, "0.3")), expected)
+
+
+def test_a_lora_that_a_prompt_brings_as_a_hook_works_beside_the_slider(model, prompts):
+    positive, negative = prompts
+    lora, hooked = slider(FAMILY, 1), slider(FAMILY, 2)
+
+    def with_hook(conditioning):
+        group = hooks.create_hook_lora(hooked, 0.6, 0.0)
+        return hooks.set_hooks_for_conditioning(conditioning, group)
+
+    slid = apply(model, lora, 0.7)
+    expected = sample(stock(stock(model, lora, 0.7), hooked, 0.6), positive, negative, cfg=1.0)
+    alone = sample(stock(model, hooked, 0.6), positive, negative, cfg=1.0)
+    assert close(sample(slid, with_hook(positive), negative, cfg=1.0), expected)
+    for _ in range(2):
+        by_rows = sample(slid, with_hook(at(positive, "0.7, 0")), negative, count=2, cfg=1.0)
+        assert close(by_rows[:1], expected) and close(by_rows[1:], alone)
+    assert close(
+        sample(slid, positive, negative, cfg=1.0), sample(stock(model, lora, 0.7), positive, negative, cfg=1.0)
+    )
+
+
+def test_comfyui_counts_and_brings_the_tensors_of_the_patch_as_of_a_stock_lora(model):
+    """What partly loaded models do: the patch is applied when the weight is used."""
+    lora, key = slider(FAMILY), f"{LAYER}.weight"
+    ours, theirs = (LowVramPatch(key, p.patches) for p in (apply(model, lora, 0.7), stock(model, lora, 0.7)))
+    assert ours.memory_required() == theirs.memory_required() > 0
+    weight = model.model.get_submodule(LAYER).weight
+    ours.prepare(torch.empty(ours.memory_required(), dtype=torch.uint8), None)
+    assert torch.equal(ours(weight.clone()), theirs(weight.clone()))
+
+
 def test_context_windows_over_the_latents_have_the_strengths_of_their_latents(model, prompts):
     positive, negative = prompts
     lora = slider(FAMILY)
@@ -228,7 +281,7 @@ def test_context_windows_over_the_latents_have_the_strengths_of_their_latents(mo
         assert close(together[row : row + 1], sample(apply(model, lora, strength), positive, negative))
 
 
-def test_applying_costs_little_and_a_clone_shares_nothing(model):
+def test_a_clone_shares_nothing_and_has_one_patch_a_weight(model):
     one = apply(model, slider(FAMILY), 0.5)
     two = apply(one, slider(FAMILY, 1), 0.5)
     assert not model.patches and not model.wrappers
