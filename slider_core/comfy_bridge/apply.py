@@ -106,7 +106,7 @@ def apply_slider(patcher: ModelPatcher, slider: AppliedSlider) -> ModelPatcher:
     for kind, wrapper in (
         (WrappersMP.OUTER_SAMPLE, sampling_run),
         (WrappersMP.CALC_COND_BATCH, read_strengths),
-        (WrappersMP.APPLY_MODEL, partial(_call, sliders.by_row_at_rest, batch_dims(patcher))),
+        (WrappersMP.APPLY_MODEL, partial(_call, sliders.by_row_at_rest)),
     ):
         clone.remove_wrappers_with_key(kind, READER)
         clone.add_wrapper_with_key(kind, READER, wrapper)
@@ -132,11 +132,13 @@ class ByRow:
     """A slider that is not in the weights, for the time of a run.
 
     Attributes:
+        dims: see `batch_dims`.
         models: those that the slider is on; a guider may run others beside them. (): all.
         kept: see `attached`.
     """
 
     slider: AppliedSlider
+    dims: Mapping[str, int]
     models: Sequence[Any] = ()
     kept: dict[str, LowRank | None] = field(default_factory=dict)
 
@@ -152,21 +154,22 @@ class ByRow:
                     change.free()
 
 
-def _call(at_rest: Sequence[AppliedSlider], dims: Mapping[str, int], executor, x, t, c_concat=None,
-          c_crossattn=None, control=None, transformer_options=None, **kwargs):  # fmt: skip
+def _call(at_rest: Sequence[AppliedSlider], executor, x, t, c_concat=None, c_crossattn=None, control=None,
+          transformer_options=None, **kwargs):  # fmt: skip
     """A model call with the sliders that are not in the weights; outside a sampling run, those `at_rest`."""
     options = transformer_options or {}
     model = executor.class_obj
+    sliders = options[BY_ROW] if BY_ROW in options else [ByRow(s, batch_dims(model)) for s in at_rest]
     active = [
         (by_row, _in_network_order(model, by_row.slider.row_strengths(x.shape[0], options), options))
-        for by_row in options.get(BY_ROW, [ByRow(slider) for slider in at_rest])
+        for by_row in sliders
         if by_row.is_on(model) and by_row.slider.active(t, model.model_sampling.percent_to_sigma)
     ]
     with ExitStack() as stack:
         if active and hasattr(args, "disable_cuda_graphs"):  # ComfyUI 0.33 may replay what it captured without
             stack.enter_context(replaced(args, "disable_cuda_graphs", True))
         for by_row, strengths in active:
-            stack.enter_context(attached(model, by_row.slider.deltas, strengths, dims, by_row.kept))
+            stack.enter_context(attached(model, by_row.slider.deltas, strengths, by_row.dims, by_row.kept))
         stack.enter_context(fused_norms(model, [(by_row.slider.deltas, rows) for by_row, rows in active]))
         return executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
 

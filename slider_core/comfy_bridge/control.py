@@ -24,12 +24,10 @@ class SlidingControl(ControlBase):
     """What a ControlNet's class gets added to carry sliders; copies carry them too.
 
     Attributes:
-        dims: see `batch_dims`.
         given: strengths for this control alone, as a CONDITIONING carries them (see `at`).
     """
 
     sliders: tuple[ByRow, ...] = ()
-    dims: Mapping[str, int] = {}
     given: Strength | None = None
 
     previous_controlnet: Any
@@ -54,7 +52,7 @@ class SlidingControl(ControlBase):
                 slider = by_row.slider
                 if slider.active(t, self.model_sampling_current.percent_to_sigma):
                     strengths = slider.row_strengths(x_noisy.shape[0], options)
-                    attach = attached_to_control(self, slider.deltas, strengths, self.dims, by_row.kept)
+                    attach = attached_to_control(self, slider.deltas, strengths, by_row.dims, by_row.kept)
                     stack.enter_context(attach)
             return super().get_control(x_noisy, t, cond, batched_number, transformer_options)
 
@@ -69,12 +67,12 @@ class SlidingControl(ControlBase):
             by_row.free()
 
     def copy(self) -> ControlBase:
-        return _sliding(super().copy(), self.sliders, self.dims, self.given)
+        return _sliding(super().copy(), self.sliders, self.given)
 
     def at(self, strength: Strength) -> ControlBase:
         """A copy for a conditioning of its own strength, with the controls before it."""
         before = self.previous_controlnet
-        clone = _sliding(self.copy(), self.sliders, self.dims, strength)
+        clone = _sliding(self.copy(), self.sliders, strength)
         return clone.set_previous_controlnet(
             before.at(strength) if isinstance(before, SlidingControl) else before
         )
@@ -103,8 +101,8 @@ def apply_slider_to_control_net(control_net: ControlBase, slider: AppliedSlider)
         raise ControlError(
             f"A {type(control_net).__name__} has no network of its own to apply a slider to. Use a full ControlNet."
         )
-    sliders = (*getattr(control_net, "sliders", ()), ByRow(slider))
-    return _sliding(control_net.copy(), sliders, batch_dims(control_net), None)
+    sliders = (*getattr(control_net, "sliders", ()), ByRow(slider, batch_dims(control_net)))
+    return _sliding(control_net.copy(), sliders, None)
 
 
 def conditioning_at(
@@ -154,12 +152,11 @@ def _picture_for_each_row(network: nn.Module, args: tuple, kwargs: dict[str, Any
 def _sliding(
     control: ControlBase,
     sliders: tuple[ByRow, ...],
-    dims: Mapping[str, int],
     given: Strength | None,
 ) -> ControlBase:
     if not isinstance(control, SlidingControl):
         control.__class__ = _sliding_class(type(control))  # type: ignore[arg-type]
-    control.sliders, control.dims, control.given = sliders, dims, given
+    control.sliders, control.given = sliders, given
     return control
 
 

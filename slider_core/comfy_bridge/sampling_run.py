@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
+from ..architectures import batch_dims
 from ..strength import STRENGTH_KEY, StrengthError, constant
 from .apply import BY_ROW, AppliedSlider, ByRow
 from .guidance import with_strengths_of_prompt
@@ -168,9 +169,9 @@ def sampling_run(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Any
     plan = sliders.plan([entry for entries in guider.conds.values() for entry in entries or ()])
     options = guider.model_options["transformer_options"]
     models = [patcher.model, *(p.model for p in patcher.get_additional_models_with_key("multigpu"))]
-    by_row = [
-        ByRow(p.slider, models) for p, strength in zip(sliders.placed, plan, strict=True) if strength is None
-    ]
+    others = [p.slider for p, strength in zip(sliders.placed, plan, strict=True) if strength is None]
+    dims = batch_dims(patcher) if others else {}
+    by_row = [ByRow(slider, dims, models) for slider in others]
     options[BY_ROW] = by_row
     guider.model_patcher = sliders.patched(patcher, plan)
     try:

@@ -55,7 +55,7 @@ def test_each_row_as_comfyui_would_make_it(name, kind):
         deltas, unused = deltas_for(model, lora)
         assert len(deltas) == 2 and not unused
         slid = apply_slider(slid, AppliedSlider(deltas, 0.0))
-    sliders = [ByRow(placed.slider) for placed in slid.get_attachment("concept_sliders").placed]
+    sliders = [ByRow(placed.slider, {}) for placed in slid.get_attachment("concept_sliders").placed]
     got = call(name, slid, 4, sliders, STRENGTHS)
     base = call(name, model, 4)[1]
     assert torch.equal(got[1], base)
