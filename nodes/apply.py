@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+from weakref import ref
+
 from comfy_api.latest import io
 
 from .loras import NO_FILE, changed, deltas_on, facts_of, file_input, known, slider_of
 from .progress import show
 from .types import CATEGORY, LoraModel
+
+KEPT = 4
 
 
 class SliderApply(io.ComfyNode):
@@ -91,8 +96,7 @@ class SliderApply(io.ComfyNode):
 
         if (model is None) == (control_net is None):
             raise ValueError("Connect either a model or a control_net to Apply Slider, and not both.")
-        slider = slider_of(slider, slider_file)
-        deltas, unused = deltas_on(model if model is not None else control_net, slider)
+        slider, deltas, unused = _read(model if model is not None else control_net, slider, slider_file)
         applied = AppliedSlider(deltas, strength, name, start_percent, end_percent)
         report = _report(slider, deltas, unused)
         if model is not None:
@@ -100,6 +104,27 @@ class SliderApply(io.ComfyNode):
         from ..slider_core.comfy_bridge.control import apply_slider_to_control_net
 
         return show(report, None, apply_slider_to_control_net(control_net, applied), report)
+
+
+_latest: list[tuple[ref, Any, tuple]] = []
+
+
+def _read(model, slider, slider_file: str) -> tuple[Any, dict, list[str]]:
+    """The slider and what `deltas_on` says of it; the latest few are kept, so that a new strength reads nothing."""
+    from ..slider_core.adapters.layer import root_of
+
+    root, key = root_of(model), id(slider) if slider is not None else (slider_file, changed(slider_file))
+    found = next((entry for entry in _latest if entry[0]() is root and entry[1] == key), None)
+    if found is None:
+        slider = slider_of(slider, slider_file)
+        found = ref(root, _forget), key, (slider, *deltas_on(model, slider))
+    _latest[:] = [found, *(entry for entry in _latest if entry is not found)][:KEPT]
+    return found[2]
+
+
+def _forget(gone: ref) -> None:
+    """Deltas know the layers that they are for: they must not keep those of a model that is gone."""
+    _latest[:] = [entry for entry in _latest if entry[0] is not gone]
 
 
 def _report(slider, deltas, unused: list[str]) -> str:

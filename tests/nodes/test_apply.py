@@ -5,10 +5,11 @@ import comfy_extras.nodes_custom_sampler as comfy_custom_sampler
 import nodes as comfy_nodes
 import pytest
 import torch
+from concept_sliders.nodes import apply as nodes_apply
 from concept_sliders.nodes.apply import SliderApply, SliderStrength
 from concept_sliders.slider_core.files import Slider
 from small_sampling import apply, at, close, prompt, sample, slider
-from tiny_models import TinyVAE, shared_model, tiny_control_net
+from tiny_models import TinyVAE, shared_model, tiny_control_net, tiny_model
 
 
 @pytest.fixture(params=["sd3", "flux"])
@@ -186,6 +187,18 @@ def test_a_strength_on_one_prompt_where_the_model_changes_the_order_of_prompts()
             base_guided, 3 * step(base, positive, negative, 1.0) - 2 * step(base, negative, positive, 1.0)
         )
         assert not close(guided, base_guided)
+
+
+def test_a_new_strength_reads_nothing_again(model, family, monkeypatch, tmp_path):
+    read, load, fit = [], nodes_apply.slider_of, nodes_apply.deltas_on
+    monkeypatch.setattr(nodes_apply, "slider_of", lambda *given: read.append("file") or load(*given))
+    monkeypatch.setattr(nodes_apply, "deltas_on", lambda *given: read.append("fit") or fit(*given))
+    one, two = slider(family, 1), slider(family, 2)
+    for strength in (1.0, 0.5, 0.25):
+        apply(apply(model, one, strength), two, strength)
+    assert read == ["file", "fit"] * 2
+    apply(tiny_model(family), one, 1.0)  # another model of the same kind
+    assert read == ["file", "fit"] * 3
 
 
 def test_bad_input_is_named(model, family):
