@@ -1,5 +1,8 @@
 """SliderApply and SliderStrength against the stock LoRA loader, through ComfyUI's own sampler."""
 
+import gc
+from weakref import ref
+
 import comfy.sd
 import comfy_extras.nodes_custom_sampler as comfy_custom_sampler
 import nodes as comfy_nodes
@@ -8,7 +11,7 @@ import torch
 from concept_sliders.nodes import apply as nodes_apply
 from concept_sliders.nodes.apply import SliderApply, SliderStrength
 from concept_sliders.slider_core.files import Slider
-from small_sampling import apply, at, close, prompt, sample, slider
+from small_sampling import LAYERS, apply, at, close, prompt, sample, slider
 from tiny_models import TinyVAE, shared_model, tiny_control_net, tiny_model
 
 
@@ -199,6 +202,15 @@ def test_a_new_strength_reads_nothing_again(model, family, monkeypatch, tmp_path
     assert read == ["file", "fit"] * 2
     apply(tiny_model(family), one, 1.0)  # another model of the same kind
     assert read == ["file", "fit"] * 3
+
+
+def test_a_model_that_is_gone_is_not_kept_by_what_was_read_for_it(family):
+    other = tiny_model(family)
+    layer = ref(other.model.get_submodule(f"diffusion_model.{LAYERS[family].format(0, 'qkv')}"))
+    apply(other, slider(family), 1.0)
+    del other
+    gc.collect()
+    assert layer() is None
 
 
 def test_bad_input_is_named(model, family):
