@@ -103,10 +103,12 @@ def apply_slider(patcher: ModelPatcher, slider: AppliedSlider) -> ModelPatcher:
     clone = patcher.clone()
     sliders = Sliders.of(patcher).with_one_more(clone, slider)
     clone.set_attachments(SLIDERS, sliders)
+    at_rest = sliders.by_row_at_rest
+    call = partial(_call, at_rest, batch_dims(patcher) if at_rest else {})
     for kind, wrapper in (
         (WrappersMP.OUTER_SAMPLE, sampling_run),
         (WrappersMP.CALC_COND_BATCH, read_strengths),
-        (WrappersMP.APPLY_MODEL, partial(_call, sliders.by_row_at_rest)),
+        (WrappersMP.APPLY_MODEL, call),
     ):
         clone.remove_wrappers_with_key(kind, READER)
         clone.add_wrapper_with_key(kind, READER, wrapper)
@@ -154,12 +156,12 @@ class ByRow:
                     change.free()
 
 
-def _call(at_rest: Sequence[AppliedSlider], executor, x, t, c_concat=None, c_crossattn=None, control=None,
-          transformer_options=None, **kwargs):  # fmt: skip
+def _call(at_rest: Sequence[AppliedSlider], dims: Mapping[str, int], executor, x, t, c_concat=None,
+          c_crossattn=None, control=None, transformer_options=None, **kwargs):  # fmt: skip
     """A model call with the sliders that are not in the weights; outside a sampling run, those `at_rest`."""
     options = transformer_options or {}
     model = executor.class_obj
-    sliders = options[BY_ROW] if BY_ROW in options else [ByRow(s, batch_dims(model)) for s in at_rest]
+    sliders = options[BY_ROW] if BY_ROW in options else [ByRow(s, dims) for s in at_rest]
     active = [
         (by_row, _in_network_order(model, by_row.slider.row_strengths(x.shape[0], options), options))
         for by_row in sliders
