@@ -174,12 +174,20 @@ def sampling_run(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Any
     by_row = [ByRow(slider, dims, models) for slider in others]
     options[BY_ROW] = by_row
     guider.model_patcher = sliders.patched(patcher, plan)
+    _forget_prompts(patcher.model)
     try:
         return executor(noise, *args, **kwargs)
     finally:
         guider.model_patcher = patcher
+        _forget_prompts(patcher.model)
         for slider in by_row:
             slider.free()
+
+
+def _forget_prompts(model: Any) -> None:
+    """HiDream-O1 keeps a prompt's keys and values for later runs, which may have other weights."""
+    if hasattr(model.diffusion_model, "clear_kv_cache"):
+        model.diffusion_model.clear_kv_cache()
 
 
 def _strength_in_weights(placed: Placed, entries: Iterable[Mapping[str, Any]]) -> float | None:

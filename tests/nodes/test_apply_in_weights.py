@@ -201,6 +201,16 @@ def test_cuda_graphs_are_off_while_something_is_attached(model, prompts, monkeyp
     assert all(seen) and seen and not args.disable_cuda_graphs
 
 
+def test_what_a_model_keeps_of_a_prompt_is_forgotten_between_runs(model, prompts, monkeypatch):
+    """HiDream-O1 would use the keys and values that it made with other weights."""
+    network, seen = model.model.diffusion_model, []
+    monkeypatch.setattr(network, "clear_kv_cache", lambda: seen.append("forgotten"), raising=False)
+    sample(apply(model, slider(FAMILY), 0.7), *prompts)
+    assert seen == ["forgotten"] * 2
+    sample(model, *prompts)
+    assert seen == ["forgotten"] * 2
+
+
 def test_what_is_made_of_the_slider_is_made_once_a_run(model, prompts, monkeypatch):
     made, init = [], LowRank.__init__
     monkeypatch.setattr(LowRank, "__init__", lambda self, parts: made.append(self) or init(self, parts))
