@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from .low_rank import Factors, LowRank
+from .low_rank import Joint, LowRank, Thin
 
 
 class StrengthError(ValueError):
@@ -17,7 +17,11 @@ class StrengthError(ValueError):
 
 
 class Delta(Protocol):
-    """What one adapter adds to one layer, or to the output rows `rows` of a layer with fused weights."""
+    """What one adapter adds to one layer, or to the output rows `rows` of a layer with fused weights.
+
+    One that may be a product of two thin matrices has a method `thin(layer)` that gives them (see `low_rank.Thin`), or
+    None where its addition to this layer is more than that.
+    """
 
     rows: tuple[int, int] | None
 
@@ -30,17 +34,6 @@ class Delta(Protocol):
             layer: the base layer, frozen.
             scale: strength of each row of the batch, shaped to broadcast over `x` and `y`.
         """
-        ...
-
-
-@runtime_checkable
-class Thin(Protocol):
-    """A delta that may be a product of two thin matrices."""
-
-    rows: tuple[int, int] | None
-
-    def low_rank(self, layer: nn.Module) -> Factors | None:
-        """The two matrices, if their product is all that it adds to this layer now; else None."""
         ...
 
 
@@ -99,33 +92,58 @@ def added(
     return total
 
 
+class Joined:
+    """The low-rank deltas of each layer as one, made once for all calls with the same deltas."""
+
+    def __init__(self) -> None:
+        self._joint = Joint()
+        self._layers: dict[str, tuple[LowRank | None, float]] = {}
+
+    def at(self, name: str, layer: nn.Module, deltas: Sequence[Delta]) -> tuple[LowRank | None, float]:
+        """The deltas of a layer as one, with their ratio, if all are low-rank and have the same."""
+        if name not in self._layers:
+            self._layers[name] = self._as_one(layer, deltas)
+        return self._layers[name]
+
+    def _as_one(self, layer: nn.Module, deltas: Sequence[Delta]) -> tuple[LowRank | None, float]:
+        found = [getattr(delta, "thin", lambda layer: None)(layer) for delta in deltas]
+        thin: list[Thin] = [of_delta for of_delta in found if of_delta is not None]
+        if len(thin) < len(deltas) or len({of_delta.ratio for of_delta in thin}) != 1:
+            return None, 1.0
+        parts = [(delta.rows, of_delta.factors) for delta, of_delta in zip(deltas, thin, strict=True)]
+        return LowRank(self._joint, parts), thin[0].ratio
+
+
 class Share:
     """What one `attached` adds to one layer.
 
     Args:
-        low_rank: all of the deltas as one, if they can be (see `joined`).
+        joined: the deltas as one, and their ratio, as of `Joined`.
         scales: `scale_for` of the inputs met so far, for all layers of the same `attached`.
     """
 
     def __init__(
         self,
         deltas: Sequence[Delta],
-        low_rank: LowRank | None,
+        joined: tuple[LowRank | None, float],
         strength: Tensor,
         batch_dim: int,
         scales: dict[tuple, Tensor],
     ):
-        self.deltas, self.low_rank = deltas, low_rank
+        self.deltas, (self.low_rank, self.ratio) = deltas, joined
         self.strength, self.batch_dim, self.scales = strength, batch_dim, scales
 
     def added(self, layer: nn.Module, x: Tensor, y: Tensor, onto: Tensor) -> Tensor:
         """`onto`, to which this is added as to `y`, the base layer's output for `x`."""
-        form = (x.shape[self.batch_dim], self.batch_dim, x.ndim, x.device, x.dtype)
-        if form not in self.scales:
-            self.scales[form] = scale_for(x, self.strength, self.batch_dim)
         if self.low_rank is None or x.dtype != y.dtype:
-            return added(layer, x, y, self.deltas, self.scales[form], onto)
-        return self.low_rank.added(x, onto, self.scales[form])
+            return added(layer, x, y, self.deltas, self._scale(x, 1.0), onto)
+        return self.low_rank.added(x, onto, self._scale(x, self.ratio))
+
+    def _scale(self, x: Tensor, ratio: float) -> Tensor:
+        form = (x.shape[self.batch_dim], self.batch_dim, x.ndim, x.device, x.dtype, ratio)
+        if form not in self.scales:
+            self.scales[form] = scale_for(x, self.strength, self.batch_dim) * ratio
+        return self.scales[form]
 
 
 class Sum:
@@ -153,10 +171,3 @@ def put_on(layer: nn.Module, share: Share) -> Callable[[], None]:
     total = there or Sum(layer)
     total.shares.append(share)
     return partial(total.take_off, share)
-
-
-def joined(layer: nn.Module, deltas: Sequence[Delta]) -> LowRank | None:
-    """The deltas of a layer as one, if all of them are low-rank."""
-    factors = [(delta.rows, delta.low_rank(layer) if isinstance(delta, Thin) else None) for delta in deltas]
-    parts = [(rows, factor) for rows, factor in factors if factor is not None]
-    return LowRank(parts) if parts and len(parts) == len(deltas) else None

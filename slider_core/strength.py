@@ -14,8 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .addition import Delta, Share, StrengthError, added, joined, put_on, scale_for
-from .low_rank import LowRank
+from .addition import Delta, Joined, Share, StrengthError, added, put_on, scale_for
 
 __all__ = ["Delta", "StrengthError", "added", "attached", "rows_of", "scale_for", "with_strength"]
 
@@ -80,7 +79,7 @@ def attached(
     deltas: Mapping[str, Sequence[Delta]],
     strength: Tensor,
     batch_dims: Mapping[str, int] | None = None,
-    kept: dict[str, LowRank | None] | None = None,
+    kept: Joined | None = None,
 ) -> Iterator[None]:
     """Adds adapters to the named layers of `model` while open.
 
@@ -89,7 +88,7 @@ def attached(
         deltas: per layer name, its adapters, whose rows must not overlap.
         strength: one number per row of the batch of the model calls made meanwhile, shape [batch].
         batch_dims: the dimension that counts the rows in the input of layers where it is not the first.
-        kept: what is made of low-rank deltas, for the next call with the same ones; {} at first.
+        kept: what is made of low-rank deltas, for later calls with the same ones.
 
     Several may be open on one model, in any order: each adds to the base layer's output what it would add alone.
     Rows of strength 0 give the base model's output exactly; if all are 0, nothing is attached at all.
@@ -99,12 +98,11 @@ def attached(
             stack.enter_context(_prompts_made_anew(model))
             stack.enter_context(_uncompiled())
             scales: dict[tuple, Tensor] = {}
-            kept = {} if kept is None else kept
+            kept = kept or Joined()
             for name, of_layer in deltas.items():
                 layer = model.get_submodule(name)
-                if name not in kept:
-                    kept[name] = joined(layer, of_layer)
-                share = Share(of_layer, kept[name], strength, (batch_dims or {}).get(name, 0), scales)
+                dim = (batch_dims or {}).get(name, 0)
+                share = Share(of_layer, kept.at(name, layer, of_layer), strength, dim, scales)
                 stack.callback(put_on(layer, share))
         yield
 

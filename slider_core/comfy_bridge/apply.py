@@ -22,8 +22,8 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
+from ..addition import Joined
 from ..architectures import batch_dims
-from ..low_rank import LowRank
 from ..strength import STRENGTH_KEY, Delta, Strength, StrengthError, attached, rows_of
 from .differentiable import replaced
 from .fused_norms import fused_norms
@@ -129,7 +129,7 @@ def read_strengths(executor, model, conds, x_in, timestep, model_options):
     return executor(model, conds, x_in, timestep, model_options)
 
 
-@dataclass(frozen=True)
+@dataclass
 class ByRow:
     """A slider that is not in the weights, for the time of a run.
 
@@ -142,14 +142,14 @@ class ByRow:
     slider: AppliedSlider
     dims: Mapping[str, int]
     models: Sequence[Any] = ()
-    kept: dict[str, LowRank | None] = field(default_factory=dict)
+    kept: Joined = field(default_factory=Joined)
 
     def is_on(self, model: Any) -> bool:
         return not self.models or any(model is own for own in self.models)
 
     def free(self) -> None:
         """ComfyUI does not know of the memory that adapters take on the device."""
-        self.kept.clear()
+        self.kept = Joined()
         for of_layer in self.slider.deltas.values():
             for change in map(change_in, of_layer):
                 if change is not None:

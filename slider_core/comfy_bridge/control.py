@@ -10,8 +10,8 @@ from typing import Any
 from comfy.controlnet import ControlBase
 from torch import Tensor, nn
 
+from ..addition import Joined
 from ..architectures import batch_dims
-from ..low_rank import LowRank
 from ..strength import STRENGTH_KEY, Delta, Strength, attached, with_strength
 from .apply import READER, AppliedSlider, ByRow
 
@@ -128,7 +128,7 @@ def attached_to_control(
     deltas: Mapping[str, Sequence[Delta]],
     strength: Tensor,
     batch_dims: Mapping[str, int] | None = None,
-    kept: dict[str, LowRank | None] | None = None,
+    kept: Joined | None = None,
 ) -> Iterator[None]:
     """`attached`, for a ControlNet: layer names start with `control_model`.
 

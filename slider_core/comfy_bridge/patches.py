@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..adapters.base import AdapterError, Shape
 from ..adapters.layer import along_channels, is_conv, shape_at
-from ..low_rank import Factors
+from ..low_rank import Factors, Thin
 from ..strength import Delta
 
 Tensors = Sequence[Tensor]
@@ -79,12 +79,10 @@ class LayerDelta(WeightChange):
         super().__init__(place, place.rows, tensors)
         self.add = add
 
-    def low_rank(self, layer: nn.Module) -> Factors | None:
-        """In training it is another's LoRA, whose matrices need no gradient."""
-        if self.ratio is None or self.place.reorder or is_conv(layer) or torch.is_grad_enabled():
+    def thin(self, layer: nn.Module) -> Thin | None:
+        if self.ratio is None or self.place.reorder or is_conv(layer):
             return None
-        up, down = self.tensors.tensors
-        return Factors(up, down, self.ratio)
+        return Thin(self.ratio, lambda x: Factors(*self.tensors.tensors))
 
     def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
         addition = self.add(x, y, layer, scale.to(x.dtype), self.tensors.at(x))

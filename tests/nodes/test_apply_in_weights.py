@@ -213,7 +213,7 @@ def test_what_a_model_keeps_of_a_prompt_is_forgotten_between_runs(model, prompts
 
 def test_what_is_made_of_the_slider_is_made_once_a_run(model, prompts, monkeypatch):
     made, init = [], LowRank.__init__
-    monkeypatch.setattr(LowRank, "__init__", lambda self, parts: made.append(self) or init(self, parts))
+    monkeypatch.setattr(LowRank, "__init__", lambda self, *given: made.append(self) or init(self, *given))
     sample(apply(model, slider(FAMILY), 0.7), at(prompts[0], "0.7, 0"), prompts[1], count=2)
     assert len(made) == 4  # layers; not layers times steps
 
