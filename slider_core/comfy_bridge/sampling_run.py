@@ -18,7 +18,7 @@ from ..architectures import batch_dims
 from ..strength import STRENGTH_KEY, StrengthError, constant
 from .apply import BY_ROW, AppliedSlider, ByRow
 from .guidance import with_strengths_of_prompt
-from .weight_patch import Changes, additive, changes_of, order_matters, put_in, without_sliders
+from .weight_patch import Changes, additive, changes_of, is_merged, order_matters, put_in, without_sliders
 
 SLIDERS = "concept_sliders"
 HOOKS = ("hook_patches", "hook_patches_backup", "hook_mode", "forced_hooks")
@@ -114,11 +114,14 @@ class Sliders:
 
     def patched(self, patcher: ModelPatcher, plan: Plan) -> ModelPatcher:
         """`patcher` with these strengths in its weights: itself, or a clone that is kept."""
-        at_rest = tuple(placed.at_rest for placed in self.placed)
-        as_it_is = tuple(strength or None for strength in plan) == at_rest
-        as_it_is = as_it_is and not any(map(order_matters, patcher.patches.values()))
-        if None in plan or not as_it_is:
-            self._refuse_merged(patcher)
+        changed = [(s or None) != placed.at_rest for placed, s in zip(self.placed, plan, strict=True)]
+        for merged, other, strength in zip(self._merged(patcher), changed, plan, strict=True):
+            if merged and (other or strength is None):
+                raise StrengthError(
+                    "This model was merged after a slider was applied to it, so prompts and steps cannot have "
+                    "strengths of their own any more. Put Apply Slider after the merge."
+                )
+        as_it_is = not any(changed) and not any(map(order_matters, patcher.patches.values()))
         if as_it_is:
             return patcher
         made_for = (patcher.patches_uuid, plan)
@@ -135,29 +138,29 @@ class Sliders:
         """
         clone = patcher.clone()
         clone.patches = without_sliders(clone.patches)
-        for placed, strength in zip(self.placed, plan, strict=True):
-            if strength:
+        for placed, strength, merged in zip(self.placed, plan, self._merged(patcher), strict=True):
+            if strength and not merged:
                 put_in(clone.patches, placed.changes or {}, strength)
         bare = None if any(plan) else _ancestor(patcher, self.uuid_without(patcher))
         clone.patches_uuid = bare.patches_uuid if bare else uuid4()
         clone.parent = bare or patcher.parent  # not `patcher`, which keeps the clone
         return clone
 
-    def _refuse_merged(self, patcher: ModelPatcher) -> None:
+    def _merged(self, patcher: ModelPatcher) -> list[bool]:
+        """For each slider, whether a merge has scaled it."""
         others = without_sliders(patcher.patches)
-        for placed in self.placed:
-            for key in placed.changes or {}:
-                if any(patch[2] != 1.0 for patch in others.get(key, [])[placed.behind.get(key, 0) :]):
-                    raise StrengthError(
-                        "This model was merged after a slider was applied to it, so prompts and steps cannot have "
-                        "strengths of their own any more. Put Apply Slider after the merge."
-                    )
+        return [
+            any(is_merged(others.get(key, [])[placed.behind.get(key, 0) :]) for key in placed.changes or {})
+            for placed in self.placed
+        ]
 
 
-def _ancestor(patcher: ModelPatcher | None, uuid: UUID) -> ModelPatcher | None:
-    while patcher is not None and patcher.patches_uuid != uuid:
-        patcher = patcher.parent
-    return patcher
+def _ancestor(patcher: ModelPatcher, uuid: UUID) -> ModelPatcher | None:
+    """The patcher of the same model that has this `patches_uuid`, among those that `patcher` was cloned from."""
+    older: ModelPatcher | None = patcher
+    while older is not None and (older.patches_uuid != uuid or older.model is not patcher.model):
+        older = older.parent
+    return older
 
 
 def sampling_run(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Any:

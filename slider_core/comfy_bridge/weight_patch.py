@@ -104,18 +104,24 @@ def put_in(patches: dict[str, list[Patch]], changes: Changes, strength: float) -
 
 
 def without_sliders(patches: Mapping[str, list[Patch]]) -> dict[str, list[Patch]]:
-    """A copy of a model's patches that has those of others alone."""
+    """A copy of a model's patches that has those of others alone, and of sliders that a merge has scaled since."""
     kept = {
-        key: [p for p in of_weight if not isinstance(p[1], SliderPatch)] for key, of_weight in patches.items()
+        key: [p for i, p in enumerate(these) if not isinstance(p[1], SliderPatch) or is_merged(these[i + 1 :])]
+        for key, these in patches.items()
     }
     return {key: of_weight for key, of_weight in kept.items() if of_weight}
+
+
+def is_merged(behind: Sequence[Patch]) -> bool:
+    """Whether one of these patches scales what stands before it."""
+    return any(patch[2] != 1.0 for patch in behind)
 
 
 def order_matters(of_weight: Sequence[Patch]) -> bool:
     """Whether patches that stand behind a slider's make another weight than the same before it."""
     first = next((i for i, p in enumerate(of_weight) if isinstance(p[1], SliderPatch)), len(of_weight))
-    behind = [p for p in of_weight[first + 1 :]]
-    if not behind or any(p[2] != 1.0 for p in behind):  # a merge scales the slider too: it stays where it is
+    behind = of_weight[first + 1 :]
+    if not behind or is_merged(behind):  # the slider stays where it is
         return False
     free = [p[1].additive if isinstance(p[1], SliderPatch) else additive(p[1]) for p in of_weight[first:]]
     return not all(free)

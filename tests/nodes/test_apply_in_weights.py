@@ -146,6 +146,17 @@ def test_strengths_for_each_prompt_behind_a_merge_are_refused(model, prompts):
     late = ModelMergeSimple().merge(apply(model, slider(FAMILY), 0.8, start_percent=0.5), model, 0.25)[0]
     with pytest.raises(ValueError, match="merged after a slider"):
         sample(late, positive, negative)
+    # A slider before the merge stays as it was merged, one behind it can have strengths for each prompt.
+    both = apply(merged, slider(FAMILY, 1), 0.5)
+    got = sample(both, at(positive, "1, 0.5", "named"), negative, count=2)
+    assert close(got, sample(both, positive, negative, count=2))
+    named = apply(merged, slider(FAMILY, 1), 0.0, name="named")
+    got = sample(named, at(positive, "0.5, 0", "named"), negative, count=2)
+    assert close(got[:1], sample(both, positive, negative)) and close(
+        got[1:], sample(merged, positive, negative)
+    )
+    changed = sample(named, at(positive, "0.5", "named"), negative)
+    assert close(changed, sample(both, positive, negative))
     # The right order: first the merge, then the slider.
     merged = ModelMergeSimple().merge(stock(model, slider(FAMILY), 1.0), model, 0.25)[0]
     sample(apply(merged, slider(FAMILY, 1), 0.8), at(positive, "1"), at(negative, "0"))
