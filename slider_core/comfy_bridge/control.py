@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..addition import Joined
 from ..architectures import batch_dims
 from ..strength import STRENGTH_KEY, Delta, Strength, attached, with_strength
-from .apply import READER, AppliedSlider, ByRow
+from .applied import READER, AppliedSlider, ByRow
 
 
 class ControlError(ValueError):
