@@ -29,6 +29,10 @@ class Lengths(LayerDelta):
         self.unscaled, self.lengths = add, lengths
         self._factor: Tensor | None = None
 
+    def free(self) -> None:
+        super().free()
+        self._factor = None
+
     def factor(self, layer: nn.Module, x: Tensor) -> Tensor:
         """The lengths, divided by those that the weight has; found at the first call, in float32."""
         if self._factor is None:

@@ -99,6 +99,10 @@ class Travelling:
         self.tensors = tensors
         self.copies: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the copies: what a slider is does not change by being used (`training.digest` looks at this)."""
+        return {"tensors": self.tensors, "copies": {}}
+
     def at(self, x: Tensor) -> list[Tensor]:
         """The tensors on the device and in the type of `x`, and such that autograd can save them."""
         form = (x.device, x.dtype)

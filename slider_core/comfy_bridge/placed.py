@@ -70,6 +70,10 @@ class Sliders:
     def on_model_patcher_clone(self) -> Sliders:
         return replace(self, latest=None)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What the model is does not change by sampling (`training.digest` looks at this)."""
+        return {"placed": self.placed}
+
     @property
     def by_row_at_rest(self) -> list[AppliedSlider]:
         return [placed.slider for placed in self.placed if placed.at_rest is None]

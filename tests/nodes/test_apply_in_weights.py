@@ -11,8 +11,10 @@ from comfy.model_patcher import LowVramPatch, ModelPatcher
 from comfy_api.torch_helpers import set_torch_compile_wrapper
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 from comfy_extras.nodes_model_merging import ModelMergeSimple
+from concept_sliders.slider_core.comfy_bridge.contents import deciding, names_of_modules
 from concept_sliders.slider_core.files import Slider
 from concept_sliders.slider_core.low_rank import LowRank
+from concept_sliders.slider_core.training.digest import Digest
 from small_sampling import apply, at, close, prompt, sample, slider
 from tiny_models import shared_model, tiny_model
 
@@ -210,6 +212,18 @@ def test_cuda_graphs_are_off_while_something_is_attached(model, prompts, monkeyp
     seen.clear()
     sample(slid, at(prompts[0], "0.7, 0"), prompts[1], count=2)
     assert all(seen) and seen and not args.disable_cuda_graphs
+
+
+def test_sampling_changes_nothing_of_what_a_training_sees_of_the_model(model, prompts):
+    lora = slider(FAMILY) | {f"{LAYER}.dora_scale": torch.ones(128, 1)}
+    slid = apply(apply(model, Slider(lora), 0.7), slider(FAMILY, 1), 0.3, start_percent=0.1)
+
+    def digest():
+        return Digest(False, names_of_modules([slid]), deciding).feed(slid).hexdigest()
+
+    before = digest()
+    sample(slid, at(prompts[0], "0.7, 0"), prompts[1], count=2)
+    assert digest() == before != Digest(False, names_of_modules([model]), deciding).feed(model).hexdigest()
 
 
 def test_what_a_model_keeps_of_a_prompt_is_forgotten_between_runs(model, prompts, monkeypatch):
