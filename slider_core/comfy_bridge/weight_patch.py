@@ -18,7 +18,7 @@ from comfy.weight_adapter import (
 from torch import Tensor
 
 from ..strength import Delta
-from .patches import WeightChange, change_in
+from .patches import LayerDelta, WeightChange, change_in
 
 # Where a kind that adds the same to every weight has its `dora_scale`, with which it does not.
 LENGTHS = {LoRAAdapter: 4, LoHaAdapter: 7, LoKrAdapter: 8}
@@ -30,15 +30,28 @@ Changes = dict[str, list[WeightChange]]
 
 
 def changes_of(deltas: Mapping[str, Sequence[Delta]]) -> Changes | None:
-    """The changes that make these deltas, by weight key; None if one of them does not come from a file's tensors."""
+    """The changes that make these deltas, by weight key.
+
+    None if one of them does not come from a file's tensors, or is of a weight that ComfyUI cannot patch.
+    """
     changes: Changes = {}
     for layer, of_layer in deltas.items():
         for delta in of_layer:
             change = change_in(delta)
-            if change is None:
+            if change is None or not _patchable(change):
                 return None
             changes.setdefault(f"{layer}.{change.place.parameter}", []).append(change)
     return changes
+
+
+def _patchable(change: WeightChange) -> bool:
+    """Packs may keep a weight in a form of their own, which lies about its shape or holds whole numbers."""
+    weight = getattr(change.place.module, change.place.parameter)
+    if isinstance(change, LayerDelta):
+        shape = change.place.shape
+        if tuple(weight.shape) != (shape.layer_rows, *shape.full[1:]):
+            return False
+    return weight.dtype.is_floating_point or hasattr(weight, "tensor_type")  # GGUF's patcher knows its tensors
 
 
 def additive(patch: Any) -> bool:

@@ -92,6 +92,21 @@ def rotation():
     return Slider({f"{LAYER}.oft_blocks": torch.randn(32, 4, 4, generator=random) * 0.3})
 
 
+@pytest.mark.parametrize("form", [(128, 128), (8192, 1)])
+def test_a_weight_in_a_form_that_comfyui_cannot_patch_stays_as_it_is(model, form):
+    """Packs have quantised layers of their own: there the slider is added to the layer's output."""
+    layer = model.model.get_submodule(LAYER)
+    own, lora = layer.weight, slider(FAMILY, 1)
+    assert apply(model, slider(FAMILY), 0.7).patches
+    layer.weight = torch.nn.Parameter(torch.zeros(form, dtype=torch.uint8), requires_grad=False)
+    try:
+        slid = apply(model, lora, 0.7)
+    finally:
+        layer.weight = own
+    (placed,) = slid.get_attachment("concept_sliders").placed
+    assert not slid.patches and placed.at_rest is None
+
+
 def test_to_and_fro_leaves_the_base_weights_as_they_were_and_loads_no_more_than_it_must(
     model, prompts, monkeypatch
 ):
