@@ -9,6 +9,8 @@
 On fused weights, native and kohya have one block-diagonal LoRA, diffusers one each for q, k and v. alpha / rank is
 multiplied into `lora_B`, as PEFT's names have no alpha; where that would round, `lora_B` is float64. So every
 conversion and its way back keep every bit.
+
+What is for a text encoder stays as it is where the format has it under the same names, and is left out elsewhere.
 """
 
 from __future__ import annotations
@@ -21,15 +23,18 @@ from typing import Any
 from torch import Tensor
 
 from .errors import SliderFileError
-from .fused import DORA, UP, can_merge, merged, padded
+from .forms import as_difference, for_comfyui, to_lycoris
+from .fused import BIAS, DORA, UP, Rows, can_merge, merged, padded
 from .layout import FORMAT
 from .lengths import base_lengths
 from .peft import CONFIG, peft_config, to_peft
-from .places import WHOLE_IN_DIFFUSERS, Part, Places, diffusers_key, kohya_key, lycoris_key, part_key
-from .reading import read, split
+from .places import Part, Places, diffusers_key, lycoris_key, part_key
+from .reading import Read, for_text_encoder, read, split, swapped, taken_apart
 from .slider import Slider
 
 FORMATS = ("native", "diffusers", "kohya")
+NATIVE = ("diffusion_model.", "control_model.")
+NOT_NATIVE = (".lora_magnitude_vector", ".on_input", ".bias")
 
 
 def convert(slider: Mapping[str, Tensor], key_format: str, model: Any = None) -> Slider:
@@ -37,7 +42,7 @@ def convert(slider: Mapping[str, Tensor], key_format: str, model: Any = None) ->
 
     Args:
         model: needed where the slider's metadata does not say which layers it has (other people's LoRAs), and for
-            DoRA, whose lengths mean different things to ComfyUI and PEFT.
+            kinds that mean different things to ComfyUI and others: DoRA, IA³, OFT and BOFT.
 
     Raises:
         SliderFileError: if a tensor cannot be placed, or cannot be said in this format.
@@ -48,87 +53,114 @@ def convert(slider: Mapping[str, Tensor], key_format: str, model: Any = None) ->
     if metadata.get(FORMAT, _guessed(slider)) == key_format:
         return Slider(slider, metadata)
     places = Places(metadata, model)
-    parts = list(read(slider, places, model))
-    if key_format != "native" and any(not part.place.layer.startswith("diffusion_model.") for part in parts):
+    found = read(slider, places, model)
+    _check(found, len(slider), model)
+    if key_format != "native" and any(not part.place.layer.startswith(NATIVE[0]) for part in found.parts):
         raise SliderFileError(
             "sliders of ControlNets are kept in native format: no other program can load them."
         )
     metadata.pop(CONFIG, None)
     if key_format == "diffusers":
-        tensors, config = _diffusers([part for whole in parts for part in split(whole, places)], model)
+        tensors, config = _diffusers([part for whole in found.parts for part in split(whole, places)], places, model)
         metadata |= {CONFIG: config} if config else {}
     else:
-        tensors = _by_layer(parts, key_format, model)
-    return Slider(tensors, {**metadata, FORMAT: key_format})
+        tensors = by_layer(found.parts, key_format, places, model)
+    kept = [key for key in found.text if key_format != "diffusers" or key.startswith("text_encoder")]
+    return Slider({**tensors, **{key: slider[key] for key in kept}}, {**metadata, FORMAT: key_format})
 
 
 def _guessed(slider: Mapping[str, Tensor]) -> str:
-    """The format of a LoRA that does not say it: native, unless a key has another format's beginning."""
-    foreign = ("transformer.", "unet.", "lora_unet_", "lycoris_")
-    return "unknown" if any(key.startswith(foreign) for key in slider) else "native"
+    """The format of a LoRA that does not say it: native, if every key is one that ComfyUI takes for every model."""
+    own = slider.keys() - set(for_text_encoder(slider))
+    rotated = {key.removesuffix(".oft_blocks") for key in own if key.endswith(".oft_blocks")}
+    named_so = all(key.startswith(NATIVE) and not key.endswith(NOT_NATIVE) for key in own)
+    return "native" if named_so and {f"{layer}.diff" for layer in rotated} <= own else "unknown"
 
 
-def _by_layer(parts: list[Part], key_format: str, model: Any) -> dict[str, Tensor]:
+def _check(found: Read, tensors: int, model: Any) -> None:
+    """Nothing of a file is left out in silence."""
+    if not found.unknown:
+        return
+    key, reason = min(found.unknown.items())
+    if model is None and reason == "no such layer is known":
+        raise SliderFileError(
+            f"it is not known to which layer {taken_apart(key)[0]!r} belongs. Connect the model that the slider was "
+            f"made for."
+        )
+    raise SliderFileError(
+        f"{len(found.unknown)} of {tensors} tensors have no place in this format, such as {key!r}: {reason}. Nothing "
+        f"was converted; Apply Slider uses what fits the model."
+    )
+
+
+def by_layer(parts: list[Part], key_format: str, places: Places, model: Any) -> dict[str, Tensor]:
     """Native or kohya keys."""
-    named = (lambda layer: layer) if key_format == "native" else kohya_key
     tensors: dict[str, Tensor] = {}
     ordered = sorted(parts, key=lambda part: (part.place.layer, part.place.rows or (0, 0)))
     for layer, group in groupby(ordered, key=lambda part: part.place.layer):
-        of_layer = list(group)
-        for key, found in _whole(of_layer, named(layer), model):
-            tensors |= {f"{key}.{suffix}": tensor for suffix, tensor in found.items()}
+        of_layer = [Part(part.place, for_comfyui(part, model)) for part in group]
+        whole = places.named(replace(of_layer[0].place, rows=None))
+        key = layer if key_format == "native" else places.kohya_key(whole)
+        for name, found in _whole(of_layer, key, places, model):
+            tensors |= {f"{name}.{suffix}": tensor for suffix, tensor in found.items()}
     return tensors
 
 
-def _whole(parts: list[Part], key: str, model: Any) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """The tensors of a layer under its own name, or under diffusers names where they cannot be put together."""
-    if parts[0].place.rows is None:
+def _whole(parts: list[Part], key: str, places: Places, model: Any) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """The tensors of a layer under its own name, or under ComfyUI's names of its parts, or as a difference."""
+    if len(parts) == 1 and parts[0].place.rows is None:
         yield key, parts[0].tensors
         return
-    at = [(part.place.rows or (0, 0), part.tensors) for part in parts]
-    rows = parts[0].place.layer_rows
-    if can_merge([part.tensors for part in parts]):
-        whole = merged(at, rows, share=True)
-        if any(DORA in part.tensors for part in parts):
-            lengths = base_lengths(replace(parts[0].place, rows=None), model)
-            whole[DORA] = lengths.reshape(-1, *[1] * (whole[UP].ndim - 1)).clone()
-            for (start, stop), tensors in at:
-                whole[DORA][start:stop] = tensors.get(DORA, whole[DORA][start:stop])
-        yield key, whole
-    elif all(part.tensors.keys() <= {"diff", "diff_b"} for part in parts):
-        names = parts[0].tensors
-        yield key, {name: padded([(where, tensors[name]) for where, tensors in at], rows) for name in names}
+    at = [(part.place.rows or (0, part.place.layer_rows), part.tensors) for part in parts]
+    if can_merge([part.tensors for part in parts]) and _has_rows_of_its_own(at):
+        yield key, _with_lengths(merged(at, parts[0].place.layer_rows, share=True), at, parts[0], model)
+    elif all(part.tensors.keys() <= {"diff", BIAS} for part in parts) or not all(map(places.in_comfyui, parts)):
+        written = [(rows, as_difference(part, model)) for (rows, _), part in zip(at, parts, strict=True)]
+        for name in ("diff", BIAS):
+            if some := [(rows, tensors[name]) for rows, tensors in written if name in tensors]:
+                yield key, {name: padded(some, parts[0].place.layer_rows)}
     else:
         yield from ((part_key(part.place) or key, part.tensors) for part in parts)
 
 
-def _diffusers(parts: list[Part], model: Any) -> tuple[dict[str, Tensor], str]:
+def _has_rows_of_its_own(at: list[tuple[Rows, dict[str, Tensor]]]) -> bool:
+    """Whether lengths, if there are any, are of rows that no other part changes too."""
+    lengths = [DORA in tensors for _, tensors in at]
+    rows = sorted(rows for rows, _ in at)
+    apart = all(one[1] <= other[0] for one, other in zip(rows, rows[1:], strict=False))
+    by_rows = all(len(tensors[DORA]) == stop - start for (start, stop), tensors in at if DORA in tensors)
+    return not any(lengths) or (apart and by_rows)
+
+
+def _with_lengths(
+    whole: dict[str, Tensor], at: list[tuple[Rows, dict[str, Tensor]]], part: Part, model: Any
+) -> dict[str, Tensor]:
+    """Adds the row lengths of DoRA, which outside the parts are those of the base weight."""
+    if any(DORA in tensors for _, tensors in at):
+        lengths = base_lengths(replace(part.place, rows=None), model)
+        whole[DORA] = lengths.reshape(-1, *[1] * (whole[UP].ndim - 1)).clone()
+        for (start, stop), tensors in at:
+            whole[DORA][start:stop] = tensors.get(DORA, whole[DORA][start:stop])
+    return whole
+
+
+def _diffusers(parts: list[Part], places: Places, model: Any) -> tuple[dict[str, Tensor], str]:
     """Keys of diffusers and PEFT, and the config that they read from the file's metadata."""
     tensors: dict[str, Tensor] = {}
     ranks: dict[str, int] = {}
     for part in parts:
-        key = diffusers_key(part.place)
+        place = places.named(part.place)
+        key = diffusers_key(place)
         if key is None:
             raise SliderFileError(
-                f"diffusers has no layer for {part.place.layer!r}, as far as is known here. Save in native format."
+                f"diffusers has no layer for {place.layer!r}, as far as is known here. Save in native format."
             )
+        part = Part(place, part.tensors)
         if UP in part.tensors:
             named = to_peft(part, model)
             ranks[key] = len(named["lora_A.weight"])
         else:
-            key, named = lycoris_key(part.place) or key, _to_lycoris(part)
+            key, named = lycoris_key(place) or key, to_lycoris(part)
+        named = swapped(named) if place.swapped else named
         tensors |= {f"{key}.{suffix}": tensor.contiguous() for suffix, tensor in named.items()}
     return tensors, peft_config(ranks, any(DORA in part.tensors for part in parts)) if ranks else ""
-
-
-def _to_lycoris(part: Part) -> dict[str, Tensor]:
-    """The tensors as lycoris-lora reads them; the full difference beside OFT's blocks is for ComfyUI only."""
-    named, place = part.tensors, part.place
-    if place.rows and place.name and place.name.endswith(WHOLE_IN_DIFFUSERS):
-        if not named.keys() <= {"diff", "diff_b"}:
-            raise SliderFileError(
-                f"in diffusers {place.name} is one layer with the MLP, of which only a part was trained. Save this "
-                f"kind in native format."
-            )
-        return {name: padded([(place.rows, tensor)], place.layer_rows) for name, tensor in named.items()}
-    return {name: tensor for name, tensor in named.items() if "oft_blocks" not in named or name != "diff"}

@@ -1,13 +1,16 @@
-"""What the user should know of a slider that is saved under some key format: who can load it, and how."""
+"""What the user should know of a slider: who can load it under its key format, and how much of it fits a model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from .layout import FORMAT
+from .reading import for_text_encoder, taken_apart
+
+WARNING = "⚠"
 
 ROTATED = (
     "ComfyUI's own loader turns OFT and BOFT by the square of the strength in this format, so −1 does what +1 does. "
@@ -34,12 +37,34 @@ def notes_on(slider: Mapping[str, Tensor], model: Any = None) -> list[str]:
     if any(key.endswith(".lora_magnitude_vector") for key in slider):
         notes.append(LENGTHS)
     if model is not None and key_format == "diffusers":
-        from ..comfy_bridge.lora import deltas_for
+        from ..comfy_bridge.lora import unread_by_comfyui
 
-        unknown = [key for key in deltas_for(model, slider)[1] if not key.endswith(".lora_magnitude_vector")]
-        if unknown:
+        unread = [key for key in unread_by_comfyui(model, slider) if not key.endswith(".lora_magnitude_vector")]
+        if unread := [key for key in unread if not for_text_encoder([key])]:
             notes.append(
-                f"ComfyUI does not know {len(unknown)} of the names on this model ({unknown[0]}): the file is for "
-                f"diffusers, PEFT or lycoris-lora. For ComfyUI save in native format."
+                f"ComfyUI's own loader does not know {len(unread)} of the names on this model ({unread[0]}): the file "
+                f"is for diffusers, PEFT or lycoris-lora. Apply Slider is right; for ComfyUI save in native format."
             )
+    return notes
+
+
+def notes_on_fit(slider: Mapping[str, Tensor], unused: Sequence[str]) -> list[str]:
+    """What of a file is not used on a model, as a warning; and what is for the text encoder, as a remark.
+
+    Args:
+        unused: as `comfy_bridge.lora.deltas_for` gave them.
+    """
+    text = for_text_encoder(unused)
+    left = [key for key in unused if key not in text]
+    notes = []
+    if left:
+        layers = {taken_apart(key)[0] for key in slider.keys() - set(for_text_encoder(slider))}
+        missed = {taken_apart(key.partition(" (")[0])[0] for key in left}
+        notes.append(
+            f"{WARNING} Only {len(layers) - len(missed)} of {len(layers)} layers of this file fit the model: "
+            f"{', '.join(left[:3])}{' …' if len(left) > 3 else ''}. The result is not what the file was made for; "
+            f"choose a file that was made for this model."
+        )
+    if text:
+        notes.append(f"{len(text)} tensors are for the text encoder, which sliders leave alone.")
     return notes

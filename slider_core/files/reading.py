@@ -2,93 +2,183 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .errors import SliderFileError
+from ..adapters import AdapterError
+from .errors import NeedsModelError, SliderFileError
 from .fused import ALPHA, DORA, DOWN, MID, UP, pairs_of, separated
+from .layout import Place
+from .lengths import base_lengths
 from .peft import from_peft
-from .places import Part, Places
+from .places import WHOLE_IN_DIFFUSERS, Part, Places
 
+TEXT_ENCODER = ("lora_te", "text_encoder", "te1.", "te2.", "lora_prior_te", "cond_stage_model", "hydit_clip")
+# Suffixes with what divides them from the layer's name, and LyCORIS's name for the same tensor.
 OTHER_NAMES = {
-    "lora_A.weight": DOWN,
-    "lora_B.weight": UP,
-    "lora.down.weight": DOWN,
-    "lora.up.weight": UP,
-    "lora_A.default.weight": DOWN,
-    "lora_B.default.weight": UP,
-    "lora_magnitude_vector": "magnitude",
-    "lora_magnitude_vector.weight": "magnitude",
+    ".lora_A.weight": DOWN,
+    ".lora_B.weight": UP,
+    ".lora_B.bias": "diff_b",
+    ".lora_A.default.weight": DOWN,
+    ".lora_B.default.weight": UP,
+    ".lora.down.weight": DOWN,
+    ".lora.up.weight": UP,
+    "_lora.down.weight": DOWN,
+    "_lora.up.weight": UP,
+    ".lora_linear_layer.down.weight": DOWN,
+    ".lora_linear_layer.up.weight": UP,
+    ".lora_A": DOWN,
+    ".lora_B": UP,
+    ".lora_magnitude_vector": "magnitude",
+    ".lora_magnitude_vector.weight": "magnitude",
+    ".lora_magnitude_vector.default.weight": "magnitude",
 }
 LYCORIS = (
     "hada_w1_a hada_w1_b hada_w2_a hada_w2_b hada_t1 hada_t2 lokr_w1 lokr_w1_a lokr_w1_b lokr_w2 lokr_w2_a lokr_w2_b "
-    "lokr_t2 oft_blocks rescale a1.weight a2.weight b1.weight b2.weight"
+    "lokr_t2 oft_blocks rescale a1.weight a2.weight b1.weight b2.weight weight on_input"
 ).split()
-SUFFIXES = (
-    *OTHER_NAMES,
-    UP,
-    DOWN,
-    MID,
-    ALPHA,
-    DORA,
-    "diff",
-    "diff_b",
-    "reshape_weight",
-    "set_weight",
-    *LYCORIS,
-)
+OWN = (UP, DOWN, MID, ALPHA, DORA, "diff", "diff_b", "reshape_weight", "set_weight", *LYCORIS)
+SUFFIXES = {**{f".{name}": name for name in OWN}, **OTHER_NAMES}
+LONGEST_FIRST = sorted(SUFFIXES, key=len, reverse=True)
+PADDED = {UP, DOWN, ALPHA, DORA, "diff", "diff_b"}
+# Tensors whose first dimension is the rows of the weight, and those that do not know of them.
+ROWS = {UP, "lora_B.weight", "lora_magnitude_vector", "magnitude", DORA, "diff", "diff_b", "hada_w1_a", "hada_w2_a"}
+WITHOUT_ROWS = {DOWN, "lora_A.weight", ALPHA, "hada_w1_b", "hada_w2_b"}
 
 
-def read(slider: Mapping[str, Tensor], places: Places, model: Any) -> Iterator[Part]:
-    """The tensors of each module of a file, at their place, under LyCORIS's suffixes."""
-    modules: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in slider.items():
-        prefix, suffix = _taken_apart(key)
-        modules.setdefault(prefix, {})[OTHER_NAMES.get(suffix, suffix)] = tensor
-    for prefix, tensors in modules.items():
-        place = places.by_key.get(prefix)
-        if place is None:
-            raise SliderFileError(
-                f"it is not known to which layer {prefix!r} belongs. Connect the model that the slider was made for."
-            )
-        is_peft = any(key.startswith(f"{prefix}.lora_B") for key in slider)
-        if is_peft:
-            tensors = from_peft(tensors, place, model)
-        elif (pairs := pairs_of(tensors)) and ALPHA not in tensors:
-            tensors[ALPHA] = torch.tensor(float(len(tensors[pairs[0][1]])))
-        yield Part(place, tensors)
+@dataclass
+class Read:
+    """A file taken apart.
+
+    Attributes:
+        unknown: keys that are for no layer of the model, or do not fit the layer, each with the reason.
+        text: keys that are for a text encoder, which no slider touches.
+    """
+
+    parts: list[Part] = field(default_factory=list)
+    unknown: dict[str, str] = field(default_factory=dict)
+    text: list[str] = field(default_factory=list)
 
 
-def _taken_apart(key: str) -> tuple[str, str]:
-    for suffix in sorted(SUFFIXES, key=len, reverse=True):
-        if key.endswith(f".{suffix}"):
-            return key[: -len(suffix) - 1], suffix
-    raise SliderFileError(f"the tensor {key!r} is of no known kind of adapter.")
+def for_text_encoder(keys: Iterable[str]) -> list[str]:
+    """Those of a LoRA's keys that are for a text encoder, which no slider touches."""
+    return [key for key in keys if key.startswith(TEXT_ENCODER)]
+
+
+def taken_apart(key: str) -> tuple[str, str]:
+    """The layer's part of a key, and the suffix that says which tensor it is; "" where none is known."""
+    suffix = next((suffix for suffix in LONGEST_FIRST if key.endswith(suffix)), "")
+    return key[: len(key) - len(suffix)], suffix
+
+
+def read(slider: Mapping[str, Tensor], places: Places, model: Any) -> Read:
+    """The tensors of each layer of a file, at their place, under LyCORIS's suffixes."""
+    found = Read(text=for_text_encoder(slider))
+    modules: dict[str, dict[str, str]] = {}
+    for key in slider.keys() - set(found.text):
+        prefix, suffix = taken_apart(key)
+        if suffix:
+            modules.setdefault(prefix, {})[suffix] = key
+        else:
+            found.unknown[key] = "of no known kind of adapter"
+    for prefix in sorted(modules):
+        keys, place = modules[prefix], places.at(prefix)
+        try:
+            if place is None:
+                raise SliderFileError("no such layer is known")
+            named = {SUFFIXES[suffix]: slider[key] for suffix, key in keys.items()}
+            found.parts.append(_part(place, named, any("lora_B" in suffix for suffix in keys), places, model))
+        except NeedsModelError:
+            raise
+        except (SliderFileError, AdapterError, RuntimeError, KeyError, IndexError) as reason:
+            found.unknown |= dict.fromkeys(keys.values(), str(reason))
+    return found
+
+
+def _part(place: Place, named: dict[str, Tensor], is_peft: bool, places: Places, model: Any) -> Part:
+    """The tensors of one layer, checked against its rows and under their LyCORIS names."""
+    if ("weight" in named) != ("on_input" in named):
+        raise SliderFileError("of no known kind of adapter")
+    rows, swap, place = height(named), place.swapped, replace(place, swapped=False)
+    if (place.name or "").endswith(WHOLE_IN_DIFFUSERS) and rows == place.layer_rows:
+        trained = [one for one in places.trained if one.layer == place.layer]
+        place = replace(trained[0] if trained else place, rows=None)
+    start, stop = place.rows or (0, place.layer_rows)
+    if rows not in (None, stop - start):
+        raise SliderFileError(f"for {rows} rows, and the layer has {stop - start}")
+    if swap:
+        named = swapped(named)
+    if is_peft:
+        named = from_peft(named, place, model)
+    elif (pairs := pairs_of(named)) and ALPHA not in named:
+        named[ALPHA] = torch.tensor(float(len(named[pairs[0][1]])))
+    return _of_trained_rows(Part(place, named), places, model)
+
+
+def height(named: Mapping[str, Tensor]) -> int | None:
+    """How many rows of a weight the tensors change; None where they do not say it."""
+    if UP in named:
+        return len(named[UP])
+    if "hada_w1_a" in named:
+        return named["hada_w1_a"].shape[1 if "hada_t1" in named else 0]
+    if first := [named[name] for name in ("lokr_w1", "lokr_w1_a") if name in named]:
+        second = named["lokr_w2"] if "lokr_w2" in named else named["lokr_w2_a"]
+        return len(first[0]) * second.shape[1 if "lokr_t2" in named else 0]
+    if "oft_blocks" in named:
+        return named["oft_blocks"].shape[-3] * named["oft_blocks"].shape[-1]
+    if "weight" in named and not named["on_input"]:
+        return named["weight"].numel()
+    return len(named["diff"]) if "diff" in named else None
+
+
+def swapped(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """With the halves of the rows in each other's place; the same for both ways."""
+    if unsaid := named.keys() - ROWS - WITHOUT_ROWS:
+        raise SliderFileError(f"diffusers has the rows of this layer in another order, which {min(unsaid)} cannot be put in")
+    return {
+        name: tensor.roll(len(tensor) // 2, 0) if name in ROWS and len(tensor) > 1 else tensor
+        for name, tensor in named.items()
+    }
+
+
+def _of_trained_rows(part: Part, places: Places, model: Any) -> Part:
+    """What was trained on some rows of a layer that is one in diffusers, and filled up, on those rows again."""
+    at = [one for one in places.trained if one.layer == part.place.layer and one.rows]
+    if part.place.rows or len(at) != 1 or part.place.name != at[0].name or not part.tensors.keys() <= PADDED:
+        return part
+    start, stop = at[0].rows or (0, 0)
+    wide = {name: part.tensors[name] for name in (UP, "diff", "diff_b") if name in part.tensors}
+    if any(bool(tensor[:start].any()) or bool(tensor[stop:].any()) for tensor in wide.values()):
+        return part
+    if DORA in part.tensors:
+        wide[DORA] = part.tensors[DORA]
+        kept = base_lengths(part.place, model).reshape(wide[DORA].shape)
+        kept[start:stop] = wide[DORA][start:stop]
+        if not torch.allclose(kept, wide[DORA].float(), rtol=1e-2):
+            return part
+    return Part(at[0], {**part.tensors, **{name: tensor[start:stop] for name, tensor in wide.items()}})
 
 
 def split(part: Part, places: Places) -> Iterator[Part]:
-    """A part as one for each place that its layer is divided into."""
+    """A part as one for each place that its layer is divided into; as it is where diffusers has a name for it."""
     at = [place for place in places.parts_of(part.place.layer) if place.rows]
     by_rows = pairs_of(part.tensors) or part.tensors.keys() <= {"diff", "diff_b"}
-    if part.place.rows is not None or not at or not by_rows:
+    if part.place.rows is not None or part.place.name or not at or not by_rows:
         yield part
         return
-    tensors, ranks = part.tensors, [place.rank or 1 for place in at]
-    pairs = pairs_of(tensors)
-    if not pairs:
-        for place in at:
-            rows = slice(*(place.rows or (0, 0)))
-            yield Part(place, {name: tensor[rows] for name, tensor in tensors.items()})
-    elif sum(ranks) == len(tensors[pairs[0][1]]) and all(place in places.trained for place in at):
+    ranks = [place.rank or 1 for place in at]
+    pairs = pairs_of(part.tensors)
+    if pairs and sum(ranks) == len(part.tensors[pairs[0][1]]) and all(place in places.trained for place in at):
         parts = separated(
-            tensors, [(place.rows, rank) for place, rank in zip(at, ranks, strict=True) if place.rows]
+            part.tensors, [(place.rows, rank) for place, rank in zip(at, ranks, strict=True) if place.rows]
         )
         yield from (Part(place, found) for place, found in zip(at, parts, strict=True))
-    else:
-        wide = {name for name, _ in pairs} | {DORA}
-        for place in at:
-            rows = slice(*(place.rows or (0, 0)))
-            yield Part(place, {name: t[rows] if name in wide else t for name, t in tensors.items()})
+        return
+    wide = {name for name, _ in pairs} | {DORA, "diff", "diff_b"}
+    for place in at:
+        rows = slice(*(place.rows or (0, 0)))
+        yield Part(place, {name: (t[rows] if name in wide else t).clone() for name, t in part.tensors.items()})

@@ -66,7 +66,7 @@ def test_what_other_loaders_cannot_do_is_said(output):
     plan = uniform_plan(select_targets(patcher)[:3], AdapterConfig("oft", 4))
     slider = to_slider(make_adapters(patcher, plan))
     _, report = run(slider=slider, file_name="turn", key_format="diffusers", model=patcher)
-    assert "square of the strength" in report and "ComfyUI does not know" in report
+    assert "square of the strength" in report and "own loader does not know" in report
     _, report = run(slider=slider, file_name="turn")
     assert "it is large" in report
 
