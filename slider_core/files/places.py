@@ -117,9 +117,12 @@ class Places:
         return known
 
     def in_comfyui(self, part: Part) -> bool:
-        """Whether ComfyUI's loader has a name for the part of a fused weight, as far as is known."""
-        key = part_key(part.place)
-        return key is not None and (self.comfyui is None or key in self.comfyui)
+        """Whether ComfyUI's loader has a name for the part of a fused weight, as far as is known, and takes it all."""
+        key, (start, stop) = part_key(part.place), part.place.rows or (0, 0)
+        if key is None or "diff_b" in part.tensors:
+            return False
+        at = (f"{part.place.layer}.weight", (0, start, stop - start))
+        return self.comfyui is None or self.comfyui.get(key) == at
 
     def _whole(self, layer: str) -> Place:
         of_layer = [place for place in self.all if place.layer == layer]
@@ -142,7 +145,8 @@ class Places:
             if layer not in self.native or key in self.native:
                 continue
             rows = None if offset is None else (offset[1], offset[1] + offset[2])
-            place = known.get((layer, rows), replace(self.native[layer], rows=rows, name=None))
+            whole = self.native[layer]
+            place = known.get((layer, rows), whole if rows is None else replace(whole, rows=rows, name=None))
             if reorder:
                 place = replace(place, swapped=_swaps(reorder[0]))
             if rows is None and layer not in named and in_diffusers and key.startswith("transformer."):
