@@ -92,9 +92,9 @@ class SliderApply(io.ComfyNode):
         if (model is None) == (control_net is None):
             raise ValueError("Connect either a model or a control_net to Apply Slider, and not both.")
         slider = slider_of(slider, slider_file)
-        deltas, unused = deltas_on(model if model is not None else control_net, slider)
+        deltas, notes = deltas_on(model if model is not None else control_net, slider)
         applied = AppliedSlider(deltas, strength, name, start_percent, end_percent)
-        report = _report(slider, deltas, unused)
+        report = _report(slider, deltas, notes)
         if model is not None:
             return show(report, apply_slider(model, applied), None, report)
         from ..slider_core.comfy_bridge.control import apply_slider_to_control_net
@@ -102,11 +102,9 @@ class SliderApply(io.ComfyNode):
         return show(report, None, apply_slider_to_control_net(control_net, applied), report)
 
 
-def _report(slider, deltas, unused: list[str]) -> str:
-    lines = [f"{sum(map(len, deltas.values()))} adapters on {len(deltas)} layers.", *facts_of(slider)]
-    if unused:
-        lines.append(f"{len(unused)} tensors of the file are not for this model: {', '.join(unused[:3])} …")
-    return "\n".join(lines)
+def _report(slider, deltas, notes: list[str]) -> str:
+    fit = f"{sum(map(len, deltas.values()))} adapters on {len(deltas)} layers."
+    return "\n".join([*notes, fit, *facts_of(slider)])
 
 
 class SliderStrength(io.ComfyNode):

@@ -68,15 +68,16 @@ class SliderSave(io.ComfyNode):
     ) -> io.NodeOutput:
         import torch
 
-        from ..slider_core.files import convert, notes_on, save
+        from ..slider_core.files import convert, notes_on, notes_on_text, save
 
         place = place_of(file_name)
-        slider = convert(slider, key_format, model)
+        given, slider = slider, convert(slider, key_format, model)
         dtype = PRECISIONS[precision]
         path = save(slider, place, key_format, model, dtype and getattr(torch, dtype))
         shown = path.relative_to(folder_paths.get_output_directory()).as_posix()
         size = path.stat().st_size / 2**20
         report = [f"Written to {shown} ({len(slider)} tensors, {size:.1f} MB).", *notes_on(slider, model)]
+        report += notes_on_text(given, slider)
         return io.NodeOutput(shown, "\n".join(report), ui={"text": report})
 
 

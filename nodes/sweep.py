@@ -162,11 +162,12 @@ class SliderSweep(io.ComfyNode):
             tuple(sweep_strengths(strengths)),
         )
         slider = slider_of(slider, slider_file)
+        deltas, notes = deltas_on(model, slider)
         start = latent_image or {"samples": empty_latent(model, width, height, length)}
         settings = SamplerSettings(steps, cfg, sampler_name, scheduler, denoise)
         latents = sweep.sample_sweep(
             model,
-            deltas_on(model, slider)[0],
+            deltas,
             task,
             negative,
             start["samples"],
@@ -178,13 +179,14 @@ class SliderSweep(io.ComfyNode):
         pictures = sweep.decode(latents, vae.decode)
         stills = sweep.stills(pictures)
         measured = sweep.report_on(task, pictures)
+        text = "\n".join([*notes, measured.as_text()])
         grid = torch.from_numpy(np.asarray(sweep.grid_of(task, stills), dtype=np.float32) / 255).unsqueeze(0)
         return io.NodeOutput(
             grid,
             pictures.flatten(0, 2),
-            measured.as_text(),
+            text,
             with_range(slider, measured),
-            ui={"slider_sweep": [_for_viewer(task, stills, measured, cls)], "text": [measured.as_text()]},
+            ui={"slider_sweep": [_for_viewer(task, stills, measured, cls)], "text": [text]},
         )
 
 

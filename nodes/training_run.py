@@ -9,7 +9,7 @@ import folder_paths
 import torch
 
 from ..slider_core.adapters import AdapterConfig, lycoris_plan, uniform_plan
-from ..slider_core.files import describe, notes_on, save
+from ..slider_core.files import WARNING, describe, notes_on, save
 from ..slider_core.files.atomic import NotWrittenError
 from ..slider_core.training import (
     Message,
@@ -91,7 +91,9 @@ class TrainingRun:
         ]
         if trained.continued_from == trained.steps:
             lines.insert(1, "This very training was finished before, so nothing new was trained.")
-        return "\n".join([*lines, *dict.fromkeys(self.messages), *notes_on(trained.slider)])
+        warnings = [text for text in dict.fromkeys(self.messages) if text.startswith(WARNING)]
+        others = [text for text in dict.fromkeys(self.messages) if text not in warnings]
+        return "\n".join([*warnings, *lines, *others, *notes_on(trained.slider)])
 
 
 def _request(model, targets, cycle, settings: dict[str, Any]) -> TrainRequest:

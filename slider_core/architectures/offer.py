@@ -53,9 +53,7 @@ def offered(network: Network, family: Family) -> list[Offered]:
 
 def elsewhere(network: Network, family: Family) -> list[Offered]:
     """The layers that are no targets, and whose diffusers names the family's file states all the same."""
-    return [
-        entry for layers in family.elsewhere for entry in _described(network, "elsewhere", layers)
-    ]
+    return [entry for layers in family.elsewhere for entry in _described(network, "elsewhere", layers)]
 
 
 def whole(network: Network, layer: str) -> Offered:

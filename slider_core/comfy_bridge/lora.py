@@ -94,7 +94,9 @@ def _not_read(tensors: Mapping[str, Tensor], names: Mapping[str, Any]) -> set[st
         layers.setdefault(taken_apart(key)[0], []).append(key)
     lost = {taken_apart(key)[0] for key in _unread(tensors, names)}
     lost |= {layer for layer in layers if f"{layer}.rescale" in tensors and f"{layer}.diff" not in tensors}
-    lost |= {layer for layer in layers if f"{layer}.{BIAS}" in tensors and not isinstance(names.get(layer, ""), str)}
+    lost |= {
+        layer for layer in layers if f"{layer}.{BIAS}" in tensors and not isinstance(names.get(layer, ""), str)
+    }
     return {key for layer in lost for key in layers[layer]}
 
 

@@ -29,12 +29,12 @@ from .layout import FORMAT
 from .lengths import base_lengths
 from .peft import CONFIG, peft_config, to_peft
 from .places import Part, Places, diffusers_key, lycoris_key, part_key
-from .reading import Read, for_text_encoder, read, split, swapped, taken_apart
+from .reading import OTHER_NAMES, Read, for_text_encoder, read, split, swapped, taken_apart
 from .slider import Slider
 
 FORMATS = ("native", "diffusers", "kohya")
 NATIVE = ("diffusion_model.", "control_model.")
-NOT_NATIVE = (".lora_magnitude_vector", ".on_input", ".bias")
+NOT_NATIVE = (".on_input", *OTHER_NAMES)
 
 
 def convert(slider: Mapping[str, Tensor], key_format: str, model: Any = None) -> Slider:
@@ -61,12 +61,25 @@ def convert(slider: Mapping[str, Tensor], key_format: str, model: Any = None) ->
         )
     metadata.pop(CONFIG, None)
     if key_format == "diffusers":
-        tensors, config = _diffusers([part for whole in found.parts for part in split(whole, places)], places, model)
+        tensors, config = _diffusers(
+            [part for whole in found.parts for part in split(whole, places)], places, model
+        )
         metadata |= {CONFIG: config} if config else {}
     else:
         tensors = by_layer(found.parts, key_format, places, model)
     kept = [key for key in found.text if key_format != "diffusers" or key.startswith("text_encoder")]
     return Slider({**tensors, **{key: slider[key] for key in kept}}, {**metadata, FORMAT: key_format})
+
+
+def as_native(slider: Mapping[str, Tensor], model: Any) -> tuple[Slider, list[str]]:
+    """As much of any LoRA as fits the model, under native keys; and the keys that do not, with the reasons."""
+    metadata = dict(getattr(slider, "metadata", {}))
+    if metadata.get(FORMAT, _guessed(slider)) == "native":
+        return Slider(slider, metadata), []
+    places = Places(metadata, model)
+    found = read(slider, places, model)
+    left = [*found.text, *(f"{key} ({reason})" for key, reason in found.unknown.items())]
+    return Slider(by_layer(found.parts, "native", places, model), {**metadata, FORMAT: "native"}), left
 
 
 def _guessed(slider: Mapping[str, Tensor]) -> str:

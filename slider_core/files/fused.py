@@ -92,6 +92,18 @@ def separated(tensors: Tensors, parts: Sequence[tuple[Rows, int]]) -> list[dict[
     return found
 
 
+def is_block_diagonal(tensors: Tensors, parts: Sequence[tuple[Rows, int]]) -> bool:
+    """Whether `separated` at these rows and ranks loses nothing: each part has rows and ranks of its own."""
+    for wide, _ in pairs_of(tensors):
+        rest, column = tensors[wide].clone(), 0
+        for (start, stop), rank in parts:
+            rest[start:stop, column : column + rank] = 0
+            column += rank
+        if bool(rest.any()):
+            return False
+    return True
+
+
 def padded(parts: Sequence[tuple[Rows, Tensor]], rows: int) -> Tensor:
     """The sum of tensors of some rows each, as one of all `rows` rows."""
     whole = parts[0][1].new_zeros(rows, *parts[0][1].shape[1:])

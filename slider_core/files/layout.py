@@ -36,7 +36,7 @@ class Place:
 
 
 def layout_of(adapters: Mapping[str, Sequence[Adapter]]) -> str:
-    """The places of adapters as JSON: layer name to its rows and a list of [start, stop, rank, alpha, name, *kernel]."""
+    """The places of adapters as JSON: layer name to its rows and lists of [start, stop, rank, alpha, name, *kernel]."""
     entries = {
         layer: [of_layer[0].shape.layer_rows, *(_entry(adapter) for adapter in of_layer)]
         for layer, of_layer in adapters.items()

@@ -1,4 +1,7 @@
-"""The base weights that some kinds depend on, and the row lengths of DoRA, which ComfyUI and PEFT read differently: the base model says how to go between them."""
+"""The base weights that some kinds depend on, and DoRA's row lengths.
+
+ComfyUI and PEFT read the lengths differently: the base model says how to go between them.
+"""
 
 from __future__ import annotations
 

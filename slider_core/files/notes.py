@@ -48,23 +48,31 @@ def notes_on(slider: Mapping[str, Tensor], model: Any = None) -> list[str]:
     return notes
 
 
-def notes_on_fit(slider: Mapping[str, Tensor], unused: Sequence[str]) -> list[str]:
-    """What of a file is not used on a model, as a warning; and what is for the text encoder, as a remark.
+def notes_on_fit(slider: Mapping[str, Tensor], unused: Sequence[str], into: str = "the model") -> list[str]:
+    """What of a file is left out, as a warning that begins with ⚠; and what is for the text encoder, as a remark.
 
     Args:
-        unused: as `comfy_bridge.lora.deltas_for` gave them.
+        unused: as `comfy_bridge.lora.deltas_for` or `load_into` gave them.
     """
     text = for_text_encoder(unused)
-    left = [key for key in unused if key not in text]
+    left = sorted(set(unused) - set(text))
     notes = []
     if left:
         layers = {taken_apart(key)[0] for key in slider.keys() - set(for_text_encoder(slider))}
         missed = {taken_apart(key.partition(" (")[0])[0] for key in left}
         notes.append(
-            f"{WARNING} Only {len(layers) - len(missed)} of {len(layers)} layers of this file fit the model: "
-            f"{', '.join(left[:3])}{' …' if len(left) > 3 else ''}. The result is not what the file was made for; "
-            f"choose a file that was made for this model."
+            f"{WARNING} Only {max(0, len(layers) - len(missed))} of {len(layers)} layers of this file fit {into}. Left "
+            f"out: {', '.join(left[:3])}{' …' if len(left) > 3 else ''}. So this is not what the file was made for."
         )
     if text:
         notes.append(f"{len(text)} tensors are for the text encoder, which sliders leave alone.")
     return notes
+
+
+def notes_on_text(given: Mapping[str, Tensor], written: Mapping[str, Tensor]) -> list[str]:
+    """What became of a file's tensors for the text encoder when it was converted."""
+    text = for_text_encoder(given)
+    if not text:
+        return []
+    same = "they are in the file as they were" if for_text_encoder(written) else "they are not in the file"
+    return [f"{len(text)} tensors are for the text encoder, which sliders leave alone: {same}."]

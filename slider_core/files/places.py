@@ -112,7 +112,11 @@ class Places:
         known: dict[tuple[str, Any], Place] = {}
         for one in reversed(self.all):
             other = known.get((one.layer, one.rows), one)
-            name, kernel, swapped = one.name or other.name, one.kernel or other.kernel, one.swapped or other.swapped
+            name, kernel, swapped = (
+                one.name or other.name,
+                one.kernel or other.kernel,
+                one.swapped or other.swapped,
+            )
             known[one.layer, one.rows] = replace(one, name=name, kernel=kernel, swapped=swapped)
         return known
 

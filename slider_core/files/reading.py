@@ -46,7 +46,17 @@ SUFFIXES = {**{f".{name}": name for name in OWN}, **OTHER_NAMES}
 LONGEST_FIRST = sorted(SUFFIXES, key=len, reverse=True)
 PADDED = {UP, DOWN, ALPHA, DORA, "diff", "diff_b"}
 # Tensors whose first dimension is the rows of the weight, and those that do not know of them.
-ROWS = {UP, "lora_B.weight", "lora_magnitude_vector", "magnitude", DORA, "diff", "diff_b", "hada_w1_a", "hada_w2_a"}
+ROWS = {
+    UP,
+    "lora_B.weight",
+    "lora_magnitude_vector",
+    "magnitude",
+    DORA,
+    "diff",
+    "diff_b",
+    "hada_w1_a",
+    "hada_w2_a",
+}
 WITHOUT_ROWS = {DOWN, "lora_A.weight", ALPHA, "hada_w1_b", "hada_w2_b"}
 
 
@@ -138,7 +148,7 @@ def height(named: Mapping[str, Tensor]) -> int | None:
 def swapped(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """With the halves of the rows in each other's place; the same for both ways."""
     if unsaid := named.keys() - ROWS - WITHOUT_ROWS:
-        raise SliderFileError(f"diffusers has the rows of this layer in another order, which {min(unsaid)} cannot be put in")
+        raise SliderFileError(f"diffusers has the rows in another order, which {min(unsaid)} cannot be put in")
     return {
         name: tensor.roll(len(tensor) // 2, 0) if name in ROWS and len(tensor) > 1 else tensor
         for name, tensor in named.items()

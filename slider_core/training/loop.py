@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from ..comfy_bridge.lora import deltas_for
 from ..comfy_bridge.model_call import ModelCalls
 from ..comfy_bridge.trainable import trainable
 from ..data.cycle import SIGN_NAMES, Turn
-from ..files import load_into, to_slider
+from ..files import load_into, notes_on_fit, to_slider
 from ..files.atomic import NotWrittenError
 from ..strength import Delta, attached
 from .checkpoint import Progress, read_checkpoint, write_checkpoint
@@ -85,7 +86,8 @@ class _Run:
         device = request.model.load_device
         self.adapters: dict[str, list[Adapter]] = make_adapters(self.root, request.plan, request.dtype, device)
         if request.start_from is not None:
-            load_into(self.adapters, request.start_from)
+            unused = load_into(self.adapters, request.start_from, self.root)
+            self._tell_fit(request.start_from, unused, "the targets that are trained")
         self.assistant = self._assistant(request.model.model)
         self.batch_dims, self.assistant_dims = batch_dims(self.root), batch_dims(request.model.model)
         self.parameters = [p for of_layer in self.adapters.values() for a in of_layer for p in a.parameters()]
@@ -114,7 +116,14 @@ class _Run:
                 f"No layer of the assistant LoRA fits this model (it has {', '.join(unused[:3])} …). Choose the one "
                 "that was made for this model."
             )
+        self._tell_fit(self.request.assistant, unused, "the model, as an assistant")
         return deltas
+
+    def _tell_fit(self, slider: Mapping[str, Tensor], unused: Sequence[str], into: str) -> None:
+        """Says what of a file is not used here."""
+        for note in notes_on_fit(slider, unused, into):
+            logging.warning(note)
+            self.tell(Message(note))
 
     def resume(self) -> None:
         """Takes over from the checkpoint of this very training, if that is asked for and there is one."""

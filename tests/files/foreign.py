@@ -92,7 +92,13 @@ def peft_dora(weight: torch.Tensor) -> Made:
 def loha(weight: torch.Tensor) -> Made:
     rows, patch = len(weight), weight[0].numel()
     w1a, w1b, w2a, w2b = rand(rows, 2), rand(2, patch), rand(rows, 2), rand(2, patch)
-    tensors = {"hada_w1_a": w1a, "hada_w1_b": w1b, "hada_w2_a": w2a, "hada_w2_b": w2b, "alpha": torch.tensor(4.0)}
+    tensors = {
+        "hada_w1_a": w1a,
+        "hada_w1_b": w1b,
+        "hada_w2_a": w2a,
+        "hada_w2_b": w2b,
+        "alpha": torch.tensor(4.0),
+    }
     return Made(tensors, weight + 2 * ((w1a @ w1b) * (w2a @ w2b)).reshape(weight.shape))
 
 
@@ -101,7 +107,9 @@ def lokr(weight: torch.Tensor) -> Made:
     a, c = gcd(rows, 4), gcd(columns, 2)
     w1, w2a, w2b = rand(a, c), rand(rows // a, 2), rand(2, weight[0].numel() // c)
     change = torch.kron(w1, w2a @ w2b).reshape(a, rows // a, c, columns // c, -1).reshape(weight.shape)
-    return Made({"lokr_w1": w1, "lokr_w2_a": w2a, "lokr_w2_b": w2b, "alpha": torch.tensor(1.0)}, weight + change / 2)
+    return Made(
+        {"lokr_w1": w1, "lokr_w2_a": w2a, "lokr_w2_b": w2b, "alpha": torch.tensor(1.0)}, weight + change / 2
+    )
 
 
 def lokr_full(weight: torch.Tensor) -> Made:
@@ -121,7 +129,9 @@ def cayley(blocks: torch.Tensor) -> torch.Tensor:
 def oft(weight: torch.Tensor) -> Made:
     size = gcd(len(weight), 4)
     blocks = rand(len(weight) // size, size, size)
-    turned = torch.einsum("k n m, k n ... -> k m ...", cayley(blocks), weight.unflatten(0, (-1, size))).flatten(0, 1)
+    turned = torch.einsum("k n m, k n ... -> k m ...", cayley(blocks), weight.unflatten(0, (-1, size))).flatten(
+        0, 1
+    )
     return Made({"oft_blocks": blocks, "alpha": torch.tensor(0.0)}, turned)
 
 
@@ -150,9 +160,29 @@ def full(weight: torch.Tensor) -> Made:
 
 
 Kind = Callable[[torch.Tensor], Made]
-LYCORIS: tuple[Kind, ...] = (lora, loha, lokr, lokr_full, oft, oft_rescaled, ia3, ia3_on_input, full, without_alpha, dora)
+LYCORIS: tuple[Kind, ...] = (
+    lora,
+    loha,
+    lokr,
+    lokr_full,
+    oft,
+    oft_rescaled,
+    ia3,
+    ia3_on_input,
+    full,
+    without_alpha,
+    dora,
+)
 PEFT: tuple[Kind, ...] = (peft, peft_dora, peft_with_bias, loha, lokr)
-STOCK: tuple[Kind, ...] = (lora, loha, lokr, full, without_alpha, dora, peft)  # all of which ComfyUI reads itself
+STOCK: tuple[Kind, ...] = (
+    lora,
+    loha,
+    lokr,
+    full,
+    without_alpha,
+    dora,
+    peft,
+)  # all of which ComfyUI reads itself
 # Kinds whose rows can come in any order. ComfyUI does not reorder the lengths of `dora`.
 BY_ROWS = (lora, loha, full, without_alpha, peft, peft_dora, peft_with_bias)
 
@@ -186,7 +216,11 @@ def layers_of_twin(twin: torch.nn.Module, model) -> list[Layer]:
             half = len(at) // 2
             height = len(model.model.diffusion_model.get_submodule(native).weight)
             swapped = at[0] != min(at)
-            assert at == [*range(min(at), min(at) + len(at))] if not swapped else at[:half] == [*range(half, 2 * half)]
+            assert (
+                at == [*range(min(at), min(at) + len(at))]
+                if not swapped
+                else at[:half] == [*range(half, 2 * half)]
+            )
             where = None if len(at) == height else (min(at), min(at) + len(at))
             found.append(Layer(name, f"diffusion_model.{native}", where, swapped))
     return found
@@ -197,7 +231,9 @@ def some(layers: list[Layer], number: int = 48) -> list[Layer]:
     return layers[:: len(layers) // number + 1]
 
 
-def file_of(model, layers: list[Layer], named: Callable[[str], str], kinds: tuple[Kind, ...]) -> tuple[Tensors, Tensors]:
+def file_of(
+    model, layers: list[Layer], named: Callable[[str], str], kinds: tuple[Kind, ...]
+) -> tuple[Tensors, Tensors]:
     """A file with one kind after the other on the layers; and the weights and biases that it means, at strength 1."""
     file: Tensors = {}
     meant: Tensors = {}
@@ -216,6 +252,10 @@ def file_of(model, layers: list[Layer], named: Callable[[str], str], kinds: tupl
         if made.bias is not None and module.bias is not None:
             bias = meant.setdefault(f"{layer.native}.bias", module.bias.detach().clone())
             bias[rows] += turn(made.bias)
-        tensors = {n: t for n, t in made.tensors.items() if module.bias is not None or n not in ("diff_b", "lora_B.bias")}
+        tensors = {
+            n: t
+            for n, t in made.tensors.items()
+            if module.bias is not None or n not in ("diff_b", "lora_B.bias")
+        }
         file |= {f"{named(layer.name)}.{suffix}": tensor for suffix, tensor in tensors.items()}
     return file, meant

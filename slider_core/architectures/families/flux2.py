@@ -54,7 +54,9 @@ FAMILIES = (
         ),
         elsewhere=(
             Layers("txt_in", "context_embedder"),
-            Layers("guidance_in.{in_layer,out_layer}", "time_guidance_embed.guidance_embedder.{linear_1,linear_2}"),
+            Layers(
+                "guidance_in.{in_layer,out_layer}", "time_guidance_embed.guidance_embedder.{linear_1,linear_2}"
+            ),
             Layers("double_blocks.*.txt_mlp.{0,2}", "transformer_blocks.*.ff_context.{linear_in,linear_out}"),
             Layers("single_blocks.*.linear2", "single_transformer_blocks.*.attn.to_out"),
             Layers("double_stream_modulation_img.lin", "double_stream_modulation_img.linear"),
