@@ -101,7 +101,8 @@ def read(slider: Mapping[str, Tensor], places: Places, model: Any) -> Read:
             if place is None:
                 raise SliderFileError("no such layer is known")
             named = {SUFFIXES[suffix]: slider[key] for suffix, key in keys.items()}
-            found.parts.append(_part(place, named, any("lora_B" in suffix for suffix in keys), places, model))
+            part = _part(place, named, any("lora_B" in suffix for suffix in keys), places, model)
+            found.parts.append(_of_trained_rows(part, places, model) if prefix in places.foreign else part)
         except NeedsModelError:
             raise
         except (SliderFileError, AdapterError, RuntimeError, KeyError, IndexError) as reason:
@@ -126,7 +127,7 @@ def _part(place: Place, named: dict[str, Tensor], is_peft: bool, places: Places,
         named = from_peft(named, place, model)
     elif (pairs := pairs_of(named)) and ALPHA not in named:
         named[ALPHA] = torch.tensor(float(len(named[pairs[0][1]])))
-    return _of_trained_rows(Part(place, named), places, model)
+    return Part(place, named)
 
 
 def height(named: Mapping[str, Tensor]) -> int | None:
