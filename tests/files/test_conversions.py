@@ -38,7 +38,10 @@ def same(a, b):
 
 
 def lora_of(layer, rows, columns):
-    return {f"{layer}.lora_up.weight": torch.randn(rows, 2), f"{layer}.lora_down.weight": torch.randn(2, columns)}
+    return {
+        f"{layer}.lora_up.weight": torch.randn(rows, 2),
+        f"{layer}.lora_down.weight": torch.randn(2, columns),
+    }
 
 
 @pytest.mark.parametrize("name", TWINS)
@@ -75,7 +78,9 @@ def test_flux2_whose_trained_rows_are_a_part_of_one_layer_in_diffusers(kind):
     config = AdapterConfig("lora" if kind == "dora" else kind, 3, 0.7, options=options)
     model, slider = shared_model("flux2"), trained("flux2", config)
     there = convert(slider, "diffusers", model)
-    wide = [key for key in there if "to_qkv_mlp_proj" in key and key.endswith(("lora_B.weight", "vector", "diff"))]
+    wide = [
+        key for key in there if "to_qkv_mlp_proj" in key and key.endswith(("lora_B.weight", "vector", "diff"))
+    ]
     assert wide and all(len(there[key]) == 2304 for key in wide)
     back = convert(there, "native", model)
     assert back.keys() == slider.keys()
@@ -121,7 +126,10 @@ def test_kohya_names_of_sd15_are_those_of_sd_scripts():
     }
     slider = trained("sd15", AdapterConfig("lora", 2))
     names = {key.split(".")[0] for key in convert(slider, "kohya")}
-    outside = {f"lora_unet_{name}" for name in ("conv_in", "conv_out", "time_embedding_linear_1", "time_embedding_linear_2")}
+    outside = {
+        f"lora_unet_{name}"
+        for name in ("conv_in", "conv_out", "time_embedding_linear_1", "time_embedding_linear_2")
+    }
     assert len(names) > 20 and names - known <= outside
     assert same(convert(convert(slider, "kohya"), "native"), slider)
     sdxl = {key.split(".")[0] for key in convert(trained("sdxl", AdapterConfig("lora", 2)), "kohya")}
