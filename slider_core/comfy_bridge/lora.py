@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..adapters.layer import root_of
 from ..files.forms import for_comfyui
 from ..files.fused import BIAS, padded
+from ..files.layout import FORMAT
 from ..files.places import Part, Places
 from ..files.reading import for_text_encoder, read, taken_apart
 from ..strength import Delta
@@ -55,10 +56,11 @@ def deltas_for(model: Any, slider: Mapping[str, Tensor]) -> tuple[dict[str, list
     root = root_of(model)
     tensors = lora_convert.convert_lora(dict(slider))
     names = key_map(root)
-    foreign = _not_read(tensors, names)
+    metadata = getattr(slider, "metadata", {})
+    foreign = _not_read(tensors, names, ours=FORMAT in metadata)
     found, unusable = _as_comfyui_reads(root, names, {k: t for k, t in tensors.items() if k not in foreign})
     if foreign:
-        places = Places(getattr(slider, "metadata", {}), model)
+        places = Places(metadata, model)
         others = read({key: tensors[key] for key in foreign}, places, model)
         for part in others.parts:
             more, reasons = _at_place(root, part, model)
@@ -84,16 +86,20 @@ def _unread(tensors: Mapping[str, Tensor], names: Mapping[str, Any]) -> set[str]
     return tensors.keys() - watched.read
 
 
-def _not_read(tensors: Mapping[str, Tensor], names: Mapping[str, Any]) -> set[str]:
+def _not_read(tensors: Mapping[str, Tensor], names: Mapping[str, Any], ours: bool) -> set[str]:
     """The keys of all layers of which ComfyUI's loader leaves tensors unused, or loses them.
 
-    It has no place for the bias of a part of a fused weight, and reads `rescale` without using it.
+    It has no place for the bias of a part of a fused weight, reads `rescale` without using it, and has another
+    meaning for the constraint of OFT than LyCORIS, which wrote it, and our own files.
     """
     layers: dict[str, list[str]] = {}
     for key in tensors:
         layers.setdefault(taken_apart(key)[0], []).append(key)
     lost = {taken_apart(key)[0] for key in _unread(tensors, names)}
-    lost |= {layer for layer in layers if f"{layer}.rescale" in tensors and f"{layer}.diff" not in tensors}
+    for layer in layers:
+        rotated = f"{layer}.oft_blocks" in tensors and f"{layer}.diff" not in tensors
+        if rotated and (f"{layer}.rescale" in tensors or (ours and tensors.get(f"{layer}.alpha", 0) > 0)):
+            lost.add(layer)
     lost |= {
         layer for layer in layers if f"{layer}.{BIAS}" in tensors and not isinstance(names.get(layer, ""), str)
     }

@@ -27,9 +27,10 @@ from .forms import as_difference, for_comfyui, to_lycoris
 from .fused import BIAS, DORA, UP, Rows, can_merge, merged, padded
 from .layout import FORMAT
 from .lengths import base_lengths
+from .parts import split
 from .peft import CONFIG, peft_config, to_peft
 from .places import Part, Places, diffusers_key, lycoris_key, part_key
-from .reading import OTHER_NAMES, Read, for_text_encoder, read, split, swapped, taken_apart
+from .reading import NO_LAYER, OTHER_NAMES, Read, for_text_encoder, read, swapped, taken_apart
 from .slider import Slider
 
 FORMATS = ("native", "diffusers", "kohya")
@@ -52,8 +53,9 @@ def convert(slider: Mapping[str, Tensor], key_format: str, model: Any = None) ->
     metadata = dict(getattr(slider, "metadata", {}))
     if metadata.get(FORMAT, _guessed(slider)) == key_format:
         return Slider(slider, metadata)
-    places = Places(metadata, model)
+    places, slider = Places(metadata, model), _in_comfyuis_names(slider, model)
     found = read(slider, places, model)
+    kept = _kept(found, places, key_format)
     _check(found, len(slider), model)
     if key_format != "native" and any(not part.place.layer.startswith(NATIVE[0]) for part in found.parts):
         raise SliderFileError(
@@ -62,12 +64,11 @@ def convert(slider: Mapping[str, Tensor], key_format: str, model: Any = None) ->
     metadata.pop(CONFIG, None)
     if key_format == "diffusers":
         tensors, config = _diffusers(
-            [part for whole in found.parts for part in split(whole, places)], places, model
+            [part for whole in found.parts for part in split(whole, places, model)], places, model
         )
         metadata |= {CONFIG: config} if config else {}
     else:
         tensors = by_layer(found.parts, key_format, places, model)
-    kept = [key for key in found.text if key_format != "diffusers" or key.startswith("text_encoder")]
     return Slider({**tensors, **{key: slider[key] for key in kept}}, {**metadata, FORMAT: key_format})
 
 
@@ -76,10 +77,20 @@ def as_native(slider: Mapping[str, Tensor], model: Any) -> tuple[Slider, list[st
     metadata = dict(getattr(slider, "metadata", {}))
     if metadata.get(FORMAT, _guessed(slider)) == "native":
         return Slider(slider, metadata), []
-    places = Places(metadata, model)
+    places, slider = Places(metadata, model), _in_comfyuis_names(slider, model)
     found = read(slider, places, model)
     left = [*found.text, *(f"{key} ({reason})" for key, reason in found.unknown.items())]
     return Slider(by_layer(found.parts, "native", places, model), {**metadata, FORMAT: "native"}), left
+
+
+def _in_comfyuis_names(slider: Mapping[str, Tensor], model: Any) -> Mapping[str, Tensor]:
+    """Files that ComfyUI's loader renames as a whole (Wan Fun, USO, control LoRAs for Flux), renamed."""
+    if model is None:
+        return slider
+    from comfy.lora_convert import convert_lora
+
+    renamed: Mapping[str, Tensor] = convert_lora(slider)
+    return renamed
 
 
 def _guessed(slider: Mapping[str, Tensor]) -> str:
@@ -90,12 +101,25 @@ def _guessed(slider: Mapping[str, Tensor]) -> str:
     return "native" if named_so and {f"{layer}.diff" for layer in rotated} <= own else "unknown"
 
 
+def _kept(found: Read, places: Places, key_format: str) -> list[str]:
+    """The keys that stay as they are: of text encoders, and ComfyUI's own of what is no layer but norm or bias."""
+    if key_format == "diffusers":
+        return [key for key in found.text if key.startswith("text_encoder")]
+    own = [
+        key for key in found.unknown if key.startswith(NATIVE) and taken_apart(key)[0] in (places.comfyui or ())
+    ]
+    own = [key for key in own if found.unknown[key] == NO_LAYER]
+    for key in own:
+        del found.unknown[key]
+    return [*found.text, *own]
+
+
 def _check(found: Read, tensors: int, model: Any) -> None:
     """Nothing of a file is left out in silence."""
     if not found.unknown:
         return
     key, reason = min(found.unknown.items())
-    if model is None and reason == "no such layer is known":
+    if model is None and reason == NO_LAYER:
         raise SliderFileError(
             f"it is not known to which layer {taken_apart(key)[0]!r} belongs. Connect the model that the slider was "
             f"made for."

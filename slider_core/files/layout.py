@@ -22,6 +22,7 @@ class Place:
         name: the layer's name in diffusers, where it has one; parts of a fused weight have one each.
         rank, alpha: as trained; 0 where that is not known, or the kind has none.
         kernel: of a convolution; empty for a linear layer, and where it is not known.
+        columns: of the flattened weight; 0 where that is not known.
         swapped: whether diffusers has the two halves of its rows (shift and scale) in the other order.
     """
 
@@ -32,6 +33,7 @@ class Place:
     rank: int = 0
     alpha: float = 0.0
     kernel: tuple[int, ...] = ()
+    columns: int = 0
     swapped: bool = False
 
 

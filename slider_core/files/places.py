@@ -95,12 +95,6 @@ class Places:
         """A place with what is known of it elsewhere: its name in diffusers, and whether rows are swapped there."""
         return self.known.get((place.layer, place.rows), place)
 
-    def parts_of(self, layer: str) -> list[Place]:
-        """The places on a layer, in the order of rows: those trained, else all that the model has."""
-        trained = [place for place in self.trained if place.layer == layer]
-        found = trained or [place for place in self.all if place.layer == layer]
-        return sorted(found, key=lambda place: place.rows or (0, 0))
-
     def kohya_key(self, place: Place) -> str:
         """The layer's name in a kohya file: for SD1 and SD2 after diffusers, else after the native name."""
         if self.sd_scripts and place.name and UNET.match(place.layer):
@@ -117,7 +111,10 @@ class Places:
                 one.kernel or other.kernel,
                 one.swapped or other.swapped,
             )
-            known[one.layer, one.rows] = replace(one, name=name, kernel=kernel, swapped=swapped)
+            columns = one.columns or other.columns
+            known[one.layer, one.rows] = replace(
+                one, name=name, kernel=kernel, columns=columns, swapped=swapped
+            )
         return known
 
     def in_comfyui(self, part: Part) -> bool:
@@ -133,7 +130,7 @@ class Places:
         one = of_layer[0]
         name = one.name if one.rows is None or (one.name or "").endswith(WHOLE_IN_DIFFUSERS) else None
         whole = next((place for place in of_layer if place.rows is None), None)
-        return whole or Place(layer, one.layer_rows, None, name, kernel=one.kernel)
+        return whole or replace(one, rows=None, name=name, rank=0, alpha=0.0)
 
     def _learn_comfyui_names(self, model: Any) -> None:
         from ..adapters.layer import root_of
@@ -183,17 +180,16 @@ def _described(model: Any) -> Iterable[Place]:
     names = family.names(network.module) if family.names else {}
     described = [*offered(network, family), *elsewhere(network, family)]
     for entry in described:
-        rows, kernel = _size(network.layers[entry.layer])
-        target = entry.target
-        yield Place(target.layer, rows, target.rows, target.name, kernel=kernel, swapped=entry.swapped)
+        target, size = entry.target, _size(network.layers[entry.layer])
+        yield Place(target.layer, rows=target.rows, name=target.name, swapped=entry.swapped, **size)
     seen = {entry.layer for entry in described}
     for layer, module in network.layers.items():
         if layer not in seen:
-            rows, kernel = _size(module)
-            yield Place(f"{network.prefix}.{layer}", rows, None, names.get(layer), kernel=kernel)
+            yield Place(f"{network.prefix}.{layer}", name=names.get(layer), **_size(module))
 
 
-def _size(layer: Any) -> tuple[int, tuple[int, ...]]:
+def _size(layer: Any) -> dict[str, Any]:
     from ..architectures.network import sizes
 
-    return (sizes(layer) or (0,))[0], tuple(getattr(layer, "kernel_size", ()))
+    rows, columns, kernel = sizes(layer) or (0, 0, 0)
+    return {"layer_rows": rows, "columns": columns * kernel, "kernel": tuple(getattr(layer, "kernel_size", ()))}

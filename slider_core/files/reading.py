@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..adapters import AdapterError
 from .errors import NeedsModelError, SliderFileError
-from .fused import ALPHA, DORA, DOWN, MID, UP, pairs_of, separated
+from .fused import ALPHA, DORA, DOWN, MID, UP, pairs_of
 from .layout import Place
 from .lengths import base_lengths
 from .peft import from_peft
@@ -44,6 +44,7 @@ LYCORIS = (
 OWN = (UP, DOWN, MID, ALPHA, DORA, "diff", "diff_b", "reshape_weight", "set_weight", *LYCORIS)
 SUFFIXES = {**{f".{name}": name for name in OWN}, **OTHER_NAMES}
 LONGEST_FIRST = sorted(SUFFIXES, key=len, reverse=True)
+NO_LAYER = "no such layer is known"
 PADDED = {UP, DOWN, ALPHA, DORA, "diff", "diff_b"}
 # Tensors whose first dimension is the rows of the weight, and those that do not know of them.
 ROWS = {
@@ -99,7 +100,7 @@ def read(slider: Mapping[str, Tensor], places: Places, model: Any) -> Read:
         keys, place = modules[prefix], places.at(prefix)
         try:
             if place is None:
-                raise SliderFileError("no such layer is known")
+                raise SliderFileError(NO_LAYER)
             named = {SUFFIXES[suffix]: slider[key] for suffix, key in keys.items()}
             part = _part(place, named, any("lora_B" in suffix for suffix in keys), places, model)
             found.parts.append(_of_trained_rows(part, places, model) if prefix in places.foreign else part)
@@ -121,6 +122,8 @@ def _part(place: Place, named: dict[str, Tensor], is_peft: bool, places: Places,
     start, stop = place.rows or (0, place.layer_rows)
     if rows not in (None, stop - start):
         raise SliderFileError(f"for {rows} rows, and the layer has {stop - start}")
+    if place.columns and _columns(named) not in (None, place.columns):
+        raise SliderFileError(f"for {_columns(named)} columns, and the layer has {place.columns}")
     if swap:
         named = swapped(named)
     if is_peft:
@@ -144,6 +147,15 @@ def height(named: Mapping[str, Tensor]) -> int | None:
     if "weight" in named and not named["on_input"]:
         return named["weight"].numel()
     return len(named["diff"]) if "diff" in named else None
+
+
+def _columns(named: Mapping[str, Tensor]) -> int | None:
+    """How many columns of a flattened weight the tensors change; None where they do not say it."""
+    if DOWN in named and MID not in named:
+        return named[DOWN][0].numel()
+    if "hada_w1_b" in named and "hada_t1" not in named:
+        return named["hada_w1_b"].shape[1]
+    return named["diff"][0].numel() if "diff" in named else None
 
 
 def swapped(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -172,24 +184,3 @@ def _of_trained_rows(part: Part, places: Places, model: Any) -> Part:
         if not torch.allclose(kept, wide[DORA].float(), rtol=1e-2):
             return part
     return Part(at[0], {**part.tensors, **{name: tensor[start:stop] for name, tensor in wide.items()}})
-
-
-def split(part: Part, places: Places) -> Iterator[Part]:
-    """A part as one for each place that its layer is divided into; as it is where diffusers has a name for it."""
-    at = [place for place in places.parts_of(part.place.layer) if place.rows]
-    by_rows = pairs_of(part.tensors) or part.tensors.keys() <= {"diff", "diff_b"}
-    if part.place.rows is not None or part.place.name or not at or not by_rows:
-        yield part
-        return
-    ranks = [place.rank or 1 for place in at]
-    pairs = pairs_of(part.tensors)
-    if pairs and sum(ranks) == len(part.tensors[pairs[0][1]]) and all(place in places.trained for place in at):
-        parts = separated(
-            part.tensors, [(place.rows, rank) for place, rank in zip(at, ranks, strict=True) if place.rows]
-        )
-        yield from (Part(place, found) for place, found in zip(at, parts, strict=True))
-        return
-    wide = {name for name, _ in pairs} | {DORA, "diff", "diff_b"}
-    for place in at:
-        rows = slice(*(place.rows or (0, 0)))
-        yield Part(place, {name: (t[rows] if name in wide else t).clone() for name, t in part.tensors.items()})

@@ -195,3 +195,62 @@ def test_a_start_that_does_not_fit_is_refused_or_told():
     lengths = {f"{PROJ}.dora_scale": torch.ones(256, 1)}
     _, unused = start_from("flux", {**slider, **lengths}, AdapterConfig("lora", 1))
     assert unused == [f"{PROJ}.dora_scale"]
+
+
+OWN = {
+    "lora, odd alpha": AdapterConfig("lora", 3, 0.7),
+    "dora": AdapterConfig("lora", 2, options={"dora": True}),
+    "ia3": AdapterConfig("ia3"),
+    "loha": AdapterConfig("loha", 2, 1.0),
+    "lokr": AdapterConfig("lokr", 2, 1.0),
+    "lokr full": AdapterConfig("lokr", options={"full_matrix": True, "factor": 8}),
+    "oft": AdapterConfig("oft", 4, options={"constraint": 0.001, "rescaled": True}),
+    "full": AdapterConfig("full"),
+}
+
+
+@pytest.mark.parametrize("kind", OWN)
+@pytest.mark.parametrize("name", ["sd15", "wan21", "ltxv", "lumina2", "hunyuan_video", "z_image"])
+@torch.no_grad()
+def test_our_own_files_work_in_apply_slider_under_every_name(name, kind):
+    """As the adapters did in training, on every layer."""
+    torch.manual_seed(0)
+    model = shared_model(name)
+    adapters = make_adapters(model, uniform_plan(select_targets(model), OWN[kind]))
+    for of_layer in adapters.values():
+        for adapter in of_layer:
+            for parameter in adapter.eval().parameters():
+                parameter.data += 0.1 * torch.randn_like(parameter)
+    for key_format in ("diffusers", "kohya"):
+        deltas, unused = deltas_for(model, convert(to_slider(adapters), key_format, model))
+        assert not unused and deltas.keys() == adapters.keys()
+        for layer in adapters:
+            base, got, _ = outputs(model, deltas, {}, layer)
+            assert_same(layer, base, got, outputs(model, adapters, {}, layer)[1])
+
+
+def test_changes_of_norms_stay_in_comfyuis_formats():
+    norm = "diffusion_model.double_blocks.0.img_attn.norm.query_norm.diff"
+    file = {
+        f"{PROJ}.lora_A.weight": torch.ones(2, 256),
+        f"{PROJ}.lora_B.weight": torch.ones(256, 2),
+        norm: torch.ones(128),
+    }
+    native = convert(file, "native", shared_model("flux"))
+    assert torch.equal(native[norm], file[norm]) and f"{PROJ}.lora_up.weight" in native
+    with pytest.raises(SliderFileError, match=r"1 of 3 tensors have no place.*query_norm"):
+        convert(file, "diffusers", shared_model("flux"))
+
+
+def test_columns_that_do_not_fit_are_named():
+    with pytest.raises(SliderFileError, match="for 64 columns, and the layer has 256"):
+        convert(
+            lora_of("transformer.transformer_blocks.0.attn.to_out.0", 256, 64), "native", shared_model("flux")
+        )
+
+
+def test_rotations_are_converted_in_a_node():
+    """ComfyUI's nodes run in inference mode."""
+    slider = trained("flux", AdapterConfig("oft", 4))
+    with torch.inference_mode():
+        assert same(convert(convert(slider, "diffusers"), "native", shared_model("flux")), slider)

@@ -62,7 +62,6 @@ FAMILIES = (
             Layers("double_stream_modulation_img.lin", "double_stream_modulation_img.linear"),
             Layers("double_stream_modulation_txt.lin", "double_stream_modulation_txt.linear"),
             Layers("single_stream_modulation.lin", "single_stream_modulation.linear"),
-            Layers("final_layer.adaLN_modulation.1", "norm_out.linear", swapped=True),
         ),
         caveats=(SHARED,),
         literal="attn.to_qkv_mlp_proj also takes the MLP rows of the single blocks; here only q, k and v.",
