@@ -47,7 +47,8 @@ class SliderSave(io.ComfyNode):
                 io.Model.Input(
                     "model",
                     optional=True,
-                    tooltip="The model the slider is for. Needed to convert other people's LoRAs, and DoRA, IA3, OFT, BOFT.",
+                    tooltip="The model the slider is for. Needed to convert other people's LoRAs, and DoRA, IA3, OFT, "
+                    "BOFT.",
                 ),
             ],
             outputs=[

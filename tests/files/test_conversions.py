@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
+from concept_sliders.slider_core.adapters import AdapterConfig, AdapterError, make_adapters, uniform_plan
+from concept_sliders.slider_core.adapters.base import put
 from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.comfy_bridge.lora import deltas_for, unread_by_comfyui
 from concept_sliders.slider_core.files import SliderFileError, convert, load, load_into, save, to_slider
-from tiny_models import NAMES, shared_model
+from tiny_models import shared_model
 
 sys.path.insert(0, str(Path(__file__).parent))
 import foreign  # noqa: E402
@@ -100,16 +101,20 @@ def test_rotations_come_back_with_the_difference_that_comfyui_needs(kind):
         convert(there, "native")
 
 
-@pytest.mark.parametrize("kind", ["lora", "lokr", "oft", "glora"])
-@pytest.mark.parametrize("name", NAMES)
+FUSED = ["lumina2", "z_image", "hunyuan_video", "flux2", "sd3"]
+
+
+@pytest.mark.parametrize(
+    "name, kind", [(name, kind) for name in FUSED for kind in ("lora", "lokr", "oft", "glora")]
+)
 def test_comfyui_knows_every_name_of_a_native_file(name, kind):
-    if kind != "lokr" and name not in ("lumina2", "z_image", "hunyuan_video", "flux2", "sd3"):
-        return
-    model, slider = shared_model(name), trained(name, AdapterConfig(kind, 2))
-    assert not unread_by_comfyui(model, slider)
-    if name in TWINS and kind == "lokr":
-        there, _ = file_of(name, "lycoris", (foreign.lokr,))
-        assert not unread_by_comfyui(model, convert(there, "native", model))
+    assert not unread_by_comfyui(shared_model(name), trained(name, AdapterConfig(kind, 2)))
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_comfyui_knows_every_name_of_a_lokr_from_diffusers(name):
+    file, _ = file_of(name, "lycoris", (foreign.lokr,))
+    assert not unread_by_comfyui(shared_model(name), convert(file, "native", shared_model(name)))
 
 
 def test_kohya_names_of_sd15_are_those_of_sd_scripts():
@@ -188,6 +193,21 @@ def test_one_lora_of_a_fused_weight_starts_all_its_parts():
         assert torch.equal(adapter.down, file[f"{QKV}.lora_down.weight"])
 
 
+def test_ranks_of_a_fused_weight_that_do_not_come_apart_are_refused():
+    """Six ranks that q, k and v share are not two for each."""
+    file = {f"{QKV}.lora_up.weight": torch.randn(768, 6), f"{QKV}.lora_down.weight": torch.randn(6, 256)}
+    plan = uniform_plan(
+        [t for t in select_targets(shared_model("flux")) if t.layer == QKV], AdapterConfig("lora", 2)
+    )
+    with pytest.raises(SliderFileError, match="where one of .256, 2. is trained"):
+        load_into(make_adapters(shared_model("flux"), plan), file, shared_model("flux"))
+
+
+def test_a_tensor_of_another_shape_is_not_bent_into_place():
+    with pytest.raises(AdapterError, match=r"shape \(2, 4\) where one of \(4, 2\)"):
+        put(torch.zeros(4, 2), torch.ones(2, 4))
+
+
 def test_a_start_that_does_not_fit_is_refused_or_told():
     slider = trained("flux", AdapterConfig("lora", 1))
     with pytest.raises(SliderFileError, match="shape"):  # not stretched to the larger rank
@@ -204,7 +224,7 @@ OWN = {
     "loha": AdapterConfig("loha", 2, 1.0),
     "lokr": AdapterConfig("lokr", 2, 1.0),
     "lokr full": AdapterConfig("lokr", options={"full_matrix": True, "factor": 8}),
-    "oft": AdapterConfig("oft", 4, options={"constraint": 0.001, "rescaled": True}),
+    "oft": AdapterConfig("oft", 4, options={"constraint": 0.001}),
     "full": AdapterConfig("full"),
 }
 
