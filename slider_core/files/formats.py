@@ -61,6 +61,8 @@ def convert(slider: Mapping[str, Tensor], key_format: str, model: Any = None) ->
         raise SliderFileError(
             "sliders of ControlNets are kept in native format: no other program can load them."
         )
+    if not found.parts:
+        raise SliderFileError("the file has nothing for the diffusion model. Choose a LoRA that has.")
     metadata.pop(CONFIG, None)
     if key_format == "diffusers":
         tensors, config = _diffusers(

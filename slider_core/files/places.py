@@ -80,16 +80,17 @@ class Places:
         for place in self.known.values():
             for key in _foreign_keys(place):
                 self.foreign.setdefault(key, place)
-        for layer, place in list(self.native.items()):
+        for layer, place in self.native.items():
             for before in DOTTED:
-                self.native.setdefault(f"{before}{layer.removeprefix('diffusion_model.')}", place)
+                key = f"{before}{layer.removeprefix('diffusion_model.')}"
+                self.foreign.setdefault(key, replace(place, swapped=False))
         self.sd_scripts = any(AS_IN_DIFFUSERS.match(place.name or "") for place in self.all)
 
     def at(self, key: str) -> Place | None:
         """The place of a key; `swapped` only if the key's own tensors have the halves of their rows swapped."""
-        if key in self.foreign:
-            return self.foreign[key]
-        return self.native.get(key) and replace(self.native[key], swapped=False)
+        if key in self.native:
+            return replace(self.native[key], swapped=False)
+        return self.foreign.get(key)
 
     def named(self, place: Place) -> Place:
         """A place with what is known of it elsewhere: its name in diffusers, and whether rows are swapped there."""

@@ -103,7 +103,7 @@ def read(slider: Mapping[str, Tensor], places: Places, model: Any) -> Read:
                 raise SliderFileError(NO_LAYER)
             named = {SUFFIXES[suffix]: slider[key] for suffix, key in keys.items()}
             part = _part(place, named, any("lora_B" in suffix for suffix in keys), places, model)
-            found.parts.append(_of_trained_rows(part, places, model) if prefix in places.foreign else part)
+            found.parts.append(_of_trained_rows(part, places, model) if prefix not in places.native else part)
         except NeedsModelError:
             raise
         except (SliderFileError, AdapterError, RuntimeError, KeyError, IndexError) as reason:
