@@ -125,7 +125,7 @@ def _at_place(root: Any, part: Part, model: Any) -> Found:
     """As `_as_comfyui_reads`, for tensors whose place is known."""
     place, weight = part.place, f"{part.place.layer}.weight"
     try:
-        tensors = for_comfyui(part, model)
+        tensors = _rotation(part) or for_comfyui(part, model)
     except (ValueError, RuntimeError) as reason:
         return [], [f"{weight} ({reason})"]
     if BIAS in tensors and place.rows:
@@ -137,6 +137,17 @@ def _at_place(root: Any, part: Part, model: Any) -> Found:
         bias = _as_comfyui_reads(root, {"x": weight}, {f"x.{BIAS}": tensors[BIAS]})
         found, unusable = found + bias[0], unusable + bias[1]
     return found, unusable
+
+
+def _rotation(part: Part) -> dict[str, Tensor] | None:
+    """OFT and BOFT as our reader takes them, without a difference as large as the weight.
+
+    LyCORIS's constraint is for each row, ComfyUI's for all of them. None for other kinds, and with a factor per row.
+    """
+    tensors, (start, stop) = part.tensors, part.place.rows or (0, part.place.layer_rows)
+    if "oft_blocks" not in tensors or tensors.keys() & {"diff", "rescale"}:
+        return None
+    return {**tensors, "alpha": tensors["alpha"] * (stop - start)} if "alpha" in tensors else tensors
 
 
 def _taken_apart(key: Any) -> tuple[str, tuple[int, int] | None, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,8 +71,11 @@ class Places:
         self.native: dict[str, Place] = {}
         self.foreign: dict[str, Place] = {}
         self.comfyui: Mapping[str, Any] | None = None
-        for layer in dict.fromkeys(place.layer for place in self.all):
-            whole = self._whole(layer)
+        by_layer: dict[str, list[Place]] = {}
+        for place in self.all:
+            by_layer.setdefault(place.layer, []).append(place)
+        for layer, of_layer in by_layer.items():
+            whole = _whole(of_layer)
             self.native |= {layer: whole, _joined(layer): whole}
         if model is not None:
             self._learn_comfyui_names(model)
@@ -126,13 +129,6 @@ class Places:
         at = (f"{part.place.layer}.weight", (0, start, stop - start))
         return self.comfyui is None or self.comfyui.get(key) == at
 
-    def _whole(self, layer: str) -> Place:
-        of_layer = [place for place in self.all if place.layer == layer]
-        one = of_layer[0]
-        name = one.name if one.rows is None or (one.name or "").endswith(WHOLE_IN_DIFFUSERS) else None
-        whole = next((place for place in of_layer if place.rows is None), None)
-        return whole or replace(one, rows=None, name=name, rank=0, alpha=0.0)
-
     def _learn_comfyui_names(self, model: Any) -> None:
         from ..adapters.layer import root_of
         from ..comfy_bridge.lora import key_map
@@ -157,6 +153,14 @@ class Places:
                 self.all.insert(0, place)
                 self.native |= {layer: place, _joined(layer): place}
             self.foreign.setdefault(key, place)
+
+
+def _whole(of_layer: Sequence[Place]) -> Place:
+    """The whole layer of some places, with its name where diffusers has it as one."""
+    one = of_layer[0]
+    name = one.name if one.rows is None or (one.name or "").endswith(WHOLE_IN_DIFFUSERS) else None
+    whole = next((place for place in of_layer if place.rows is None), None)
+    return whole or replace(one, rows=None, name=name, rank=0, alpha=0.0)
 
 
 def _swaps(reorder: Any) -> bool:

@@ -10,12 +10,14 @@ from concept_sliders.slider_core.adapters.base import put
 from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.comfy_bridge.lora import deltas_for, unread_by_comfyui
 from concept_sliders.slider_core.files import SliderFileError, convert, load, load_into, save, to_slider
-from tiny_models import shared_model
+from concept_sliders.slider_core.strength import attached
+from tiny_models import shared_model, tiny_call
 
 sys.path.insert(0, str(Path(__file__).parent))
 import foreign  # noqa: E402
 from diffusers_twins import TWINS, in_diffusers  # noqa: E402
 from test_foreign_files import assert_same, file_of, outputs  # noqa: E402
+from test_stock_loader import in_stock_loader  # noqa: E402
 
 PROJ = "diffusion_model.double_blocks.0.img_attn.proj"
 QKV = "diffusion_model.double_blocks.0.img_attn.qkv"
@@ -247,6 +249,23 @@ def test_our_own_files_work_in_apply_slider_under_every_name(name, kind):
         for layer in adapters:
             base, got, _ = outputs(model, deltas, {}, layer)
             assert_same(layer, base, got, outputs(model, adapters, {}, layer)[1])
+
+
+@pytest.mark.parametrize("name", ["sd15", "wan21", "lumina2", "hunyuan_video"])
+@torch.no_grad()
+def test_the_same_picture_of_a_file_and_of_its_conversion_in_the_stock_loader(name):
+    """A LoRA of diffusers on the layers of a slider, each sample at a strength of its own."""
+    model, call = shared_model(name), tiny_call(name)
+    file = dict(convert(trained(name, AdapterConfig("lora", 2, 1.0)), "diffusers"))
+    deltas, unused = deltas_for(model, file)
+    assert not unused
+    with attached(model.model, deltas, torch.tensor([-0.7, 1.3])):
+        got = model.model.apply_model(**call)
+    base = model.model.apply_model(**call)
+    for row, strength in enumerate((-0.7, 1.3)):
+        expected = in_stock_loader(model, convert(file, "native", model), strength, call)
+        effect = (expected[row] - base[row]).abs().max()
+        assert effect > 1e-3 and (got[row] - expected[row]).abs().max() < 1e-3 * effect + 1e-5
 
 
 def test_changes_of_norms_stay_in_comfyuis_formats():
