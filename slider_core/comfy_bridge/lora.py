@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from ..adapters.layer import root_of
 from ..files.forms import for_comfyui
 from ..files.fused import BIAS, padded
+from ..files.keys import for_text_encoder, taken_apart
 from ..files.layout import FORMAT
 from ..files.places import Part, Places
-from ..files.reading import for_text_encoder, read, taken_apart
+from ..files.reading import read
 from ..strength import Delta
 from .patch_readers import delta_of
 from .patches import Place, Unusable, without_overlap
@@ -81,9 +82,19 @@ def unread_by_comfyui(model: Any, slider: Mapping[str, Tensor]) -> list[str]:
 
 
 def _unread(tensors: Mapping[str, Tensor], names: Mapping[str, Any]) -> set[str]:
-    watched = ReadTensors(tensors)
-    lora.load_lora(watched, names, log_missing=False)
-    return tensors.keys() - watched.read
+    """The keys that the loader does not read; where one of a pair is missing, those of its layer."""
+    whole = dict(tensors)
+    while True:
+        watched = ReadTensors(whole)
+        try:
+            lora.load_lora(watched, names, log_missing=False)
+            return tensors.keys() - (watched.read & whole.keys())
+        except KeyError as missing:
+            layer = taken_apart(str(missing.args[0]))[0]
+            rest = {key: tensor for key, tensor in whole.items() if taken_apart(key)[0] != layer}
+            if len(rest) == len(whole):
+                raise
+            whole = rest
 
 
 def _not_read(tensors: Mapping[str, Tensor], names: Mapping[str, Any], ours: bool) -> set[str]:
@@ -116,7 +127,7 @@ def _as_comfyui_reads(root: Any, names: Mapping[str, Any], tensors: Mapping[str,
         try:
             module = reduce(getattr, layer.split("."), root)
             found.append((layer, delta_of(patch, Place(module, parameter, rows, reorder))))
-        except (Unusable, AttributeError) as reason:
+        except (Unusable, AttributeError, IndexError, TypeError, ValueError) as reason:
             unusable.append(f"{weight} ({reason})")
     return found, unusable
 

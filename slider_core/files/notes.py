@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from .keys import for_text_encoder, taken_apart
 from .layout import FORMAT
-from .reading import for_text_encoder, taken_apart
 
 WARNING = "⚠"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,54 +11,16 @@ from torch import Tensor
 
 from ..adapters import AdapterError
 from .errors import NeedsModelError, SliderFileError
-from .fused import ALPHA, DORA, DOWN, MID, UP, pairs_of
+from .fused import ALPHA, DORA, DOWN, UP, pairs_of
+from .keys import SUFFIXES, for_text_encoder, taken_apart
 from .layout import Place
 from .lengths import base_lengths
 from .peft import from_peft
 from .places import WHOLE_IN_DIFFUSERS, Part, Places
+from .rows import check, height, swapped
 
-TEXT_ENCODER = ("lora_te", "text_encoder", "te1.", "te2.", "lora_prior_te", "cond_stage_model", "hydit_clip")
-# Suffixes with what divides them from the layer's name, and LyCORIS's name for the same tensor.
-OTHER_NAMES = {
-    ".lora_A.weight": DOWN,
-    ".lora_B.weight": UP,
-    ".lora_B.bias": "diff_b",
-    ".lora_A.default.weight": DOWN,
-    ".lora_B.default.weight": UP,
-    ".lora.down.weight": DOWN,
-    ".lora.up.weight": UP,
-    "_lora.down.weight": DOWN,
-    "_lora.up.weight": UP,
-    ".lora_linear_layer.down.weight": DOWN,
-    ".lora_linear_layer.up.weight": UP,
-    ".lora_A": DOWN,
-    ".lora_B": UP,
-    ".lora_magnitude_vector": "magnitude",
-    ".lora_magnitude_vector.weight": "magnitude",
-    ".lora_magnitude_vector.default.weight": "magnitude",
-}
-LYCORIS = (
-    "hada_w1_a hada_w1_b hada_w2_a hada_w2_b hada_t1 hada_t2 lokr_w1 lokr_w1_a lokr_w1_b lokr_w2 lokr_w2_a lokr_w2_b "
-    "lokr_t2 oft_blocks rescale a1.weight a2.weight b1.weight b2.weight weight on_input"
-).split()
-OWN = (UP, DOWN, MID, ALPHA, DORA, "diff", "diff_b", "reshape_weight", "set_weight", *LYCORIS)
-SUFFIXES = {**{f".{name}": name for name in OWN}, **OTHER_NAMES}
-LONGEST_FIRST = sorted(SUFFIXES, key=len, reverse=True)
 NO_LAYER = "no such layer is known"
 PADDED = {UP, DOWN, ALPHA, DORA, "diff", "diff_b"}
-# Tensors whose first dimension is the rows of the weight, and those that do not know of them.
-ROWS = {
-    UP,
-    "lora_B.weight",
-    "lora_magnitude_vector",
-    "magnitude",
-    DORA,
-    "diff",
-    "diff_b",
-    "hada_w1_a",
-    "hada_w2_a",
-}
-WITHOUT_ROWS = {DOWN, "lora_A.weight", ALPHA, "hada_w1_b", "hada_w2_b"}
 
 
 @dataclass
@@ -73,17 +35,6 @@ class Read:
     parts: list[Part] = field(default_factory=list)
     unknown: dict[str, str] = field(default_factory=dict)
     text: list[str] = field(default_factory=list)
-
-
-def for_text_encoder(keys: Iterable[str]) -> list[str]:
-    """Those of a LoRA's keys that are for a text encoder, which no slider touches."""
-    return [key for key in keys if key.startswith(TEXT_ENCODER)]
-
-
-def taken_apart(key: str) -> tuple[str, str]:
-    """The layer's part of a key, and the suffix that says which tensor it is; "" where none is known."""
-    suffix = next((suffix for suffix in LONGEST_FIRST if key.endswith(suffix)), "")
-    return key[: len(key) - len(suffix)], suffix
 
 
 def read(slider: Mapping[str, Tensor], places: Places, model: Any) -> Read:
@@ -106,7 +57,7 @@ def read(slider: Mapping[str, Tensor], places: Places, model: Any) -> Read:
             found.parts.append(_of_trained_rows(part, places, model) if prefix not in places.native else part)
         except NeedsModelError:
             raise
-        except (SliderFileError, AdapterError, RuntimeError, KeyError, IndexError) as reason:
+        except (SliderFileError, AdapterError, RuntimeError, KeyError, IndexError, TypeError) as reason:
             found.unknown |= dict.fromkeys(keys.values(), str(reason))
     return found
 
@@ -119,11 +70,7 @@ def _part(place: Place, named: dict[str, Tensor], is_peft: bool, places: Places,
     if (place.name or "").endswith(WHOLE_IN_DIFFUSERS) and rows == place.layer_rows:
         trained = [one for one in places.trained if one.layer == place.layer]
         place = replace(trained[0] if trained else place, rows=None)
-    start, stop = place.rows or (0, place.layer_rows)
-    if rows not in (None, stop - start):
-        raise SliderFileError(f"for {rows} rows, and the layer has {stop - start}")
-    if place.columns and _columns(named) not in (None, place.columns):
-        raise SliderFileError(f"for {_columns(named)} columns, and the layer has {place.columns}")
+    check(named, place)
     if swap:
         named = swapped(named)
     if is_peft:
@@ -131,41 +78,6 @@ def _part(place: Place, named: dict[str, Tensor], is_peft: bool, places: Places,
     elif (pairs := pairs_of(named)) and ALPHA not in named:
         named[ALPHA] = torch.tensor(float(len(named[pairs[0][1]])))
     return Part(place, named)
-
-
-def height(named: Mapping[str, Tensor]) -> int | None:
-    """How many rows of a weight the tensors change; None where they do not say it."""
-    if UP in named:
-        return len(named[UP])
-    if "hada_w1_a" in named:
-        return named["hada_w1_a"].shape[1 if "hada_t1" in named else 0]
-    if first := [named[name] for name in ("lokr_w1", "lokr_w1_a") if name in named]:
-        second = named["lokr_w2"] if "lokr_w2" in named else named["lokr_w2_a"]
-        return len(first[0]) * second.shape[1 if "lokr_t2" in named else 0]
-    if "oft_blocks" in named:
-        return named["oft_blocks"].shape[-3] * named["oft_blocks"].shape[-1]
-    if "weight" in named and not named["on_input"]:
-        return named["weight"].numel()
-    return len(named["diff"]) if "diff" in named else None
-
-
-def _columns(named: Mapping[str, Tensor]) -> int | None:
-    """How many columns of a flattened weight the tensors change; None where they do not say it."""
-    if DOWN in named and MID not in named:
-        return named[DOWN][0].numel()
-    if "hada_w1_b" in named and "hada_t1" not in named:
-        return named["hada_w1_b"].shape[1]
-    return named["diff"][0].numel() if "diff" in named else None
-
-
-def swapped(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """With the halves of the rows in each other's place; the same for both ways."""
-    if unsaid := named.keys() - ROWS - WITHOUT_ROWS:
-        raise SliderFileError(f"diffusers has the rows in another order, which {min(unsaid)} cannot be put in")
-    return {
-        name: tensor.roll(len(tensor) // 2, 0) if name in ROWS and len(tensor) > 1 else tensor
-        for name, tensor in named.items()
-    }
 
 
 def _of_trained_rows(part: Part, places: Places, model: Any) -> Part:

@@ -293,3 +293,13 @@ def test_rotations_are_converted_in_a_node():
     slider = trained("flux", AdapterConfig("oft", 4))
     with torch.inference_mode():
         assert same(convert(convert(slider, "diffusers"), "native", shared_model("flux")), slider)
+
+
+def test_a_file_that_lacks_one_tensor_of_a_pair_is_used_without_that_layer():
+    other = "diffusion_model.double_blocks.1.img_attn.proj"
+    file = lora_of(PROJ, 256, 256) | lora_of(other, 256, 256)
+    del file[f"{other}.lora_down.weight"]
+    deltas, unused = deltas_for(shared_model("flux"), file)
+    assert list(deltas) == [PROJ] and unused == [
+        f"{other}.lora_up.weight (lora_down.weight is missing beside it)"
+    ]
