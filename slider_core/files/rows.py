@@ -64,6 +64,9 @@ def _columns(named: Mapping[str, Tensor]) -> int | None:
         return named[DOWN][0].numel()
     if "hada_w1_b" in named and "hada_t1" not in named:
         return named["hada_w1_b"].shape[1]
+    if first := [named[name] for name in ("lokr_w1", "lokr_w1_b") if name in named and "lokr_t2" not in named]:
+        second = named["lokr_w2"][0].numel() if "lokr_w2" in named else named["lokr_w2_b"].shape[1]
+        return first[0].shape[1] * second
     return named["diff"][0].numel() if "diff" in named else None
 
 

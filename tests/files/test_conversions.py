@@ -288,6 +288,13 @@ def test_columns_that_do_not_fit_are_named():
         )
 
 
+def test_a_kronecker_product_of_another_size_is_named():
+    name = "transformer.transformer_blocks.0.attn.to_q"
+    file = {f"{name}.lokr_w1": torch.ones(4, 4), f"{name}.lokr_w2": torch.ones(64, 16)}
+    with pytest.raises(SliderFileError, match="for 64 columns, and the layer has 256"):
+        convert(file, "native", shared_model("flux"))
+
+
 def test_rotations_are_converted_in_a_node():
     """ComfyUI's nodes run in inference mode."""
     slider = trained("flux", AdapterConfig("oft", 4))
