@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from .names import name_error
 from .progress import TrainingProgress
 from .types import CATEGORY, LoraModel, LossMap, SliderCycle, SliderTargets
 
@@ -215,6 +216,10 @@ class SliderTrainer(io.ComfyNode):
                 io.String.Output(display_name="report", tooltip="How it went, and where the file is."),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, file_name: str | None) -> bool | str:
+        return (isinstance(file_name, str) and name_error(file_name)) or True
 
     @classmethod
     def execute(cls, model, targets, cycle, **settings) -> io.NodeOutput:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from concept_sliders.slider_core.adapters import LycorisConfigError, lycoris_plan, make_adapters
+from concept_sliders.slider_core.adapters import AdapterError, lycoris_plan, make_adapters
 from concept_sliders.slider_core.architectures import TargetError, select_targets
 from tiny_models import shared_model
 
@@ -85,6 +85,10 @@ def test_multiplier_scales_the_addition():
 @pytest.mark.parametrize(
     "config, message",
     [
+        ({"multiplier": 0}, "multiplier 0 would train nothing"),
+        ({"dropout": 1}, "dropout must be below 1"),
+        ({"rank_dropout": 1.0}, "rank_dropout must be below 1"),
+        ({"module_dropout": 2}, "module_dropout must be below 1"),
         ('{"algo": "lokr",}', "no valid JSON.*line 1"),
         ("[1]", "a LyCORIS config is a JSON object"),
         ({"algo": "lokrr"}, "no algo 'lokrr'. Did you mean 'lokr'"),
@@ -102,7 +106,7 @@ def test_multiplier_scales_the_addition():
     ],
 )
 def test_what_is_wrong_is_named(config, message):
-    with pytest.raises(LycorisConfigError, match=message):
+    with pytest.raises(AdapterError, match=message):
         lycoris_plan(config, shared_model("flux"))
 
 
