@@ -87,9 +87,8 @@ class _Run:
         torch.manual_seed(request.seed)
         device = request.model.load_device
         self.controls = request.control_net.get_models() if request.control_net is not None else []
-        load(
-            [request.model, *self.controls], _memory(request)
-        )  # some adapters start from the weight, patches included
+        # Some adapters start from the weight, patches included.
+        load([request.model, *self.controls], _memory(request))
         self.adapters: dict[str, list[Adapter]] = make_adapters(self.root, request.plan, request.dtype, device)
         if request.start_from is not None:
             unused = load_into(self.adapters, request.start_from, self.root)

@@ -79,6 +79,7 @@ def test_comfyuis_save_and_load_nodes_take_a_slider(output, slider):
     outputs = []
     for lora in (slider, load(path)):
         changed = LoraModelLoader.execute(patcher, lora, -0.7).result[0]
+        changed.unpatch_model()  # ComfyUI passes over layers that a test before this one has loaded
         changed.patch_model()
         outputs.append(changed.model.apply_model(**call))
         changed.unpatch_model()
@@ -99,6 +100,7 @@ def test_comfyuis_lora_loaders_read_the_file_by_name(output, slider, monkeypatch
             (changed,) = loader.load_lora_model_only(patcher, "smile_00001_.safetensors", -1.3)
         else:
             changed, _ = loader.load_lora(patcher, None, "smile_00001_.safetensors", -1.3, 0.0)
+        changed.unpatch_model()  # ComfyUI passes over layers that a test before this one has loaded
         changed.patch_model()
         outputs.append(changed.model.apply_model(**call))
         changed.unpatch_model()
