@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,8 @@ class TrainingRun:
                 self._keep(event.result)
 
     def _say(self, text: str) -> None:
+        if text.startswith(WARNING):
+            logging.warning(text)
         self.messages.append(text)
         self.progress.line(text)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -92,8 +91,8 @@ class _Run:
         load([request.model, *self.controls], _memory(request))
         self.adapters: dict[str, list[Adapter]] = make_adapters(self.root, request.plan, request.dtype, device)
         if request.start_from is not None:
-            unused = load_into(self.adapters, request.start_from, self.root)
-            self._tell_fit(request.start_from, unused, "the targets that are trained")
+            left = load_into(self.adapters, request.start_from, self.root)
+            self._tell_left(request.start_from, left, "the targets that are trained")
         self.assistant = self._assistant(request.model.model)
         self.batch_dims, self.assistant_dims = batch_dims(self.root), batch_dims(request.model.model)
         self.parameters = [p for of_layer in self.adapters.values() for a in of_layer for p in a.parameters()]
@@ -121,13 +120,11 @@ class _Run:
                 f"No layer of the assistant LoRA fits this model (it has {', '.join(unused[:3])} …). Choose the one "
                 "that was made for this model."
             )
-        self._tell_fit(self.request.assistant, unused, "the model, as an assistant")
+        self._tell_left(self.request.assistant, unused, "the model, as an assistant")
         return deltas
 
-    def _tell_fit(self, slider: Mapping[str, Tensor], unused: Sequence[str], into: str) -> None:
-        """Says what of a file is not used here."""
-        for note in notes_on_fit(slider, unused, into):
-            logging.warning(note)
+    def _tell_left(self, slider: Mapping[str, Tensor], left: Sequence[str], into: str) -> None:
+        for note in notes_on_fit(slider, left, into):
             self.tell(Message(note))
 
     def resume(self) -> None:
