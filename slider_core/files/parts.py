@@ -45,5 +45,18 @@ def _places_on(part: Part, places: Places) -> list[Place]:
     ]
     within = [one for one in on_layer if one.rows and start <= one.rows[0] and one.rows[1] <= stop]
     covered = sum(one.rows[1] - one.rows[0] for one in within if one.rows)
-    found = trained or (within if covered == stop - start else [])
+    found = trained if trained and not _more_than(trained, part) else within if covered == stop - start else []
     return sorted(found, key=lambda one: one.rows or (0, 0))
+
+
+def _more_than(at: list[Place], part: Part) -> bool:
+    """Whether a part changes rows outside of these places: what was trained was merged with something since."""
+    first = (part.place.rows or (0, 0))[0]
+    for name in ("lora_up.weight", "hada_w1_a", "diff", "diff_b"):
+        if name in part.tensors:
+            rest = part.tensors[name].clone()
+            for start, stop in (one.rows or (0, 0) for one in at):
+                rest[start - first : stop - first] = 0
+            if bool(rest.any()):
+                return True
+    return False

@@ -147,6 +147,15 @@ def test_a_foreign_lora_on_fused_weights_is_written_for_diffusers(tmp_path):
     assert len(load(path)) == 6
 
 
+def test_rows_that_were_changed_after_training_go_along():
+    """A slider on q, k and v of Flux's linear1, merged since with something on the rows of the MLP."""
+    slider = trained("flux", AdapterConfig("lora", 2))
+    name = "diffusion_model.single_blocks.0.linear1.lora_up.weight"
+    slider[name][1000, 0] = 1.0
+    there = convert(slider, "diffusers", shared_model("flux"))
+    assert there["transformer.single_transformer_blocks.0.proj_mlp.lora_B.weight"][1000 - 768, 0] != 0
+
+
 def test_text_encoder_tensors_stay_in_comfyuis_formats_and_are_no_fault():
     model, file = shared_model("flux"), {**lora_of(PROJ, 256, 256), TEXT: torch.ones(4, 2)}
     for key_format in ("native", "kohya"):
