@@ -96,9 +96,9 @@ class SliderApply(io.ComfyNode):
 
         if (model is None) == (control_net is None):
             raise ValueError("Connect either a model or a control_net to Apply Slider, and not both.")
-        slider, deltas, unused = _read(model if model is not None else control_net, slider, slider_file)
+        slider, deltas, notes = _read(model if model is not None else control_net, slider, slider_file)
         applied = AppliedSlider(deltas, strength, name, start_percent, end_percent)
-        report = _report(slider, deltas, unused)
+        report = _report(slider, deltas, notes)
         if model is not None:
             return show(report, apply_slider(model, applied), None, report)
         from ..slider_core.comfy_bridge.control import apply_slider_to_control_net
@@ -127,11 +127,9 @@ def _forget(gone: ref) -> None:
     _latest[:] = [entry for entry in _latest if entry[0] is not gone]
 
 
-def _report(slider, deltas, unused: list[str]) -> str:
-    lines = [f"{sum(map(len, deltas.values()))} adapters on {len(deltas)} layers.", *facts_of(slider)]
-    if unused:
-        lines.append(f"{len(unused)} tensors of the file are not for this model: {', '.join(unused[:3])} …")
-    return "\n".join(lines)
+def _report(slider, deltas, notes: list[str]) -> str:
+    fit = f"{sum(map(len, deltas.values()))} adapters on {len(deltas)} layers."
+    return "\n".join([*notes, fit, *facts_of(slider)])
 
 
 class SliderStrength(io.ComfyNode):

@@ -21,7 +21,7 @@ from ..comfy_bridge.model_call import ModelCalls, is_oom, load
 from ..comfy_bridge.saved_tensors import SavedTensors
 from ..comfy_bridge.trainable import trainable
 from ..data.cycle import SIGN_NAMES, Turn
-from ..files import load_into, to_slider
+from ..files import load_into, notes_on_fit, to_slider
 from ..files.atomic import NotWrittenError
 from ..strength import Delta, attached
 from .checkpoint import read_checkpoint, write_checkpoint
@@ -87,12 +87,12 @@ class _Run:
         torch.manual_seed(request.seed)
         device = request.model.load_device
         self.controls = request.control_net.get_models() if request.control_net is not None else []
-        load(
-            [request.model, *self.controls], _memory(request)
-        )  # some adapters start from the weight, patches included
+        # Some adapters start from the weight, patches included.
+        load([request.model, *self.controls], _memory(request))
         self.adapters: dict[str, list[Adapter]] = make_adapters(self.root, request.plan, request.dtype, device)
         if request.start_from is not None:
-            load_into(self.adapters, request.start_from)
+            left = load_into(self.adapters, request.start_from, self.root)
+            self._tell_left(request.start_from, left, "the targets that are trained")
         self.assistant = self._assistant(request.model.model)
         self.batch_dims, self.assistant_dims = batch_dims(self.root), batch_dims(request.model.model)
         self.parameters = [p for of_layer in self.adapters.values() for a in of_layer for p in a.parameters()]
@@ -120,7 +120,12 @@ class _Run:
                 f"No layer of the assistant LoRA fits this model (it has {', '.join(unused[:3])} …). Choose the one "
                 "that was made for this model."
             )
+        self._tell_left(self.request.assistant, unused, "the model, as an assistant")
         return deltas
+
+    def _tell_left(self, slider: Mapping[str, Tensor], left: Sequence[str], into: str) -> None:
+        for note in notes_on_fit(slider, left, into):
+            self.tell(Message(note))
 
     def resume(self) -> None:
         """Takes over from the checkpoint of this very training, if that is asked for and there is one."""
