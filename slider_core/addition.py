@@ -9,7 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from .low_rank import Joint, LowRank, Thin
+from .joint import Joint
+from .low_rank import LowRank, Thin
 
 
 class StrengthError(ValueError):
@@ -104,6 +105,14 @@ class Joined:
         if name not in self._layers:
             self._layers[name] = self._as_one(layer, deltas)
         return self._layers[name]
+
+    def sources(self, like: Tensor) -> list[Tensor]:
+        """The matrices of all layers met so far, in the order in which `refresh` has them as one piece."""
+        return [tensor for layer in self._joint.layers for tensor in layer.sources(like)]
+
+    def refresh(self) -> None:
+        """To be called where the deltas have changed."""
+        self._joint.refresh()
 
     def _as_one(self, layer: nn.Module, deltas: Sequence[Delta]) -> tuple[LowRank | None, float]:
         found = [getattr(delta, "thin", lambda layer: None)(layer) for delta in deltas]

@@ -31,6 +31,7 @@ class Fit:
         self.checkpointing, self.rows_at_once = request.checkpointing, request.rows_at_once
         self._saved, self._tell = saved, tell
         self._on_card = request.model.load_device.type == "cuda"
+        self._model, self._made_room = request.model, False
 
     def smaller(self, error: str, rows: int) -> None:
         """Takes the next way to save memory.
@@ -43,7 +44,8 @@ class Fit:
             OpenAgain: if the step has to be taken in a model that is opened anew.
             OutOfMemoryError: if there is no way left.
         """
-        model_management.soft_empty_cache()
+        if self._make_room():
+            return
         at_once = self.rows_at_once or rows
         if self.checkpointing and self._on_card and not self._saved.offload:
             self._saved.offload = True
@@ -57,6 +59,14 @@ class Fit:
             raise OpenAgain
         else:
             raise torch.OutOfMemoryError(f"{self._missing(error)} {WAYS_OUT}")
+
+    def _make_room(self) -> bool:
+        """Takes weights that dynamic VRAM has on the card off it, once for each way; whether that may be enough."""
+        self._made_room = self._model.is_dynamic() and not self._made_room
+        if self._model.is_dynamic():
+            self._model.partially_unload(self._model.offload_device, self._model.model_size())
+        model_management.soft_empty_cache()
+        return self._made_room
 
     def _say(self, what: str) -> None:
         self._tell(Message(f"Memory ran out: {what}. The slider is the same, a step takes longer."))

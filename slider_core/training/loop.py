@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from ..adapters import make_adapters
 from ..adapters.base import Adapter
+from ..adapters.layer import layer_of
+from ..addition import Joined
 from ..architectures import batch_dims
 from ..comfy_bridge.control import attached_to_control
 from ..comfy_bridge.lora import deltas_for
@@ -29,7 +31,8 @@ from .events import Event, Message, Paused, StepDone, Stopped, TrainedSlider
 from .fingerprint import fingerprint
 from .finished import TRAINING
 from .fit import Fit, OpenAgain
-from .optimisers import make_optimiser, rate_at
+from .flat import FlatParameters
+from .optimisers import BY_NUMBER, make_optimiser, rate_at
 from .request import RequestError, TrainRequest
 from .rows import rows_of_turn
 from .state import State
@@ -95,7 +98,13 @@ class _Run:
             self._tell_left(request.start_from, left, "the targets that are trained")
         self.assistant = self._assistant(request.model.model)
         self.batch_dims, self.assistant_dims = batch_dims(self.root), batch_dims(request.model.model)
-        self.parameters = [p for of_layer in self.adapters.values() for a in of_layer for p in a.parameters()]
+        parameters = [p for of_layer in self.adapters.values() for a in of_layer for p in a.parameters()]
+        self.joined = self._join()
+        places = {id(tensor): place for place, tensor in enumerate(self.joined.sources(parameters[0]))}
+        self.flat = FlatParameters(
+            sorted(parameters, key=lambda parameter: places.get(id(parameter), len(places)))
+        )
+        self.parameters = [self.flat.whole] if request.optimiser in BY_NUMBER else parameters
         self.optimiser = make_optimiser(
             request.optimiser, self.parameters, request.learning_rate, request.weight_decay
         )
@@ -103,13 +112,20 @@ class _Run:
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
         self.state, self.saved = State(self.parameters, self.optimiser, self.scaler), SavedTensors()
         self.fit, self.continued_from = Fit(request, self.saved, tell), 0
-        self.fingerprint = fingerprint(request, self.parameters) if request.checkpoint else ""
+        self.fingerprint = fingerprint(request, parameters) if request.checkpoint else ""
 
     @property
     def checkpoint(self) -> Path | None:
         """Where the state of this very training is kept: no other training has the same file."""
         path = self.request.checkpoint
         return path and path.with_name(f"{path.name}-{self.fingerprint[:12]}.safetensors")
+
+    def _join(self) -> Joined:
+        """What lets the low-rank adapters of all layers be cast, and get their gradients, in one piece."""
+        joined = Joined()
+        for name, of_layer in self.adapters.items():
+            joined.at(name, layer_of(self.root, of_layer[0].target), of_layer)
+        return joined
 
     def _assistant(self, model: nn.Module) -> Mapping[str, Sequence[Delta]]:
         if self.request.assistant is None:
@@ -197,7 +213,8 @@ class _Run:
         seed = (self.request.seed * 1_000_003 + self.state.step) % 2**63
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.flat.zero_gradient()
+        self.joined.refresh()
         rows = rows_of_turn(turn, self.calls, self.request, generator)
         with self.saved.active():
             return forward_backward(rows, self.calls, self._attach, self.fit.rows_at_once, self.scaler.scale)
@@ -206,7 +223,7 @@ class _Run:
         """Clips the gradients, and raises where they or the losses are not finite."""
         self.scaler.unscale_(self.optimiser)
         limit = self.request.max_norm or math.inf
-        norm = nn.utils.clip_grad_norm_([p for p in self.parameters if p.grad is not None], limit)
+        norm = nn.utils.clip_grad_norm_(self.parameters, limit)
         overflow = self.scaler.is_enabled() and not bool(norm.isfinite())
         if not all(math.isfinite(loss) for loss in by_sign.values()) or not (bool(norm.isfinite()) or overflow):
             raise NotFiniteError(
@@ -223,7 +240,7 @@ class _Run:
                 at_one = torch.ones(len(strengths))
                 stack.enter_context(attached(model, self.assistant, at_one, self.assistant_dims))
             put_on = attached_to_control if self.request.train_control else attached
-            stack.enter_context(put_on(self.root, self.adapters, strengths, self.batch_dims))
+            stack.enter_context(put_on(self.root, self.adapters, strengths, self.batch_dims, self.joined))
             yield
 
     def keep(self) -> None:

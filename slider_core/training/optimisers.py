@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 OPTIMISERS = ("AdamW", "Adam", "RAdam", "NAdam", "Adafactor", "SGD")
+BY_NUMBER = ("AdamW", "Adam", "RAdam", "NAdam", "SGD")  # each number's step depends on that number alone
 FUSED = ("AdamW", "Adam")
 SCHEDULES = ("cosine", "linear", "constant")
 
