@@ -51,7 +51,8 @@ class SliderSave(io.ComfyNode):
                 io.Model.Input(
                     "model",
                     optional=True,
-                    tooltip="The model the slider is for. Needed to convert other people's LoRAs, and DoRA.",
+                    tooltip="The model the slider is for. Needed to convert other people's LoRAs, and DoRA, IA3, OFT, "
+                    "BOFT.",
                 ),
             ],
             outputs=[
@@ -70,16 +71,17 @@ class SliderSave(io.ComfyNode):
     ) -> io.NodeOutput:
         import torch
 
-        from ..slider_core.files import convert, notes_on
+        from ..slider_core.files import convert, notes_on, notes_on_text
 
         place_of(file_name)  # a name that cannot be is said before the work
-        slider = convert(slider, key_format, model)
+        given, slider = slider, convert(slider, key_format, model)
         dtype = PRECISIONS[precision]
         how = {"key_format": key_format, "model": model, "dtype": dtype and getattr(torch, dtype)}
         path = save_numbered(slider, file_name, **how)
         shown = path.relative_to(_output()).as_posix()
         size = path.stat().st_size / 2**20
         report = [f"Written to {shown} ({len(slider)} tensors, {size:.1f} MB).", *notes_on(slider, model)]
+        report += notes_on_text(given, slider)
         return io.NodeOutput(shown, "\n".join(report), ui={"text": report})
 
 

@@ -1,20 +1,21 @@
 """Products of two thin matrices, added to linear layers' outputs in as few operations as the algebra allows.
 
-A model has hundreds of them, so what one costs beyond its arithmetic decides the time of a step. All are cast to the
-model's type in one go; those on one layer make one product, their `down` stacked, each `up` at the rows it changes; and
-the gradients of all come back in one piece.
+Those on one layer make one product: their `down` stacked, each `up` at the rows that it changes. Where the matrices of
+all layers lie in the model's type, and where their gradients go, is `joint`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd import Variable
 from torch.autograd.function import once_differentiable
+
+if TYPE_CHECKING:
+    from .joint import Cast, Joint
 
 Rows = tuple[int, int] | None
 
@@ -31,21 +32,6 @@ class Thin(NamedTuple):
 
     ratio: float
     factors: Callable[[Tensor], Factors]
-
-
-class Joint:
-    """The low-rank deltas of all layers while they are attached, and do not change."""
-
-    def __init__(self) -> None:
-        self.layers: list[LowRank] = []
-        self._casts: dict[Any, _Cast] = {}
-
-    def cast(self, x: Tensor) -> _Cast:
-        """The factors of all layers on the device and in the type of `x`."""
-        form = (x.device, x.dtype)
-        if form not in self._casts:
-            self._casts[form] = _Cast(self.layers, x)
-        return self._casts[form]
 
 
 class LowRank:
@@ -76,7 +62,7 @@ class LowRank:
             return _Added.apply(x, y, scale, cast.anchor(), up, matrices.down, cast, self)
         return _product(x, y, scale, up, matrices.down)[1].view(y.shape)
 
-    def add_gradients(self, cast: _Cast, x: Tensor, hidden: Tensor, grad: Tensor, of_hidden: Tensor) -> None:
+    def add_gradients(self, cast: Cast, x: Tensor, hidden: Tensor, grad: Tensor, of_hidden: Tensor) -> None:
         """Adds the gradients of both sides; all arguments are [n, …], `hidden` and `of_hidden` scaled."""
         gradients = cast.gradients(self._index)
         for rows, ranks, up in zip(self.rows, gradients.ranks, gradients.ups, strict=True):
@@ -92,7 +78,7 @@ def _product(x: Tensor, y: Tensor, scale: Tensor, up: Tensor, down: Tensor) -> t
     return hidden, torch.addmm(_flat(y), hidden, up.t())
 
 
-class _Matrices:
+class Matrices:
     """The matrices of one layer: an up for each part, and all downs as one."""
 
     def __init__(self, ups: Sequence[Tensor], downs: Sequence[Tensor]):
@@ -113,66 +99,9 @@ class _Matrices:
                 self._joint_up[place, ranks] = up
         return self._joint_up
 
-
-class _Cast:
-    """The matrices of all layers in one type, in one piece of memory, and their gradients in another."""
-
-    def __init__(self, layers: Sequence[LowRank], x: Tensor):
-        self._by_layer = [layer.sources(x) for layer in layers]
-        self._sources = [tensor for sources in self._by_layer for tensor in sources]
-        self._sizes = [tensor.numel() for tensor in self._sources]
-        self.trained = any(tensor.requires_grad for tensor in self._sources)
-        self._anchor: Tensor | None = None
-        self._gradients: tuple[Tensor, list[_Matrices]] | None = None
-        self._reached: set[int] = set()
-        with torch.no_grad():
-            self._memory = x.new_empty(sum(self._sizes))
-            torch._foreach_copy_(self._views(self._memory), [tensor.detach() for tensor in self._sources])
-            self.matrices = self._matrices_in(self._memory)
-
-    def anchor(self) -> Tensor:
-        """What makes autograd come by, also where neither input nor output of a layer has a gradient."""
-        if self._anchor is None:
-            self._anchor = torch.zeros((), device=self._memory.device, requires_grad=True)
-        return self._anchor
-
-    def _views(self, memory: Tensor) -> list[Tensor]:
-        pieces = memory.split(self._sizes)
-        return [piece.view(tensor.shape) for piece, tensor in zip(pieces, self._sources, strict=True)]
-
-    def _matrices_in(self, memory: Tensor) -> list[_Matrices]:
-        views = iter(self._views(memory))
-        layers = [[next(views) for _ in sources] for sources in self._by_layer]
-        return [_Matrices(of[: len(of) // 2], of[len(of) // 2 :]) for of in layers]
-
-    def gradients(self, index: int) -> _Matrices:
-        """Where the gradients of a layer's matrices are added up until the end of this backward pass."""
-        if self._gradients is None:
-            memory = torch.zeros_like(self._memory)
-            self._gradients = memory, self._matrices_in(memory)
-            Variable._execution_engine.queue_callback(self._hand_over)
-        self._reached.add(index)
-        return self._gradients[1][index]
-
-    @torch.no_grad()
-    def _hand_over(self) -> None:
-        """Gives each source that a backward pass has reached its gradient."""
-        assert self._gradients is not None
-        reached, views = self._reached, iter(self._views(self._gradients[0].to(self._sources[0].dtype)))
-        self._gradients, self._reached = None, set()
-        had: list[Tensor] = []
-        new: list[Tensor] = []
-        for index, sources in enumerate(self._by_layer):
-            for source, gradient in zip(sources, views, strict=False):
-                if index not in reached or not source.requires_grad:
-                    continue
-                if source.grad is None:
-                    source.grad = gradient.to(source.dtype)
-                else:
-                    had.append(source.grad)
-                    new.append(gradient)
-        if had:
-            torch._foreach_add_(had, new)
+    def changed(self) -> None:
+        """The numbers in the ups are other ones now."""
+        self._joint_up = None
 
 
 class _Added(torch.autograd.Function):
@@ -180,7 +109,7 @@ class _Added(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, y: Tensor, scale: Tensor, anchor: Tensor, up: Tensor, down: Tensor, cast: _Cast,
+        ctx: Any, x: Tensor, y: Tensor, scale: Tensor, anchor: Tensor, up: Tensor, down: Tensor, cast: Cast,
         layer: LowRank,
     ) -> Tensor:  # fmt: skip
         hidden, whole = _product(x, y, scale, up, down)

@@ -1,11 +1,20 @@
 """All low-rank adapters of a model as one: the same sums and gradients as each for itself, in any type."""
 
+import dataclasses
+
 import pytest
 import torch
-from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters
+from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
+from concept_sliders.slider_core.addition import Joined
+from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.architectures.target import Target
 from concept_sliders.slider_core.strength import added, attached, scale_for
+from concept_sliders.slider_core.training import train
+from concept_sliders.slider_core.training.flat import FlatParameters
+from small_training import request as small_request
+from tiny_models import tiny_model
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 STRENGTH = torch.tensor([1.0, -0.5, 0.0])
 FUSED = [("fused", rows) for rows in ((0, 4), (4, 8), (10, 12))]
@@ -115,3 +124,70 @@ def test_models_may_write_to_what_a_layer_with_adapters_returns():
         y *= 2
         written = gradients(adapters, y.square().sum() + network(x).sum())
     torch.testing.assert_close(written, expected)
+
+
+def test_in_one_piece_of_memory_sums_and_gradients_are_the_same():
+    """As training has them: one parameter for all, taken over and handed back in one operation."""
+    network, adapters, x = made()
+    expected = one_by_one(network, adapters, x)
+    of_each = gradients(adapters, expected.square().sum())
+    joined = Joined()
+    for name, of_layer in adapters.items():
+        joined.at(name, network.get_submodule(name), of_layer)
+    flat = FlatParameters(joined.sources(x))
+    for _ in range(2):  # a step on the numbers as they are, and one after they were changed and changed back
+        flat.zero_gradient()
+        joined.refresh()
+        with attached(network, adapters, STRENGTH, kept=joined):
+            y = network(x)
+            y.square().sum().backward()
+        torch.testing.assert_close(y, expected)
+        torch.testing.assert_close([p.grad for p in parameters_of(adapters)], of_each)
+        with torch.no_grad():
+            flat.whole.mul_(3.0)
+        joined.refresh()
+        with attached(network, adapters, STRENGTH, kept=joined):
+            assert not torch.allclose(network(x), expected)
+        with torch.no_grad():
+            flat.whole.div_(3.0)
+
+
+def test_a_backward_pass_that_broke_off_leaves_nothing_in_the_next():
+    network, adapters, x = made()
+    joined = Joined()
+    with attached(network, adapters, STRENGTH, kept=joined):
+        expected = gradients(adapters, network(x).square().sum())
+    broken = network.fused.register_full_backward_pre_hook(lambda *_: (_ for _ in ()).throw(ZeroDivisionError))
+    with attached(network, adapters, STRENGTH, kept=joined), pytest.raises(ZeroDivisionError):
+        network(x.requires_grad_()).square().sum().backward()
+    broken.remove()
+    joined.refresh()
+    with attached(network, adapters, STRENGTH, kept=joined):
+        torch.testing.assert_close(gradients(adapters, network(x).square().sum()), expected)
+
+
+class Operations(TorchDispatchMode):
+    """Counts what torch computes, views aside: on a fast card each costs as much time as the next."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += not func.is_view
+        return func(*args, **(kwargs or {}))
+
+
+def test_an_adapter_costs_few_operations_a_step():
+    model = tiny_model("sd3")
+    targets = select_targets(model)
+    layers = [target for target in targets if target.layer.endswith(("attn.proj", "attn.qkv"))]
+    counts = []
+    for chosen in (layers[:1], layers):
+        request = dataclasses.replace(
+            small_request(model, steps=3), plan=uniform_plan(chosen, AdapterConfig(rank=2))
+        )
+        with Operations() as operations:
+            train(request, lambda event: counts.append(operations.count))
+    first, more = counts[2] - counts[1], counts[5] - counts[4]
+    assert (more - first) / (len(layers) - 1) <= 8

@@ -4,12 +4,13 @@ from .errors import SliderFileError
 from .formats import FORMATS, convert
 from .metadata import SliderFacts, describe, read_facts, usable_range
 from .native import load_into, to_slider
-from .notes import notes_on
+from .notes import WARNING, notes_on, notes_on_fit, notes_on_text
 from .slider import Slider
 from .storage import load, save
 
 __all__ = [
     "FORMATS",
+    "WARNING",
     "Slider",
     "SliderFacts",
     "SliderFileError",
@@ -18,6 +19,8 @@ __all__ = [
     "load",
     "load_into",
     "notes_on",
+    "notes_on_fit",
+    "notes_on_text",
     "read_facts",
     "save",
     "to_slider",
