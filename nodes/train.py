@@ -65,8 +65,7 @@ class SliderTrainer(io.ComfyNode):
                     options=["denoise", "difference"],
                     default="denoise",
                     tooltip="denoise: learn the pictures of each side (the guide's). difference: learn only how the "
-                    "two sides differ, and leave to the model what it gets wrong on both; a gentler slider. Needs "
-                    "cycle together.",
+                    "two sides differ, and leave to the model what it gets wrong on both; needs cycle together.",
                 ),
                 io.Float.Input(
                     "anchor_weight",
