@@ -81,10 +81,12 @@ def ends(pieces: Pieces, name: str, starts: Iterable[int]) -> set[int]:
     """
     at = set(starts)
     for piece in pieces:
+        if not at:
+            break
         if isinstance(piece, tuple):
             at = {end for choice in piece for end in ends(choice, name, at)}
         elif piece == "**":
-            at = set(range(min(at, default=len(name)) + 1, len(name) + 1))
+            at = set(range(min(at) + 1, len(name) + 1))
         elif piece == "*":
             at = _within_part(name, at)
         else:
@@ -95,7 +97,7 @@ def ends(pieces: Pieces, name: str, starts: Iterable[int]) -> set[int]:
 def _within_part(name: str, starts: set[int]) -> set[int]:
     """The places that can be reached from `starts` without passing a dot."""
     reached: set[int] = set()
-    for at in range(len(name) + 1):
+    for at in range(min(starts), len(name) + 1):
         if at in starts or (at - 1 in reached and name[at - 1] != "."):
             reached.add(at)
     return reached
