@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
@@ -111,7 +112,7 @@ class BucketLoader(io.ComfyNode):
     def validate_inputs(cls, folder: str | list[str]) -> bool | str:
         folder = one(folder)
         try:
-            if folder in (NO_FOLDER, None) or input_path(folder).is_dir():
+            if folder in (NO_FOLDER, None) or os.path.isdir(input_path(folder)):
                 return True
         except ValueError as error:
             return str(error)
@@ -162,7 +163,7 @@ class BucketLoader(io.ComfyNode):
                 "There is nothing to encode captions with: connect clip (where a checkpoint has no text encoder, load "
                 "it with a node of its own), or a conditioning that all pictures share."
             )
-        connected = images is not None and images != [None]
+        connected = bool(given(images)) or images == []
         source: FromGraph | FromFolder
         if connected:
             source = FromGraph(name, given(images), frames, prompt)

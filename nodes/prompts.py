@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from comfy_api.latest import io
 
@@ -115,7 +116,7 @@ def library_text(file: str) -> str:
     """
     path = input_path(file)
     try:
-        if path.suffix != ".json" or not path.is_file():
+        if path.suffix != ".json" or not os.path.isfile(path):
             raise ValueError(
                 f"There is no prompt library {quoted(file)} below ComfyUI's input folder. Choose one of the list."
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ def picture_files(folder: Path) -> list[Path]:
     Raises:
         PictureError: if the folder is missing, cannot be read or holds no picture, or if two share a name.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise PictureError(f"There is no folder {quoted(folder.name)}. Create it and put pictures into it.")
     try:
         files = [file for file in folder.iterdir() if file.suffix.lower() in PICTURE_TYPES and file.is_file()]
