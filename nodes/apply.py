@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from .inputs import checked
 from .loras import NO_FILE, changed, deltas_on, facts_of, file_input, known, slider_of
 from .progress import show
 from .types import CATEGORY, LoraModel
@@ -76,6 +77,7 @@ class SliderApply(io.ComfyNode):
         return changed(slider_file)
 
     @classmethod
+    @checked(own=["slider_file"])
     def execute(
         cls,
         strength: float,
@@ -145,6 +147,7 @@ class SliderStrength(io.ComfyNode):
             return str(error)
 
     @classmethod
+    @checked()
     def execute(cls, conditioning, strength: str, slider: str = "") -> io.NodeOutput:
         from ..slider_core.comfy_bridge.control import conditioning_at
 

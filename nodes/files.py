@@ -7,6 +7,7 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io
 
+from .inputs import checked
 from .types import CATEGORY, LoraModel
 
 FORMATS = ["native", "diffusers", "kohya"]
@@ -63,6 +64,7 @@ class SliderSave(io.ComfyNode):
         return True
 
     @classmethod
+    @checked()
     def execute(
         cls, slider, file_name: str, key_format: str = "native", precision: str = "as trained", model=None
     ) -> io.NodeOutput:

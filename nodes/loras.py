@@ -8,6 +8,7 @@ from typing import Any
 import folder_paths
 from comfy_api.latest import io
 
+from .inputs import checked
 from .progress import show
 from .types import CATEGORY, LoraModel
 
@@ -48,6 +49,7 @@ class SliderLoad(io.ComfyNode):
         return changed(slider_file)
 
     @classmethod
+    @checked(own=["slider_file"])
     def execute(cls, slider_file: str) -> io.NodeOutput:
         slider = slider_of(None, slider_file)
         report = "\n".join([f"{len(slider)} tensors.", *facts_of(slider)])

@@ -10,6 +10,7 @@ import torch
 from comfy.utils import ProgressBar
 from comfy_api.latest import io, ui
 
+from .inputs import checked
 from .loras import NO_FILE, changed, deltas_on, file_input, known, slider_of
 from .types import CATEGORY, LoraModel, SliderPrompts
 
@@ -125,6 +126,7 @@ class SliderSweep(io.ComfyNode):
         return changed(slider_file)
 
     @classmethod
+    @checked(own=["slider_file"])
     def execute(
         cls,
         model,
@@ -158,7 +160,7 @@ class SliderSweep(io.ComfyNode):
             )
         task = sweep.Sweep(
             _prompts(positive, prompts),
-            tuple(range(seed, seed + seeds)),
+            tuple((seed + more) % 2**64 for more in range(seeds)),
             tuple(sweep_strengths(strengths)),
         )
         slider = slider_of(slider, slider_file)

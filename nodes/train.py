@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from .inputs import checked
 from .progress import TrainingProgress
 from .types import CATEGORY, LoraModel, LossMap, SliderCycle, SliderTargets
 
@@ -23,6 +24,7 @@ class SliderTrainer(io.ComfyNode):
             "ComfyUI's output/loras folder and is then in every list of LoRAs.",
             search_aliases=["train lora", "concept slider", "lora training"],
             is_output_node=True,
+            is_input_list=True,
             hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Model.Input("model", tooltip="The model to train on. Its weights are not changed."),
@@ -217,6 +219,7 @@ class SliderTrainer(io.ComfyNode):
         )
 
     @classmethod
+    @checked()
     def execute(cls, model, targets, cycle, **settings) -> io.NodeOutput:
         from .training_run import TrainingRun
 
