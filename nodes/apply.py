@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..slider_core.given import quoted
 from .inputs import checked
 from .loras import NO_FILE, changed, deltas_on, facts_of, file_input, known, slider_of
 from .progress import show
@@ -163,6 +164,6 @@ def _numbers(text: str) -> list[float]:
         numbers = []
     if not numbers or not all(abs(number) <= 100 for number in numbers):
         raise ValueError(
-            f"{text!r} is not a strength. Give a number from −100 to 100, or several with commas: -1, 0, 1."
+            f"{quoted(text)} is not a strength. Give a number from −100 to 100, or several with commas: -1, 0, 1."
         )
     return numbers

@@ -154,10 +154,6 @@ class BucketLoader(io.ComfyNode):
         from ..slider_core.data.encode import encoded
 
         conditionings = given(conditioning)
-        if vae is None:
-            raise ValueError(
-                "The vae input got nothing: this checkpoint has none. Load it with a node of its own."
-            )
         if clip is None and not conditionings:
             raise ValueError(
                 "There is nothing to encode captions with: connect clip (where a checkpoint has no text encoder, load "

@@ -7,10 +7,12 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io
 
+from ..slider_core.given import quoted
 from .inputs import checked
 from .types import CATEGORY, LoraModel
 
 FORMATS = ["native", "diffusers", "kohya"]
+LONGEST = 200  # bytes of a name; file systems take 255, and a number and an ending are added
 PRECISIONS = {"as trained": None, "float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
 
 
@@ -86,12 +88,14 @@ def place_of(file_name: str) -> Path:
     """The next free file of a name below ComfyUI's output folder.
 
     Raises:
-        ValueError: for a name that leads outside of it.
+        ValueError: for a name that leads outside of it, or is too long.
     """
+    if any(len(part.encode()) > LONGEST for part in Path(file_name).parts) or len(file_name) > 4 * LONGEST:
+        raise ValueError(f"{quoted(file_name)} is too long for a file name. Give a name such as loras/smile.")
     output = Path(folder_paths.get_output_directory()).resolve()
     if not Path(output, file_name).resolve().is_relative_to(output):
         raise ValueError(
-            f"{file_name!r} leads out of ComfyUI's output folder. Give a name such as loras/smile."
+            f"{quoted(file_name)} leads out of ComfyUI's output folder. Give a name such as loras/smile."
         )
     folder, name, counter, _, _ = folder_paths.get_save_image_path(file_name, str(output))
     return Path(folder, f"{name}_{counter:05}_.safetensors")

@@ -70,7 +70,12 @@ def _is_conditioning(value: list[Any]) -> bool:
 
 
 def _check(widget: io.Input, value: Any) -> None:
-    """Raises ValueError for a value that the widget does not allow."""
+    """Raises ValueError for a value that the widget does not allow, or for none on a socket that needs one."""
+    if value is None and not widget.optional:
+        raise ValueError(
+            f"The {widget.id} input got nothing: the checkpoint or node before it has none. Load it with a node of its "
+            f"own."
+        )
     if isinstance(widget, io.Int.Input | io.Float.Input):
         whole = isinstance(widget, io.Int.Input)
         kind, word = (numbers.Integral, "a whole number") if whole else (numbers.Real, "a number")

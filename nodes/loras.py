@@ -8,6 +8,7 @@ from typing import Any
 import folder_paths
 from comfy_api.latest import io
 
+from ..slider_core.given import quoted
 from .inputs import checked
 from .progress import show
 from .types import CATEGORY, LoraModel
@@ -68,14 +69,18 @@ def file_input() -> io.Combo.Input:
 
 def known(slider_file: str) -> bool | str:
     """For `validate_inputs`: whether the file is one of the LoRA folders."""
-    if slider_file == NO_FILE or folder_paths.get_full_path("loras", slider_file):
+    if slider_file == NO_FILE or _path(slider_file):
         return True
-    return f"There is no file {slider_file!r} in the LoRA folders. Choose one of the list."
+    return f"There is no file {quoted(slider_file)} in the LoRA folders. Choose one of the list."
+
+
+def _path(slider_file: str) -> str | None:
+    return folder_paths.get_full_path("loras", slider_file) if isinstance(slider_file, str) else None
 
 
 def changed(slider_file: str) -> float:
     """For `fingerprint_inputs`: when the file was last written."""
-    path = folder_paths.get_full_path("loras", slider_file) if slider_file != NO_FILE else None
+    path = _path(slider_file) if slider_file != NO_FILE else None
     return 0.0 if path is None else os.path.getmtime(path)
 
 
@@ -87,7 +92,10 @@ def slider_of(slider: Any, slider_file: str) -> Any:
         return slider
     if slider_file == NO_FILE:
         raise ValueError("There is no slider: connect one, or choose a file under slider_file.")
-    return load(folder_paths.get_full_path_or_raise("loras", slider_file))
+    path = _path(slider_file)
+    if path is None:
+        raise ValueError(known(slider_file))
+    return load(path)
 
 
 def deltas_on(model: Any, slider: Any) -> tuple[dict[str, Any], list[str]]:

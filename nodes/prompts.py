@@ -91,10 +91,6 @@ class SliderPromptLibrary(io.ComfyNode):
         from ..slider_core.evaluation import parse_library
         from ..slider_core.strength import with_strength
 
-        if clip is None:
-            raise ValueError(
-                "The clip input got nothing: this checkpoint has no text encoder. Load one of its own."
-            )
         text = library if file == NO_FILE else library_text(file)
         prompts = [
             replace(prompt, conditioning=clip.encode_from_tokens_scheduled(clip.tokenize(prompt.text)))

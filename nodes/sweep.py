@@ -154,10 +154,6 @@ class SliderSweep(io.ComfyNode):
         from ..slider_core.evaluation import sweep, sweep_strengths
         from ..slider_core.evaluation.report import with_range
 
-        if vae is None:
-            raise ValueError(
-                "The vae input got nothing: this checkpoint has none. Load it with a node of its own."
-            )
         task = sweep.Sweep(
             _prompts(positive, prompts),
             tuple((seed + more) % 2**64 for more in range(seeds)),
