@@ -72,10 +72,10 @@ class SliderSave(io.ComfyNode):
     ) -> io.NodeOutput:
         import torch
 
-        from ..slider_core.files import convert, notes_on, save
+        from ..slider_core.files import convert, notes_on, save, sound
 
         place = place_of(file_name)
-        slider = convert(slider, key_format, model)
+        slider = convert(sound(slider), key_format, model)
         dtype = PRECISIONS[precision]
         path = save(slider, place, key_format, model, dtype and getattr(torch, dtype))
         shown = path.relative_to(folder_paths.get_output_directory()).as_posix()

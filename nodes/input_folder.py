@@ -44,7 +44,12 @@ def input_path(name: str) -> Path:
         place = Path(root, name)
         if folder_paths.is_within_directory(root, str(place.resolve())):
             return place
-    except (OSError, ValueError, TypeError, RuntimeError):  # no text, NUL, half a surrogate pair, a loop of links
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        RuntimeError,
+    ):  # no text, NUL, half a surrogate pair, a loop of links
         raise ValueError(f"{quoted(name)} is no name of a file or folder. Choose one of the list.") from None
     raise ValueError(
         f"{quoted(name)} lies outside. Choose one of the list, or move it below ComfyUI's input folder."

@@ -85,17 +85,21 @@ def changed(slider_file: str) -> float:
 
 
 def slider_of(slider: Any, slider_file: str) -> Any:
-    """The connected slider, or else the one in the file."""
-    from ..slider_core.files import load
+    """The connected slider, or else the one in the file.
+
+    Raises:
+        ValueError: if there is none, or its tensors cannot be those of a slider.
+    """
+    from ..slider_core.files import load, sound
 
     if slider is not None:
-        return slider
+        return sound(slider)
     if slider_file == NO_FILE:
         raise ValueError("There is no slider: connect one, or choose a file under slider_file.")
     path = _path(slider_file)
     if path is None:
         raise ValueError(known(slider_file))
-    return load(path)
+    return sound(load(path))
 
 
 def deltas_on(model: Any, slider: Any) -> tuple[dict[str, Any], list[str]]:
@@ -108,8 +112,9 @@ def deltas_on(model: Any, slider: Any) -> tuple[dict[str, Any], list[str]]:
 
     deltas, unused = deltas_for(model, slider)
     if not deltas:
+        named = ", ".join(map(quoted, unused[:2]))
         raise ValueError(
-            f"No layer of the slider fits this model; its tensors are named like {', '.join(unused[:2])}. Choose a "
+            f"No layer of the slider fits this model; its tensors are named like {named}. Choose a "
             "slider that was made for this kind of model."
         )
     return deltas, unused

@@ -105,4 +105,4 @@ def _check_keys(name: str, entry: Mapping[str, Any]) -> None:
             hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(KEYS)}."
             raise PromptLibraryError(f"Entry {quoted(name)} has an unknown key {quoted(key)}. {hint}")
     if "prompt" not in entry:
-        raise PromptLibraryError(f"Entry {quoted(name)} has no 'prompt'.")
+        raise PromptLibraryError(f"Entry {quoted(name)} has no 'prompt'; write its text there, in quotes.")

@@ -6,6 +6,7 @@ from .metadata import SliderFacts, describe, read_facts, usable_range
 from .native import load_into, to_slider
 from .notes import notes_on
 from .slider import Slider
+from .sound import sound
 from .storage import load, save
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "notes_on",
     "read_facts",
     "save",
+    "sound",
     "to_slider",
     "usable_range",
 ]

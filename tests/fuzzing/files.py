@@ -25,23 +25,93 @@ Tensors = Mapping[str, torch.Tensor]
 
 ALPHAS = [torch.tensor(value) for value in (0.0, -1.0, NAN, INF, 1e38, True, 3, 1 + 2j)]
 ALPHAS += [torch.ones(2), torch.ones(0), torch.ones(1, 1), torch.tensor(2.0, dtype=torch.float64)]
-DTYPES = [torch.int8, torch.bool, torch.uint8, torch.int64, torch.float16, torch.float64, torch.bfloat16,
-          torch.complex64, torch.float8_e4m3fn]  # fmt: skip
+DTYPES = [
+    torch.int8,
+    torch.bool,
+    torch.uint8,
+    torch.int64,
+    torch.float16,
+    torch.float64,
+    torch.bfloat16,
+    torch.complex64,
+    torch.float8_e4m3fn,
+]
 SHAPES = [(), (0,), (3,), (2, 0), (1, 1), (7, 5), (2, 3, 4), (2, 2, 2, 2), (2, 2, 2, 2, 2)]
-KEYS = ["", ".", "lora_up.weight", "a" * 3000, "diffusion_model." * 200, f"{WHOLE}.lora_upp.weight", "x.\ud7ff.alpha",
-        f"{WHOLE}.lora_up.weight.weight", "lora_te_text_model_encoder_layers_0_mlp_fc1.lora_up.weight", f"{WHOLE}.diff_b",
-        f"{WHOLE}.set_weight", f"{WHOLE}.reshape_weight", "lora_unet_joint_blocks_0_x_block_attn_proj.lokr_w1",
-        f"{WHOLE}.hada_w1_a", f"{WHOLE}.oft_blocks", f"{WHOLE}.dora_scale", f"{WHOLE}.w_norm", f"{WHOLE}.a1.weight",
-        "transformer.transformer_blocks.0.attn.to_q.lora_A.weight", f"{FUSED}.lokr_w2", f"{WHOLE}.lora_mid.weight",
-        "lycoris_transformer_blocks_0_attn_to_q.lokr_w1", "transformer.transformer_blocks.0.attn.to_q.lora_B.weight"]  # fmt: skip
-VALUES = ["", "null", "7", "NaN", "[]", "{}", "[" * 50_000, "9" * 5000, '"\\ud800"', '{"a": 1e999}', "[[]]", "x" * 300_000, "[1, 2, 3]",
-          "1e400", '[["a", 1e400, 1]]', '{"a": {"a": ' * 3000, "\0", '[["a", 1]]']  # fmt: skip
-FIELDS = ["concept_sliders.layout", "concept_sliders.key_format", "usable_range", "buckets", "targets", "rank", "steps", "kind",
-          "lora_adapter_metadata", "base_model"]  # fmt: skip
-PLACES = [[10**12, [None, None, 2, 2, None]], [384, [0, 10**11, 2, 2, "x"]], [10**11, [0, 10**11, 2, 2, "to_q"]],
-          [384, [0, 128, 10**9, 2, "to_q"]], [384, [0, 128, 2, 0, "to_q"], [0, 128, 2, 2, "to_k"]], [384, [-5, 128, 2, 2, "q"]],
-          [3, [0, 3, 2, 2, "to_q"]], [384], [384, [0, 128, -2, 2, "to_q"]], [384, [0, 128, 2, NAN, "to_q"]], {}, None, [384, []],
-          [384, [100, 284, 2, 2, "a" * 5000]], [True, [0, 1, 1, 1, 7]], [384.5, [0.5, 128, 2, 2, "transformer.x"]]]  # fmt: skip
+KEYS = [
+    "",
+    ".",
+    "lora_up.weight",
+    "a" * 3000,
+    "diffusion_model." * 200,
+    f"{WHOLE}.lora_upp.weight",
+    "x.\ud7ff.alpha",
+    f"{WHOLE}.lora_up.weight.weight",
+    "lora_te_text_model_encoder_layers_0_mlp_fc1.lora_up.weight",
+    f"{WHOLE}.diff_b",
+    f"{WHOLE}.set_weight",
+    f"{WHOLE}.reshape_weight",
+    "lora_unet_joint_blocks_0_x_block_attn_proj.lokr_w1",
+    f"{WHOLE}.hada_w1_a",
+    f"{WHOLE}.oft_blocks",
+    f"{WHOLE}.dora_scale",
+    f"{WHOLE}.w_norm",
+    f"{WHOLE}.a1.weight",
+    "transformer.transformer_blocks.0.attn.to_q.lora_A.weight",
+    f"{FUSED}.lokr_w2",
+    f"{WHOLE}.lora_mid.weight",
+    "lycoris_transformer_blocks_0_attn_to_q.lokr_w1",
+    "transformer.transformer_blocks.0.attn.to_q.lora_B.weight",
+]
+VALUES = [
+    "",
+    "null",
+    "7",
+    "NaN",
+    "[]",
+    "{}",
+    "[" * 50_000,
+    "9" * 5000,
+    '"\\ud800"',
+    '{"a": 1e999}',
+    "[[]]",
+    "x" * 300_000,
+    "[1, 2, 3]",
+    "1e400",
+    '[["a", 1e400, 1]]',
+    '{"a": {"a": ' * 3000,
+    "\0",
+    '[["a", 1]]',
+]
+FIELDS = [
+    "concept_sliders.layout",
+    "concept_sliders.key_format",
+    "usable_range",
+    "buckets",
+    "targets",
+    "rank",
+    "steps",
+    "kind",
+    "lora_adapter_metadata",
+    "base_model",
+]
+PLACES = [
+    [10**12, [None, None, 2, 2, None]],
+    [384, [0, 10**11, 2, 2, "x"]],
+    [10**11, [0, 10**11, 2, 2, "to_q"]],
+    [384, [0, 128, 10**9, 2, "to_q"]],
+    [384, [0, 128, 2, 0, "to_q"], [0, 128, 2, 2, "to_k"]],
+    [384, [-5, 128, 2, 2, "q"]],
+    [3, [0, 3, 2, 2, "to_q"]],
+    [384],
+    [384, [0, 128, -2, 2, "to_q"]],
+    [384, [0, 128, 2, NAN, "to_q"]],
+    {},
+    None,
+    [384, []],
+    [384, [100, 284, 2, 2, "a" * 5000]],
+    [True, [0, 1, 1, 1, 7]],
+    [384.5, [0.5, 128, 2, 2, "transformer.x"]],
+]
 
 
 def written(tensors: Tensors, metadata: Mapping[str, str] | None = None) -> bytes:

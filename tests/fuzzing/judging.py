@@ -56,5 +56,5 @@ def _wrong_with(error: Exception, case: Case) -> str:
 
 
 def _is_sentence(text: str) -> bool:
-    words = re.findall(r"[A-Za-z]{2,}", text)
-    return len(words) >= 5 and text.isprintable() | ("\n" in text) and bool(re.search(r"[.?…)][\"']?$", text.splitlines()[-1]))
+    words, last = re.findall(r"[A-Za-z]{2,}", text), text.splitlines()[-1] if text else ""
+    return len(words) >= 5 and re.search(r"[.?…)][\"']?$", last) is not None

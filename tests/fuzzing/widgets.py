@@ -21,8 +21,32 @@ from .judging import Case
 NODES = {node.GET_SCHEMA().node_id: node for node in asyncio.run(SliderExtension().get_node_list())}
 LONG = "x" * 5000
 NUMBERS = [math.nan, math.inf, -math.inf, 1e9, -1e9, 1e308, 10**400, None, "3", True, 1.5j, [], "nan"]
-TEXTS = [LONG, "\ud800", "a\0b", "*" * 60 + "x", "{a,b}" * 20, "(a+)+$", "[" * 5000, '{"a": ' * 5000, "9" * 5000, "../../x",
-         "/etc/passwd", "con", " ", ".", "\n" * 5000, '{"' + LONG, "1e400", None, 7, [], "\ufeff{}", "٣", "-", "a\u202eb"]  # fmt: skip
+TEXTS = [
+    LONG,
+    "\ud800",
+    "a\0b",
+    "*" * 60 + "x",
+    "{a,b}" * 20,
+    "(a+)+$",
+    "[" * 5000,
+    '{"a": ' * 5000,
+    "9" * 5000,
+    "../../x",
+    "/etc/passwd",
+    "con",
+    " ",
+    ".",
+    "\n" * 5000,
+    '{"' + LONG,
+    "1e400",
+    None,
+    7,
+    [],
+    "\ufeff{}",
+    "٣",
+    "-",
+    "a\u202eb",
+]
 CHOICES = ["no such choice", LONG, "", "\ud800", "a\0b", None, 7, "../../x"]
 UNUSED = {"folder", "slider_file"}  # where pictures or a slider are connected, as here
 
@@ -80,7 +104,7 @@ def good(node: type[io.ComfyNode]) -> dict[str, Any]:
     return found
 
 
-def run(node: type[io.ComfyNode], inputs: dict[str, Any], folder: Path) -> None:
+def run(node: type[io.ComfyNode], inputs: dict[str, Any], folder: Path | None = None) -> None:
     with torch.inference_mode():
         executed(node, **{name: [value] for name, value in inputs.items()})
 
@@ -100,8 +124,17 @@ def cases() -> Iterator[Case]:
                 name, text = f"{node_id}.{widget.id} {index}", bad if isinstance(bad, str) else ""
                 yield Case(name, partial(run, node, inputs), _must_refuse(widget, bad), text)
                 if isinstance(widget, io.WidgetInput) and not isinstance(bad, complex | list):
-                    widgets = {i.id: inputs[i.id] for i in node.define_schema().inputs if i.id in inputs and isinstance(i, io.WidgetInput)}
+                    widgets = {
+                        i.id: inputs[i.id]
+                        for i in node.define_schema().inputs
+                        if i.id in inputs and isinstance(i, io.WidgetInput)
+                    }
                     yield Case(f"{name} by the API", partial(by_api, node, widgets))
+
+
+def _widgets(node: type[io.ComfyNode], inputs: dict[str, Any]) -> dict[str, Any]:
+    schema = node.define_schema()
+    return {i.id: inputs[i.id] for i in schema.inputs if i.id in inputs and isinstance(i, io.WidgetInput)}
 
 
 def _bad_values(widget: io.Input) -> list[Any]:
@@ -124,5 +157,3 @@ def _must_refuse(widget: io.Input, bad: Any) -> bool:
     if isinstance(widget, io.String.Input):
         return not isinstance(bad, str) or any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in bad)
     return False
-
-
