@@ -193,6 +193,7 @@ def _run(node, content: bytes, given: dict, folder: Path):
             return executed(node, **{name: [value] for name, value in inputs.items()})
     finally:
         folder_paths.folder_names_and_paths["loras"] = known
+        folder_paths.filename_list_cache.pop("loras", None)
 
 
 def _save(content: bytes, key_format: str, with_model: bool, folder: Path) -> None:
