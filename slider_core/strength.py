@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+
+from .low_rank import Factors, LowRank
 
 # The option of a CONDITIONING entry that carries its strength: a number, a list (one a latent of the batch),
 # or a dict of these by slider name, in which ANY stands for every other slider.
@@ -39,6 +41,17 @@ class Delta(Protocol):
             layer: the base layer, frozen.
             scale: strength of each row of the batch, shaped to broadcast over `x` and `y`.
         """
+        ...
+
+
+@runtime_checkable
+class Thin(Protocol):
+    """A delta that may be a product of two thin matrices."""
+
+    rows: tuple[int, int] | None
+
+    def low_rank(self, layer: nn.Module) -> Factors | None:
+        """The two matrices, if their product is all that it adds to this layer now; else None."""
         ...
 
 
@@ -145,8 +158,9 @@ def attached(
             stack.enter_context(_prompts_made_anew(model))
             scales: dict[tuple, Tensor] = {}
             for name, of_layer in deltas.items():
-                hook = _hook(of_layer, strength, (batch_dims or {}).get(name, 0), scales)
-                stack.callback(model.get_submodule(name).register_forward_hook(hook).remove)
+                layer = model.get_submodule(name)
+                hook = _hook(layer, of_layer, strength, (batch_dims or {}).get(name, 0), scales)
+                stack.callback(layer.register_forward_hook(hook).remove)
         yield
 
 
@@ -170,12 +184,25 @@ def _prompts_made_anew(model: nn.Module) -> Iterator[None]:
         network._kv_cache_entries = kept
 
 
-def _hook(deltas: Sequence[Delta], strength: Tensor, batch_dim: int, scales: dict) -> Callable[..., Tensor]:
+def _hook(
+    layer: nn.Module, deltas: Sequence[Delta], strength: Tensor, batch_dim: int, scales: dict
+) -> Callable[..., Tensor]:
+    low_rank, others = _parted(layer, deltas)
+
     def hook(layer: nn.Module, args: tuple, y: Tensor) -> Tensor:
         x = args[0]
         form = (x.shape[batch_dim], batch_dim, x.ndim, x.device, x.dtype)
         if form not in scales:
             scales[form] = scale_for(x, strength, batch_dim)
-        return added(layer, x, y, deltas, scales[form])
+        if low_rank is None or others or x.dtype != y.dtype:
+            return added(layer, x, y, deltas, scales[form])
+        return low_rank.added(x, y, scales[form])
 
     return hook
+
+
+def _parted(layer: nn.Module, deltas: Sequence[Delta]) -> tuple[LowRank | None, list[Delta]]:
+    """The low-rank deltas of a layer as one, and the others."""
+    found = [(delta, delta.low_rank(layer) if isinstance(delta, Thin) else None) for delta in deltas]
+    parts = [(delta.rows, factors) for delta, factors in found if factors is not None]
+    return (LowRank(parts) if parts else None), [delta for delta, factors in found if factors is None]

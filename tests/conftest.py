@@ -1,37 +1,15 @@
-"""Makes ComfyUI and this pack importable: ComfyUI first, the pack as the one package `concept_sliders`."""
+"""Makes ComfyUI, on the CPU, and this pack importable."""
 
-import importlib.util
-import os
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-PACK = "concept_sliders"
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 
+from in_comfyui import import_comfyui, import_pack  # noqa: E402
 
-def import_pack() -> None:
-    spec = importlib.util.spec_from_file_location(
-        PACK, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    assert spec is not None and spec.loader is not None
-    pack = importlib.util.module_from_spec(spec)
-    sys.modules[PACK] = pack
-    spec.loader.exec_module(pack)
-
-
-def import_comfyui() -> None:
-    """ComfyUI's own `nodes` must win over our folder of that name, and the device is set before torch is."""
-    comfyui = os.environ.get("COMFYUI_PATH", str(ROOT / ".comfyui" / "ComfyUI"))
-    sys.path.insert(0, comfyui)
-    import comfy.cli_args
-
-    comfy.cli_args.args.cpu = True
-    import nodes  # noqa: F401
-
-
-import_comfyui()
+import_comfyui(["--cpu"])
 import_pack()
 
 

@@ -6,10 +6,12 @@ from zlib import crc32
 import pytest
 import tiny_models
 import torch
+from allocations import Allocations
 from comfy.model_management import InterruptProcessingException, load_models_gpu
 from comfy.model_patcher import ModelPatcher
 from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
 from concept_sliders.slider_core.architectures import batch_dims, select_targets
+from concept_sliders.slider_core.comfy_bridge.saved_tensors import SavedTensors
 from concept_sliders.slider_core.comfy_bridge.trainable import normal, trainable
 from concept_sliders.slider_core.strength import attached
 
@@ -153,6 +155,20 @@ def test_every_targets_gradient_equals_finite_differences(name, monkeypatch):
         assert value == pytest.approx(1, abs=1e-3 / len(group)), [a.target.key for a in group]
     for kept, recomputed in zip(by_mode[False], by_mode[True], strict=True):
         torch.testing.assert_close(recomputed, kept, rtol=1e-4, atol=1e-4 * float(kept.abs().max()))
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_memory_is_level_from_step_to_step(name, loaded, checkpointing):
+    call, saved = call_of(name), SavedTensors()
+    with Allocations() as allocations, trainable(loaded, checkpointing=checkpointing, saved=saved) as model:
+        adapters, levels = adapters_for(model), []
+        for _ in range(3):
+            with saved.active(), at_strengths(model, adapters, strengths_of(call)):
+                loss_of(model, call).backward()
+            for parameter in parameters_of(adapters):
+                parameter.grad = None
+            levels.append(allocations.alive())
+    assert levels[0] >= levels[1] == levels[2]
 
 
 def traces(model) -> dict:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from allocations import Allocations
 from comfy import ops
 from comfy.ldm.modules import attention
 from comfy.model_management import load_models_gpu
@@ -230,6 +231,30 @@ def test_weights_from_a_buffer_that_the_next_layer_reuses(monkeypatch):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
     assert released == fetched
     assert len(fetched) == (4 + 3) + (4 + 4 + 3)  # the first weight has no gradient to pass on
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_weights_that_stay_on_a_device_hold_no_step(monkeypatch, checkpointing):
+    """So dynamic VRAM has them: the layer's weight is elsewhere, what it computes with is one object all the time."""
+    patcher, _ = made("bfloat16")
+    original, resident, saved = ops.cast_bias_weight, {}, SavedTensors()
+
+    def cast_once(layer, *args, **kwargs):
+        if layer not in resident:
+            resident[layer] = original(layer, *args, **kwargs)
+        return resident[layer]
+
+    monkeypatch.setattr(ops, "cast_bias_weight", cast_once)
+    levels = []
+    with Allocations() as allocations, trainable(patcher, checkpointing=checkpointing, saved=saved) as model:
+        adapters = adapters_for(model)
+        for _ in range(4):
+            with saved.active(), attached(model, adapters, STRENGTH):
+                model.diffusion_model(torch.randn(3, NARROW)).square().mean().backward()
+            for parameter in (p for of_layer in adapters.values() for p in of_layer[0].parameters()):
+                parameter.grad = None
+            levels.append(allocations.alive())
+    assert levels[1] == levels[2] == levels[3]
 
 
 def test_no_byte_of_a_weight_is_copied():

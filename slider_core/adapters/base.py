@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..architectures.target import Target
+from ..low_rank import Factors
 
 DROPOUTS = frozenset({"dropout", "rank_dropout", "rank_dropout_scale", "module_dropout"})
 
@@ -139,6 +140,15 @@ class Adapter(nn.Module):
         if self.training and self.module_dropout and torch.rand(()) < self.module_dropout:
             addition = addition * 0
         return addition
+
+    def low_rank(self, layer: nn.Module) -> Factors | None:
+        """The two matrices whose product the addition is, if that is all it does now; else None."""
+        return None
+
+    @property
+    def drops(self) -> bool:
+        """Whether a dropout is active."""
+        return self.training and bool(self.dropout or self.rank_dropout or self.module_dropout)
 
     def addition(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
         """`delta`, without the dropouts that are the same for every kind."""

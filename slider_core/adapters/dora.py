@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
+from ..low_rank import Factors
 from .base import AdapterConfig, Shape
 from .layer import along_channels, base_weight, is_conv, row_norms, weight_rows, without_bias
 from .lora import Lora
@@ -58,6 +59,9 @@ class Dora(Lora):
             return base_weight(layer, down)[0][rows].flatten(1) @ down.T
         out = layer.forward(down.to(dtype))[..., rows]
         return without_bias(out, layer, self.rows).float().T
+
+    def low_rank(self, layer: nn.Module) -> Factors | None:
+        return None
 
     def addition(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
         factor = self.magnitude.float() / self.norms(layer, x.dtype)

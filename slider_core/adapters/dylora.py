@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
+from ..low_rank import Factors
 from .base import AdapterConfig, AdapterError, Shape
 from .lora import Lora, addition
 
@@ -24,6 +25,9 @@ class Dylora(Lora):
         self.block = int(config.options.get("block_size", 1))
         if self.rank % self.block:
             raise AdapterError(f"rank {self.rank} is no multiple of the DyLoRA block size {self.block}.")
+
+    def low_rank(self, layer: nn.Module) -> Factors | None:
+        return None if self.training else super().low_rank(layer)
 
     def addition(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
         if not self.training:

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
+from ..low_rank import Factors
 from .base import Adapter, AdapterConfig, AdapterError, Shape
-from .layer import along_channels, apply_pointwise, apply_weight
+from .layer import along_channels, apply_pointwise, apply_weight, is_conv
 
 
 def addition(
@@ -65,6 +66,11 @@ class Lora(Adapter):
     @property
     def scaled_up(self) -> Tensor:
         return self.up if self.scalar is None else self.up * self.scalar
+
+    def low_rank(self, layer: nn.Module) -> Factors | None:
+        if is_conv(layer) or self.drops or self.scalar is not None:
+            return None
+        return Factors(self.scaled_up, self.down, self.ratio)
 
     def addition(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
         scale = scale * self.ratio

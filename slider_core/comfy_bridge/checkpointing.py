@@ -7,7 +7,7 @@ The second run must do what the first did, so the adapters must still be attache
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -17,13 +17,11 @@ from comfy.ops import CastWeightBiasOp
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from .saved_tensors import CastWeight, Kept, SavedTensors
+from .cast_weights import CastWeight
+from .reruns import RandomState, RecomputeError, samples_of
+from .saved_tensors import Kept, SavedTensors
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict, nn.Sequential)
-
-
-class RecomputeError(RuntimeError):
-    """A block did something else in the backward pass than in the forward pass."""
 
 
 @contextmanager
@@ -77,7 +75,9 @@ def _checkpointing(forward: Callable[..., Any], saved: SavedTensors) -> Callable
             return forward(*args, **kwargs)
         call = _Call(forward, args, kwargs, saved)
         with saved_tensors_hooks(call.pack, call.unpack):
-            return forward(*args, **kwargs)
+            result = forward(*args, **kwargs)
+        call.done(result)
+        return result
 
     return run
 
@@ -88,9 +88,15 @@ class _Call:
     def __init__(self, forward: Callable[..., Any], args: tuple, kwargs: dict, saved: SavedTensors):
         self.forward, self.saved = forward, saved
         self.inputs = _mapped((args, kwargs), lambda tensor: _Input(tensor, saved))
-        self.random = _random_states()
+        self.random: RandomState | None = RandomState()
         self.shapes: list[torch.Size] = []
         self.again: dict[int, Kept | CastWeight] = {}
+
+    def done(self, result: Any) -> None:
+        """Notes what the first run gave, and forgets the random state that it did not use."""
+        self.samples = samples_of(result)
+        if self.random == RandomState():
+            self.random = None
 
     def pack(self, tensor: Tensor) -> int:
         self.shapes.append(tensor.shape)
@@ -111,17 +117,18 @@ class _Call:
 
         with (
             torch.enable_grad(),
-            _with_random(self.random),
+            self.random or nullcontext(),
             saved_tensors_hooks(pack, _no_backward),
-            self.saved.copies,
+            self.saved.watched(),
         ):
             args, kwargs = _mapped(self.inputs, _Input.get, of=_Input)
-            self.forward(*args, **kwargs)
+            result = self.forward(*args, **kwargs)
         if shapes != self.shapes:
             raise RecomputeError(
                 f"a block saved {len(self.shapes)} tensors in the forward pass and {len(shapes)}, or other ones, when "
                 "it ran again. Run the backward pass inside the same `attached` as the forward pass."
             )
+        self.saved.reruns += zip(self.samples, samples_of(result), strict=True)
         self.again = dict(enumerate(kept))
 
 
@@ -129,12 +136,15 @@ class _Input:
     """A tensor that a block was given, for the second run."""
 
     def __init__(self, tensor: Tensor, saved: SavedTensors):
-        self.kept = saved.copies.keep(tensor)
+        self.kept, self.saved = saved.copies.keep(tensor), saved
         self.requires_grad = tensor.requires_grad
 
     def get(self) -> Tensor:
+        """A copy where blocks write to what they are given: the graph of the second run must not stay on it."""
         tensor = self.kept.get()
-        return tensor.detach().requires_grad_().clone() if self.requires_grad else tensor
+        if self.requires_grad:
+            tensor = tensor.detach().requires_grad_()
+        return tensor.clone() if self.saved.careful else tensor
 
 
 def _mapped(value: Any, function: Callable[[Any], Any], of: type = Tensor) -> Any:
@@ -151,21 +161,6 @@ def _mapped(value: Any, function: Callable[[Any], Any], of: type = Tensor) -> An
     if isinstance(value, Cache):
         return Cache(value.disable, value.prefix, dict(value.cache))
     return value
-
-
-def _random_states() -> tuple[Tensor, Tensor | None]:
-    cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
-    return torch.get_rng_state(), torch.cuda.get_rng_state() if cuda else None
-
-
-@contextmanager
-def _with_random(states: tuple[Tensor, Tensor | None]) -> Iterator[None]:
-    cpu, cuda = states
-    with torch.random.fork_rng(devices=[] if cuda is None else [torch.cuda.current_device()]):
-        torch.set_rng_state(cpu)
-        if cuda is not None:
-            torch.cuda.set_rng_state(cuda)
-        yield
 
 
 def _no_backward(kept: None) -> Tensor:

@@ -9,13 +9,13 @@ from types import ModuleType
 from typing import Any
 
 import comfy_kitchen
-from comfy import model_management, ops
+from comfy import model_management, model_prefetch, ops
 from comfy.controlnet import ControlBase
 from comfy.ldm.modules import attention
 from comfy_kitchen.backends import eager
 from torch import nn
 
-from .saved_tensors import CastWeights
+from .cast_weights import CastWeights
 
 # Fused rotary embeddings and norms: the same names in comfy_kitchen and in its plain-torch backend.
 FUSED = ("apply_rope", "rms_rope", "adaln", "rms_adaln")
@@ -52,6 +52,11 @@ def replaced(holder: Any, name: str, value: Any) -> Iterator[None]:
 def _replacements(weights: CastWeights) -> Iterator[tuple[Any, str, Any]]:
     yield model_management, "in_training", True
     yield ops, "cast_bias_weight", weights.wrapped(ops.cast_bias_weight)
+    yield (
+        model_prefetch,
+        "make_prefetch_queue",
+        lambda *args, **kwargs: None,
+    )  # blocks that run again fetch themselves
     yield ops, "fp8_linear", lambda layer, x: None  # the layer then computes with its weight cast to x's type
     yield ControlBase, "control_merge", _merging_copies(ControlBase.control_merge)
     for name in comfy_kitchen.__all__:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..data.bucket import Example
 from .trainable import normal
+from .wrapped_calls import WrappedCalls
 
 # Options of a conditioning that limit it to part of the picture or of the sampling.
 ONLY_PART = {"area", "mask", "mask_strength", "start_percent", "end_percent", "timestep_start", "timestep_end"}
@@ -53,6 +54,7 @@ class ModelCalls:
         sampler_helpers.prepare_model_patcher(patcher, {}, self.options)
         samplers.cast_to_load_options(self.options, device=self.device, dtype=patcher.model_dtype())
         self._rows: dict[int, Row] = {}
+        self._wrapped = WrappedCalls()
 
     @property
     def sampling(self) -> Any:
@@ -137,8 +139,13 @@ class ModelCalls:
         c["transformer_options"] = options
         if entries[0].control is not None:
             c["control"] = entries[0].control.get_control(x, sigmas, c, len(rows), options)
+        self._wrapped.record(options)
         with _raw_prediction(self.sampling):
             return self.model.apply_model(x, sigmas, **c)
+
+    def backward(self, loss: Tensor) -> None:
+        """The backward pass of what the last `predict` gave, under the wrappers that the model ran in."""
+        self._wrapped.run_again(loss.backward)
 
 
 @contextmanager

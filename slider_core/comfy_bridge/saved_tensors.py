@@ -8,18 +8,17 @@ use are not kept at all: the backward pass has the layer make them again.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
-import torch
-from comfy import ops
-from comfy.quant_ops import QuantizedTensor
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
+
+from .cast_weights import CastWeight, CastWeights, address_of
+from .reruns import check_reruns
 
 
 class OverwrittenError(RuntimeError):
@@ -56,14 +55,19 @@ class Kept:
 
 
 class CopyOnWrite(TorchFunctionMode):
-    """While open, tensors kept by it are copied just before a call writes to their memory."""
+    """While open, tensors kept by it are copied just before a call writes to their memory.
+
+    Attributes:
+        acted: whether any call so far needed it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._memories: weakref.WeakValueDictionary[int, _Memory] = weakref.WeakValueDictionary()
+        self.acted = False
 
     def keep(self, tensor: Tensor) -> Kept:
-        address = _address(tensor)
+        address = address_of(tensor)
         memory = self._memories.get(address)
         if memory is None:
             self._memories[address] = memory = _Memory()
@@ -74,9 +78,10 @@ class CopyOnWrite(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if getattr(func, "__name__", "") == "__setitem__" and _is_part(args[2], *args[:2]):
+            self.acted = True
             return None  # the second half of `x[…] += y`, which autograd refuses on some views
         if _writes_first(func):
-            args = _without_overlap(args)
+            args = self._without_overlap(args)
         if _writes_first(func) or kwargs.get("inplace"):
             self._before_write(args[0] if args else next(iter(kwargs.values())))
         if "out" in kwargs:
@@ -85,27 +90,31 @@ class CopyOnWrite(TorchFunctionMode):
 
     def _before_write(self, written: Any) -> None:
         for tensor in written if isinstance(written, list | tuple) else (written,):
-            memory = self._memories.pop(_address(tensor), None) if isinstance(tensor, Tensor) else None
+            memory = self._memories.pop(address_of(tensor), None) if isinstance(tensor, Tensor) else None
             for kept in memory.kept if memory is not None else ():
                 if (alive := kept()) is not None:
                     alive.copy()
+                    self.acted = True
+
+    def _without_overlap(self, args: tuple) -> tuple:
+        """Arguments that share the memory of the first, which is written, copied: `x.addcmul_(x, scale)` saves x."""
+        if not (args and isinstance(args[0], Tensor)):
+            return args
+        written = address_of(args[0])
+        overlaps = [isinstance(arg, Tensor) and address_of(arg) == written for arg in args[1:]]
+        self.acted = self.acted or any(overlaps)
+        return (
+            args[0],
+            *(arg.clone() if shared else arg for arg, shared in zip(args[1:], overlaps, strict=True)),
+        )
 
 
 def _is_part(value: Any, whole: Tensor, index: Any) -> bool:
     """Whether `value` is `whole[index]` itself, no copy of it."""
-    if not isinstance(value, Tensor) or _address(value) != _address(whole):
+    if not isinstance(value, Tensor) or address_of(value) != address_of(whole):
         return False
     part = whole.detach()[index]
     return (value.data_ptr(), value.shape, value.stride()) == (part.data_ptr(), part.shape, part.stride())
-
-
-def _without_overlap(args: tuple) -> tuple:
-    """Arguments that share the memory of the first, which is written, copied: `x.addcmul_(x, scale)` saves x."""
-    if not (args and isinstance(args[0], Tensor)):
-        return args
-    written = _address(args[0])
-    overlaps = [isinstance(arg, Tensor) and _address(arg) == written for arg in args[1:]]
-    return (args[0], *(arg.clone() if shared else arg for arg, shared in zip(args[1:], overlaps, strict=True)))
 
 
 IN_PLACE = "iadd isub imul itruediv ifloordiv imod ipow iand ior ixor ilshift irshift setitem"
@@ -119,117 +128,36 @@ def _writes_first(func: Any) -> bool:
     return name in WRITING_METHODS or (name.endswith("_") and not name.startswith("__"))
 
 
-def _address(tensor: Tensor) -> int:
-    inner = tensor._qdata if isinstance(tensor, QuantizedTensor) else tensor
-    return inner.untyped_storage().data_ptr()
-
-
-@dataclass(frozen=True)
-class Cast:
-    """How a layer made the weight and bias that it computes with."""
-
-    layer: nn.Module
-    make: Callable[[], Any]
-
-
-@dataclass(frozen=True)
-class CastWeight:
-    """A view of a weight or bias that its layer makes again when the backward pass asks for it."""
-
-    owner: CastWeights
-    cast: Cast
-    index: int
-    size: torch.Size
-    stride: tuple[int, ...]
-    offset: int
-
-    def get(self) -> Tensor:
-        whole = self.owner.make_again(self.cast)[self.index]
-        return whole.as_strided(self.size, self.stride, whole.storage_offset() + self.offset)
-
-
-class CastWeights:
-    """Knows the weights that layers have made for their computation, and makes them again."""
-
-    def __init__(self) -> None:
-        self._live: dict[int, list[tuple[weakref.ref[Tensor], Cast, int]]] = {}
-        self._in_use: tuple | None = None
-
-    def wrapped(self, cast: Callable[..., Any]) -> Callable[..., Any]:
-        """`comfy.ops.cast_bias_weight`, or a pack's function of that kind, with its results remembered."""
-
-        def cast_bias_weight(layer: nn.Module, input: Tensor | None = None, *args: Any, **kwargs: Any) -> Any:
-            self.release()
-            like = None if input is None else input.new_empty(0)
-            made = _plain(cast(layer, input, *args, **kwargs), input is not None)
-            again = Cast(layer, lambda: _plain(cast(layer, like, *args, **kwargs), input is not None))
-            for index, name in enumerate(("weight", "bias")):
-                self._remember(made[index], getattr(layer, name), again, index)
-            return made
-
-        return cast_bias_weight
-
-    def _remember(self, made: Tensor | None, own: Tensor | None, cast: Cast, index: int) -> None:
-        if made is None or own is None or made is own or _address(made) == _address(own):
-            return
-        address = _address(made)
-        reference = weakref.ref(made, lambda gone: self._forget(address, gone))
-        self._live.setdefault(address, []).append((reference, cast, index))
-
-    def _forget(self, address: int, gone: weakref.ref[Tensor]) -> None:
-        left = [entry for entry in self._live.pop(address, ()) if entry[0] is not gone]
-        if left:
-            self._live[address] = left
-
-    def find(self, tensor: Tensor) -> CastWeight | None:
-        """The weight that `tensor` is or is a view of, if a layer has just made it."""
-        for reference, cast, index in reversed(self._live.get(_address(tensor), ())):
-            weight = reference()
-            if weight is not None and weight.dtype == tensor.dtype and _within(tensor, weight):
-                offset = int(tensor.storage_offset() - weight.storage_offset())
-                return CastWeight(self, cast, index, tensor.size(), tensor.stride(), offset)
-        return None
-
-    def make_again(self, cast: Cast) -> Any:
-        """Weight and bias, which stay valid until the next call of this or of `release`."""
-        if self._in_use is None or self._in_use[0] is not cast:
-            self.release()
-            self._in_use = (cast, cast.make())
-        return self._in_use[1]
-
-    def release(self) -> None:
-        """Gives the memory of the weight made last back to ComfyUI."""
-        if self._in_use is not None:
-            cast, made = self._in_use
-            self._in_use = None
-            if len(made) == 3:
-                ops.uncast_bias_weight(cast.layer, *made)
-
-
-def _plain(made: Any, computes: bool) -> Any:
-    """Quantised weights that a layer computes with, dequantised: their own operations have no exact gradient."""
-    if computes and isinstance(made[0], QuantizedTensor):
-        return (made[0].dequantize(), *made[1:])
-    return made
-
-
-def _within(tensor: Tensor, whole: Tensor) -> bool:
-    return whole.data_ptr() <= tensor.data_ptr() < whole.data_ptr() + max(1, whole.nbytes)
-
-
 class SavedTensors:
-    """Decides how each tensor that autograd saves is kept."""
+    """Decides how each tensor that autograd saves is kept.
+
+    Attributes:
+        careful: whether writes are watched. A whole step in which no tensor had to be copied turns it off, for a
+            model's steps are alike; a later write to a kept tensor is then refused, and the step taken again with care.
+        reruns: of each output of blocks that ran again, a sample of the first time and of the second.
+    """
 
     def __init__(self) -> None:
         self.copies, self.weights = CopyOnWrite(), CastWeights()
+        self.careful = True
+        self.reruns: list[tuple[Tensor, Tensor]] = []
 
     def pack(self, tensor: Tensor) -> Kept | CastWeight:
         return self.weights.find(tensor) or self.copies.keep(tensor)
 
+    def watched(self) -> AbstractContextManager[Any]:
+        """Watches writes in this thread, where that is needed."""
+        return self.copies if self.careful else nullcontext()
+
     @contextmanager
     def active(self) -> Iterator[None]:
-        with saved_tensors_hooks(self.pack, lambda kept: kept.get()), self.copies:
-            try:
-                yield
-            finally:
-                self.weights.release()
+        """Around one or more whole steps, forward and backward."""
+        with ExitStack() as stack:
+            stack.callback(self.weights.release)
+            stack.callback(self.reruns.clear)
+            if self.careful or self.weights.seen:
+                stack.enter_context(saved_tensors_hooks(self.pack, lambda kept: kept.get()))
+            stack.enter_context(self.watched())
+            yield
+            check_reruns(self.reruns)
+            self.careful = self.careful and self.copies.acted

@@ -27,6 +27,7 @@ def trainable(
     others: Sequence[ModelPatcher] = (),
     memory: float = 0,
     checkpointing: bool = False,
+    saved: SavedTensors | None = None,
 ) -> Iterator[nn.Module]:
     """Loads `patcher` (and `others`: ControlNets), and yields its model, fit for forward and backward.
 
@@ -36,8 +37,9 @@ def trainable(
         memory: bytes to keep free for activations, so that ComfyUI offloads weights where needed.
         checkpointing: keep each block's inputs only and run it again in the backward pass, which must then be
             inside the same `attached` as the forward pass.
+        saved: opened by the caller around each step (`saved.active()`), which is faster; else open all the time.
     """
-    saved = SavedTensors()
+    steps_are_marked, saved = saved is not None, saved or SavedTensors()
     with ExitStack() as stack:
         model_management.load_models_gpu([patcher, *others], memory_required=memory)
         stack.enter_context(torch.inference_mode(False))
@@ -52,7 +54,8 @@ def trainable(
             stack.enter_context(checkpointed(run_again(loaded.model), saved))
         patcher.pre_run()
         stack.callback(patcher.cleanup)
-        stack.enter_context(saved.active())
+        if not steps_are_marked:
+            stack.enter_context(saved.active())
         yield patcher.model
 
 

@@ -19,6 +19,7 @@ from ..architectures import batch_dims
 from ..comfy_bridge.control import attached_to_control
 from ..comfy_bridge.lora import deltas_for
 from ..comfy_bridge.model_call import ModelCalls
+from ..comfy_bridge.saved_tensors import SavedTensors
 from ..comfy_bridge.trainable import trainable
 from ..data.cycle import SIGN_NAMES, Turn
 from ..files import load_into, to_slider
@@ -95,6 +96,7 @@ class _Run:
         half = request.model.model_dtype() == torch.float16
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
         self.rows_at_once = request.rows_at_once
+        self.saved = SavedTensors()
         self.progress = Progress(0, {name: [] for name in LOSS_NAMES}, {})
         self.continued_from = 0
         self.fingerprint = fingerprint(request, self.parameters) if request.checkpoint else ""
@@ -135,7 +137,7 @@ class _Run:
         while self.progress.step < request.steps:
             done, every = self.progress.step, request.pause_every or request.steps
             until = min(request.steps, (done // every + 1) * every)
-            with trainable(request.model, others, _memory(request), request.checkpointing):
+            with trainable(request.model, others, _memory(request), request.checkpointing, self.saved):
                 self.calls = ModelCalls(request.model, request.control_net, request.vae)
                 for turn in islice(turns, until - done):
                     self._step_and_tell(turn)
@@ -166,6 +168,11 @@ class _Run:
                 rows = self.rows_at_once or len(turn)
                 if rows <= 1:
                     raise
+            except RuntimeError:
+                if self.saved.careful:
+                    raise
+                self.saved.careful = True  # this step writes to what it keeps, as those before it did not
+                continue
             self.rows_at_once = (rows + 1) // 2
             self.tell(Message(f"Memory ran out with {rows} rows in a call; now {self.rows_at_once}."))
 
@@ -178,7 +185,8 @@ class _Run:
             group["lr"] = request.learning_rate * rate_at(step, request.steps, request.schedule, request.warmup)
         self.optimiser.zero_grad(set_to_none=True)
         rows = rows_of_turn(turn, self.calls, request, generator)
-        by_sign = forward_backward(rows, self.calls, self._attach, self.rows_at_once, self.scaler.scale)
+        with self.saved.active():
+            by_sign = forward_backward(rows, self.calls, self._attach, self.rows_at_once, self.scaler.scale)
         self._update(by_sign)
         losses = {SIGN_NAMES[sign]: loss for sign, loss in by_sign.items()}
         return {"loss": sum(losses.values()) / len(losses), **losses}

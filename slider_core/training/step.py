@@ -47,7 +47,7 @@ def forward_backward(
             prediction = calls.predict([row.row for row in chunk], calls.noised(latents, noise, sigmas), sigmas)
             per_row = row_losses(prediction, target, len(chunk))
             weights = torch.tensor([row.weight / total for row in chunk], device=per_row.device)
-            scale((per_row * weights).sum()).backward()
+            calls.backward(scale((per_row * weights).sum()))
         for row, loss in zip(chunk, per_row.tolist(), strict=True):
             losses.setdefault(row.sign, []).append(loss)
     return {sign: sum(values) / len(values) for sign, values in losses.items()}

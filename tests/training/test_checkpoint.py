@@ -1,5 +1,6 @@
 """A training that was stopped goes on as if it had not been, bit for bit."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -62,7 +63,9 @@ with torch.inference_mode():
 def test_killed_and_continued(model, tmp_path):
     script, path = tmp_path / "killed.py", tmp_path / "slider"
     script.write_text(KILLED.format(path=str(path)))
-    ended = subprocess.run([sys.executable, SCRIPTS / "in_comfyui.py", script], capture_output=True, text=True)
+    command = [sys.executable, SCRIPTS / "in_comfyui.py", "--cpu", script]
+    with_tests = {**os.environ, "PYTHONPATH": str(SCRIPTS.parent / "tests")}
+    ended = subprocess.run(command, capture_output=True, text=True, env=with_tests)
     assert ended.returncode == -9, ended.stderr
     continued = train(request(model, checkpoint=path, resume=True))
     assert continued.continued_from == 4

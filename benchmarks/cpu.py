@@ -1,6 +1,6 @@
 """Times a training step against the bare model, and against ComfyUI's own Train LoRA node, in one run.
 
-    python3 scripts/run.py python scripts/benchmark.py [--family flux] [--size 64] [--rows 2] [--dtype bfloat16] …
+    python3 scripts/run.py python benchmarks/cpu.py [--family flux] [--size 64] [--rows 2] [--dtype bfloat16] …
 
 The model is random, built by ComfyUI's classes at a middle width. Three things are timed on the same rows:
 
