@@ -54,7 +54,12 @@ class BucketLoader(io.ComfyNode):
                     tooltip="Where each picture's caption is: in a .txt file of the same name, in the file name, or "
                     "one prompt for all. A good caption does not mention the concept.",
                 ),
-                io.String.Input("prompt", default="", multiline=True, tooltip="Caption of every picture."),
+                io.String.Input(
+                    "prompt",
+                    default="",
+                    multiline=True,
+                    tooltip="Caption of every picture; a connected list of texts has one for each.",
+                ),
                 io.Vae.Input("vae", tooltip="The model's VAE."),
                 io.Clip.Input("clip", optional=True, tooltip="The model's text encoder, for the captions."),
                 io.Int.Input(
@@ -85,7 +90,9 @@ class BucketLoader(io.ComfyNode):
                     tooltip="For video models: so many connected images in a row make one clip. 1: each is a picture.",
                 ),
                 io.Image.Input(
-                    "images", optional=True, tooltip="Pictures from the graph, instead of a folder."
+                    "images",
+                    optional=True,
+                    tooltip="Pictures from the graph, instead of a folder: a batch, or a list of any sizes.",
                 ),
                 io.Image.Input(
                     "control_images", optional=True, tooltip="A control picture for each, for ControlNets."
@@ -176,6 +183,8 @@ class BucketLoader(io.ComfyNode):
         lines = list(map(_describe, chain))
         if connected and captions != "prompt":
             lines.append(f"Note: connected images have no {captions}, so their caption is the prompt.")
+        if not connected and frames > 1:
+            lines.append("Note: frames is for connected images; in a folder each picture stands for itself.")
         report = "\n".join(lines)
         return show(report, chain, report)
 

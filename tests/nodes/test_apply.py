@@ -186,8 +186,9 @@ def test_bad_input_is_named(model, family):
         SliderApply.execute(1.0, model=model)
     with pytest.raises(ValueError, match="either a model or a control_net"):
         SliderApply.execute(1.0, slider=slider(family))
+    foreign = Slider({f"x.lora_{side}.weight": torch.ones(2, 2) for side in ("up", "down")})
     with pytest.raises(ValueError, match="No layer"):
-        SliderApply.execute(1.0, model=model, slider=Slider({"x.lora_up.weight": torch.ones(2, 2)}))
+        SliderApply.execute(1.0, model=model, slider=foreign)
     with pytest.raises(ValueError, match="'a lot' is not a strength"):
         SliderStrength.execute(prompt(family, 1), "a lot")
     with pytest.raises(ValueError, match="3 strengths were given for a batch of 2"):

@@ -10,6 +10,7 @@ from as_comfyui import Clip, Vae, executed, validated
 from comfy_extras.nodes_dataset import LoadImageDataSetFromFolderNode, LoadImageTextDataSetFromFolderNode
 from concept_sliders.nodes.buckets import NO_FOLDER, BucketLoader
 from concept_sliders.nodes.cycle import CycleSampler
+from concept_sliders.nodes.train import SliderTrainer
 from concept_sliders.slider_core.data import pictures as reading
 from PIL import Image
 
@@ -181,6 +182,18 @@ def test_a_vae_that_fails_in_half_precision_is_named():
 def test_connected_images_have_no_text_files():
     _, (report,) = load(images=[torch.rand(1, 64, 64, 3)], captions="text file")
     assert "connected images have no text file, so their caption is the prompt" in report
+
+
+def test_frames_are_for_connected_images(folder):
+    _, (report,) = load(folder="faces", frames=4)
+    assert "in a folder each picture stands for itself" in report
+
+
+def test_a_list_never_makes_several_trainings():
+    """A prompt library's conditionings in preview_prompt started a training for each."""
+    prompts = [[[torch.zeros(1, 6, 48), {}]] for _ in range(3)]
+    with pytest.raises(ValueError, match="preview_prompt of Train Slider got a list of 3 values"):
+        executed(SliderTrainer, model=[object()], targets=[()], cycle=[()], preview_prompt=prompts)
 
 
 def test_comfyui_checks_a_folder_before_the_job_runs(folder):
