@@ -165,7 +165,7 @@ def test_bad_inputs_are_said(sweep_inputs):
         run(
             SliderSweep,
             positive=positive,
-            **{**sweep_inputs, "slider": {"nowhere.lora_up.weight": torch.zeros(1)}},
+            **{**sweep_inputs, "slider": {"nowhere.diff": torch.zeros(1)}},
         )
     with pytest.raises(ValueError, match="vae input got nothing"):
         run(SliderSweep, positive=positive, **{**sweep_inputs, "vae": None})
