@@ -119,6 +119,8 @@ def checked_shape(pictures: Tensor) -> Tensor:
     """
     if not isinstance(pictures, Tensor):
         raise PictureError(f"Pictures are tensors [B, H, W, 3], not {quoted(type(pictures).__name__)}.")
+    if not pictures.is_floating_point():
+        raise PictureError(f"Pictures are floating-point numbers from 0 to 1, not {pictures.dtype}.")
     batch = pictures[None] if pictures.ndim == 3 else pictures
     if batch.ndim != 4 or batch.shape[-1] not in (1, 3, 4) or 0 in batch.shape:
         shape = " × ".join(map(str, pictures.shape))

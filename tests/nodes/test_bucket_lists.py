@@ -155,6 +155,7 @@ def test_values_that_come_past_the_widgets(folder, bad, message):
         (torch.zeros(1, 0, 64, 3), "shape 1 × 0 × 64 × 3"),
         (torch.zeros(1, 64, 64, 7), "shape 1 × 64 × 64 × 7"),
         (torch.zeros(64), "shape 64"),
+        (torch.ones(1, 64, 64, 3, dtype=torch.uint8), "numbers from 0 to 1, not torch.uint8"),
         ("picture", r"tensors \[B, H, W, 3\], not 'str'"),
         (torch.zeros(1, 8, 800, 3), "more than 10 times as long"),
     ],
