@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from .low_rank import Factors, LowRank
+from .low_rank import Joint, LowRank, Thin
 
 # The option of a CONDITIONING entry that carries its strength: a number, a list (one a latent of the batch),
 # or a dict of these by slider name, in which ANY stands for every other slider.
@@ -28,7 +28,11 @@ class StrengthError(ValueError):
 
 
 class Delta(Protocol):
-    """What one adapter adds to one layer, or to the output rows `rows` of a layer with fused weights."""
+    """What one adapter adds to one layer, or to the output rows `rows` of a layer with fused weights.
+
+    One that may be a product of two thin matrices has a method `thin(layer)` that gives them (see `low_rank.Thin`), or
+    None where its addition to this layer is more than that.
+    """
 
     rows: tuple[int, int] | None
 
@@ -41,17 +45,6 @@ class Delta(Protocol):
             layer: the base layer, frozen.
             scale: strength of each row of the batch, shaped to broadcast over `x` and `y`.
         """
-        ...
-
-
-@runtime_checkable
-class Thin(Protocol):
-    """A delta that may be a product of two thin matrices."""
-
-    rows: tuple[int, int] | None
-
-    def low_rank(self, layer: nn.Module) -> Factors | None:
-        """The two matrices, if their product is all that it adds to this layer now; else None."""
         ...
 
 
@@ -157,9 +150,10 @@ def attached(
         if bool((strength != 0).any()):
             stack.enter_context(_prompts_made_anew(model))
             scales: dict[tuple, Tensor] = {}
+            joint = Joint()
             for name, of_layer in deltas.items():
                 layer = model.get_submodule(name)
-                hook = _hook(layer, of_layer, strength, (batch_dims or {}).get(name, 0), scales)
+                hook = _hook(layer, of_layer, strength, (batch_dims or {}).get(name, 0), scales, joint)
                 stack.callback(layer.register_forward_hook(hook).remove)
         yield
 
@@ -185,24 +179,30 @@ def _prompts_made_anew(model: nn.Module) -> Iterator[None]:
 
 
 def _hook(
-    layer: nn.Module, deltas: Sequence[Delta], strength: Tensor, batch_dim: int, scales: dict
+    layer: nn.Module, deltas: Sequence[Delta], strength: Tensor, batch_dim: int, scales: dict, joint: Joint
 ) -> Callable[..., Tensor]:
-    low_rank, others = _parted(layer, deltas)
+    low_rank, ratio = _as_one(layer, deltas, joint)
+
+    def scale_of(x: Tensor, ratio: float) -> Tensor:
+        form = (x.shape[batch_dim], batch_dim, x.ndim, x.device, x.dtype, ratio)
+        if form not in scales:
+            scales[form] = scale_for(x, strength, batch_dim) * ratio
+        return scales[form]
 
     def hook(layer: nn.Module, args: tuple, y: Tensor) -> Tensor:
         x = args[0]
-        form = (x.shape[batch_dim], batch_dim, x.ndim, x.device, x.dtype)
-        if form not in scales:
-            scales[form] = scale_for(x, strength, batch_dim)
-        if low_rank is None or others or x.dtype != y.dtype:
-            return added(layer, x, y, deltas, scales[form])
-        return low_rank.added(x, y, scales[form])
+        if low_rank is None or x.dtype != y.dtype:
+            return added(layer, x, y, deltas, scale_of(x, 1.0))
+        return low_rank.added(x, y, scale_of(x, ratio))
 
     return hook
 
 
-def _parted(layer: nn.Module, deltas: Sequence[Delta]) -> tuple[LowRank | None, list[Delta]]:
-    """The low-rank deltas of a layer as one, and the others."""
-    found = [(delta, delta.low_rank(layer) if isinstance(delta, Thin) else None) for delta in deltas]
-    parts = [(delta.rows, factors) for delta, factors in found if factors is not None]
-    return (LowRank(parts) if parts else None), [delta for delta, factors in found if factors is None]
+def _as_one(layer: nn.Module, deltas: Sequence[Delta], joint: Joint) -> tuple[LowRank | None, float]:
+    """The deltas of a layer as one, with their ratio, if all are low-rank and have the same."""
+    found = [getattr(delta, "thin", lambda layer: None)(layer) for delta in deltas]
+    thin: list[Thin] = [of_delta for of_delta in found if of_delta is not None]
+    if len(thin) < len(deltas) or len({of_delta.ratio for of_delta in thin}) != 1:
+        return None, 1.0
+    parts = [(delta.rows, of_delta.factors) for delta, of_delta in zip(deltas, thin, strict=True)]
+    return LowRank(joint, parts), thin[0].ratio

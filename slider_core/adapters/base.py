@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from ..low_rank import Factors
+from ..low_rank import Thin
 
 DROPOUTS = frozenset({"dropout", "rank_dropout", "rank_dropout_scale", "module_dropout"})
 
@@ -141,7 +141,7 @@ class Adapter(nn.Module):
             addition = addition * 0
         return addition
 
-    def low_rank(self, layer: nn.Module) -> Factors | None:
+    def thin(self, layer: nn.Module) -> Thin | None:
         """The two matrices whose product the addition is, if that is all it does now; else None."""
         return None
 

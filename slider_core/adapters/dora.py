@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from ..low_rank import Factors
+from ..low_rank import Thin
 from .base import AdapterConfig, Shape
 from .layer import along_channels, base_weight, is_conv, row_norms, weight_rows, without_bias
 from .lora import Lora
@@ -60,7 +60,7 @@ class Dora(Lora):
         out = layer.forward(down.to(dtype))[..., rows]
         return without_bias(out, layer, self.rows).float().T
 
-    def low_rank(self, layer: nn.Module) -> Factors | None:
+    def thin(self, layer: nn.Module) -> Thin | None:
         return None
 
     def addition(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from ..low_rank import Factors
+from ..low_rank import Thin
 from .base import AdapterConfig, AdapterError, Shape
 from .lora import Lora, addition
 
@@ -26,8 +26,8 @@ class Dylora(Lora):
         if self.rank % self.block:
             raise AdapterError(f"rank {self.rank} is no multiple of the DyLoRA block size {self.block}.")
 
-    def low_rank(self, layer: nn.Module) -> Factors | None:
-        return None if self.training else super().low_rank(layer)
+    def thin(self, layer: nn.Module) -> Thin | None:
+        return None if self.training else super().thin(layer)
 
     def addition(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
         if not self.training:

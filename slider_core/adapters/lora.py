@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from ..low_rank import Factors
+from ..low_rank import Factors, Thin
 from .base import Adapter, AdapterConfig, AdapterError, Shape
 from .layer import along_channels, apply_pointwise, apply_weight, is_conv
 
@@ -67,10 +67,10 @@ class Lora(Adapter):
     def scaled_up(self) -> Tensor:
         return self.up if self.scalar is None else self.up * self.scalar
 
-    def low_rank(self, layer: nn.Module) -> Factors | None:
+    def thin(self, layer: nn.Module) -> Thin | None:
         if is_conv(layer) or self.drops or self.scalar is not None:
             return None
-        return Factors(self.scaled_up, self.down, self.ratio)
+        return Thin(self.ratio, lambda x: Factors(self.up, self.down))
 
     def addition(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
         scale = scale * self.ratio

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from .cast_weights import CastWeight
-from .reruns import RandomState, RecomputeError, samples_of
+from .reruns import RandomState, RecomputeError, check_shapes, samples_of
 from .saved_tensors import Kept, SavedTensors
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict, nn.Sequential)
@@ -123,11 +123,7 @@ class _Call:
         ):
             args, kwargs = _mapped(self.inputs, _Input.get, of=_Input)
             result = self.forward(*args, **kwargs)
-        if shapes != self.shapes:
-            raise RecomputeError(
-                f"a block saved {len(self.shapes)} tensors in the forward pass and {len(shapes)}, or other ones, when "
-                "it ran again. Run the backward pass inside the same `attached` as the forward pass."
-            )
+        check_shapes(self.shapes, shapes)
         self.saved.reruns += zip(self.samples, samples_of(result), strict=True)
         self.again = dict(enumerate(kept))
 
@@ -136,7 +132,7 @@ class _Input:
     """A tensor that a block was given, for the second run."""
 
     def __init__(self, tensor: Tensor, saved: SavedTensors):
-        self.kept, self.saved = saved.copies.keep(tensor), saved
+        self.kept, self.saved = saved.keep(tensor), saved
         self.requires_grad = tensor.requires_grad
 
     def get(self) -> Tensor:

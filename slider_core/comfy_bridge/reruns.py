@@ -7,13 +7,28 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 SAMPLE = 64  # numbers of a block's output that are compared
 
 
 class RecomputeError(RuntimeError):
     """A block did something else in the backward pass than in the forward pass."""
+
+
+def check_shapes(first: Sequence[torch.Size], second: Sequence[torch.Size]) -> None:
+    """Compares the shapes of what autograd saved of a block's first and second run.
+
+    Raises:
+        RecomputeError: if they differ.
+    """
+    if list(first) == list(second):
+        return
+    pairs = zip(first, second, strict=False)
+    example = next((f", of shapes {tuple(a)} and {tuple(b)}" for a, b in pairs if a != b), "")
+    raise RecomputeError(
+        f"a block saved {len(first)} tensors in the forward pass and {len(second)} when it ran again{example}. Run the "
+        "backward pass inside the same `attached` as the forward pass."
+    )
 
 
 class RandomState:
@@ -42,15 +57,13 @@ class RandomState:
 
 
 def samples_of(result: Any) -> list[Tensor]:
-    """Some numbers of each tensor that a block returns, [SAMPLE] in float32, with its type's precision behind."""
+    """At most SAMPLE numbers of each tensor that a block returns."""
     return [_sample(tensor) for tensor in _tensors(result)]
 
 
 def _sample(tensor: Tensor) -> Tensor:
     flat = tensor.detach().reshape(-1)
-    some = flat[:: max(1, len(flat) // SAMPLE)][:SAMPLE].float()
-    precision = max(torch.finfo(tensor.dtype).eps, 1e-4)
-    return F.pad(F.pad(some, (0, SAMPLE - len(some))), (0, 1), value=precision)
+    return flat[:: max(1, len(flat) // SAMPLE)][:SAMPLE].clone()
 
 
 def _tensors(result: Any) -> Iterator[Tensor]:
@@ -67,14 +80,21 @@ def check_reruns(pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
     Raises:
         RecomputeError: if those of a block differ by more than rounding.
     """
-    if not pairs:
-        return
-    first, second = (torch.stack(samples) for samples in zip(*pairs, strict=True))
-    values, precision = first[:, :-1], first[:, -1]
-    off = (values - second[:, :-1]).abs().mean(1) / values.abs().mean(1).clamp(min=1e-30)
-    if bool((off > precision).any()):
+    alike: dict[Any, list[tuple[Tensor, Tensor]]] = {}
+    for first, second in pairs:
+        alike.setdefault((first.dtype, first.shape), []).append((first, second))
+    off = max((_difference(of_form) for of_form in alike.values()), default=0.0)
+    if off > 1:
         raise RecomputeError(
-            f"a block of the model gave other values (by {float(off.max()):.1%}) when it ran again for the backward "
-            "pass, so its gradient would be wrong. Something changes the model while it runs: take that node or pack "
-            "off the model, or turn gradient_checkpointing off."
+            f"a block of the model gave other values ({off:.0f} times the rounding of its type) when it ran again for "
+            "the backward pass, so its gradient would be wrong. Something changes the model while it runs: take that "
+            "node or pack off the model, or turn gradient_checkpointing off."
         )
+
+
+def _difference(pairs: Sequence[tuple[Tensor, Tensor]]) -> float:
+    """The largest mean difference of a pair, in parts of what rounding explains."""
+    first, second = (torch.stack(samples).float() for samples in zip(*pairs, strict=True))
+    explained = max(torch.finfo(pairs[0][0].dtype).eps, 1e-4)
+    off = (first - second).abs().mean(1) / first.abs().mean(1).clamp(min=1e-30)
+    return float(off.max()) / explained

@@ -125,7 +125,8 @@ WRITING_METHODS = {f"__{name}__" for name in IN_PLACE.split()}
 def _writes_first(func: Any) -> bool:
     """Whether a function of torch writes to its first argument: `add_`, `+=`, `x[…] = …`."""
     name = getattr(func, "__name__", "")
-    return name in WRITING_METHODS or (name.endswith("_") and not name.startswith("__"))
+    in_place = name.endswith("_") and not name.startswith("__") and name != "requires_grad_"
+    return name in WRITING_METHODS or in_place
 
 
 class SavedTensors:
@@ -143,7 +144,10 @@ class SavedTensors:
         self.reruns: list[tuple[Tensor, Tensor]] = []
 
     def pack(self, tensor: Tensor) -> Kept | CastWeight:
-        return self.weights.find(tensor) or self.copies.keep(tensor)
+        return self.weights.find(tensor) or self.keep(tensor)
+
+    def keep(self, tensor: Tensor) -> Kept:
+        return self.copies.keep(tensor) if self.careful else Kept(tensor, None)
 
     def watched(self) -> AbstractContextManager[Any]:
         """Watches writes in this thread, where that is needed."""

@@ -81,7 +81,7 @@ def test_a_block_that_gives_other_values_when_it_runs_again_is_refused():
         return y * (1 + 0.3 * (len(calls) % 2))
 
     model.model.diffusion_model.joint_blocks[1].x_block.mlp.fc2.register_forward_hook(unsteady)
-    with pytest.raises(RecomputeError, match="other values .* gradient_checkpointing off"):
+    with pytest.raises(RecomputeError, match="other values .* turn gradient_checkpointing off"):
         train(request(model, checkpointing=True))
 
 
