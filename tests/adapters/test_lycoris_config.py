@@ -4,6 +4,7 @@ import json
 
 import pytest
 from concept_sliders.slider_core.adapters import (
+    AdapterError,
     LycorisConfigError,
     expressions,
     lycoris_plan,
@@ -156,6 +157,16 @@ def test_config_files_of_other_encodings(tmp_path, content):
     else:
         with pytest.raises(LycorisConfigError, match="cannot be read as UTF-8"):
             lycoris_plan(path, shared_model("flux"))
+
+
+def test_a_rank_that_would_fill_the_memory():
+    """LoKr's configs write 10000 to have its matrices whole."""
+    with pytest.raises(AdapterError, match="rank 10000 is more than a layer has use for"):
+        lycoris_plan({"algo": "lora", "linear_dim": 10_000}, shared_model("flux"))
+    model = shared_model("flux")
+    made = make_adapters(model, lycoris_plan({"algo": "lokr", "linear_dim": 10_000, "factor": 4}, model))
+    most = max(weight.numel() for of_layer in made.values() for a in of_layer for weight in a.parameters())
+    assert most <= max(weight.numel() for weight in model.model.parameters())
 
 
 def test_target_modules_that_match_nothing():
