@@ -119,7 +119,7 @@ def library_text(file: str) -> str:
         if path.stat().st_size > LARGEST:
             raise ValueError(f"{path.name} is larger than {LARGEST >> 20} MB, so it is no prompt library.")
         data = path.read_bytes()
-        return data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
+        return data.decode(json.detect_encoding(data))
     except UnicodeDecodeError:
         raise ValueError(f"{path.name} is not text in UTF-8. Save it again as UTF-8.") from None
     except OSError as error:

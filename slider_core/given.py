@@ -45,7 +45,7 @@ def parsed_json(
         return int(digits)
 
     try:
-        return json.loads(text, object_pairs_hook=pairs, parse_int=whole)
+        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=pairs, parse_int=whole)
     except json.JSONDecodeError as found:
         at = f"line {found.lineno}, column {found.colno}"
         raise error(f"{what} is not valid JSON: {found.msg} at {at}.") from None

@@ -48,7 +48,7 @@ def test_without_a_global_strength_it_stays_open():
         ('{"a": ' * 100_000, "nested too deep"),
         ('{"a": "\\ud800"}', r"Entry 'a' has the character U\+D800"),
         ('{"a\\u0000": "x"}', r"name of an entry has the character U\+0000"),
-        ("\ufeff{}", "not valid JSON"),
+        ("\ufeff{}", "at least one entry"),
         ('{"a": ' + '["x", ' * 50 + '"' + "y" * 10_000 + '"' + "]" * 50 + "}", "it must be a prompt"),
         ("{" + ", ".join(f'"{i}": "x"' for i in range(2000)) + "}", "at most 1000"),
     ],
