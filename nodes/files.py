@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import folder_paths
 from comfy_api.latest import io
 
 from ..slider_core.given import quoted
 from .inputs import checked
+from .names import name_error
 from .types import CATEGORY, LoraModel
 
 FORMATS = ["native", "diffusers", "kohya"]
-LONGEST = 200  # bytes of a name; file systems take 255, and a number and an ending are added
 PRECISIONS = {"as trained": None, "float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
 
 
@@ -61,9 +64,7 @@ class SliderSave(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file_name: str | None) -> bool | str:
-        if file_name is not None and not Path(file_name).name.strip():
-            return "file_name is empty. Give a name such as loras/smile."
-        return True
+        return (isinstance(file_name, str) and name_error(file_name)) or True
 
     @classmethod
     @checked()
@@ -72,30 +73,69 @@ class SliderSave(io.ComfyNode):
     ) -> io.NodeOutput:
         import torch
 
-        from ..slider_core.files import convert, notes_on, save, sound
+        from ..slider_core.files import convert, notes_on, sound
 
-        place = place_of(file_name)
+        place_of(file_name)  # a name that cannot be is said before the work
         slider = convert(sound(slider), key_format, model)
         dtype = PRECISIONS[precision]
-        path = save(slider, place, key_format, model, dtype and getattr(torch, dtype))
-        shown = path.relative_to(folder_paths.get_output_directory()).as_posix()
+        how = {"key_format": key_format, "model": model, "dtype": dtype and getattr(torch, dtype)}
+        path = save_numbered(slider, file_name, **how)
+        shown = path.relative_to(_output()).as_posix()
         size = path.stat().st_size / 2**20
         report = [f"Written to {shown} ({len(slider)} tensors, {size:.1f} MB).", *notes_on(slider, model)]
         return io.NodeOutput(shown, "\n".join(report), ui={"text": report})
+
+
+def save_numbered(slider: Any, file_name: str, ending: str = "", **how: Any) -> Path:
+    """Writes a slider under the next number of a name, also if files appear meanwhile; see `slider_core.files.save`.
+
+    Raises:
+        NotWrittenError: if it cannot be written.
+        ValueError: see `place_of`.
+    """
+    from ..slider_core.files import save
+    from ..slider_core.files.atomic import TakenError
+
+    for place in _places_of(file_name):
+        try:
+            return save(slider, place.with_stem(f"{place.stem}{ending}"), new=True, **how)
+        except TakenError:
+            continue
+    raise AssertionError("numbers do not end")
 
 
 def place_of(file_name: str) -> Path:
     """The next free file of a name below ComfyUI's output folder.
 
     Raises:
-        ValueError: for a name that leads outside of it, or is too long.
+        ValueError: for a name that leads outside of it, or that no file can have.
+        NotWrittenError: if its folder cannot be made or looked into.
     """
-    if any(len(part.encode()) > LONGEST for part in Path(file_name).parts) or len(file_name) > 4 * LONGEST:
-        raise ValueError(f"{quoted(file_name)} is too long for a file name. Give a name such as loras/smile.")
-    output = Path(folder_paths.get_output_directory()).resolve()
+    return next(_places_of(file_name))
+
+
+def _places_of(file_name: str) -> Iterator[Path]:
+    """`place_of`, and those after it."""
+    from ..slider_core.files.atomic import NotWrittenError
+
+    if error := name_error(file_name):
+        raise ValueError(error)
+    output = _output()
     if not Path(output, file_name).resolve().is_relative_to(output):
         raise ValueError(
             f"{quoted(file_name)} leads out of ComfyUI's output folder. Give a name such as loras/smile."
         )
-    folder, name, counter, _, _ = folder_paths.get_save_image_path(file_name, str(output))
-    return Path(folder, f"{name}_{counter:05}_.safetensors")
+    try:
+        folder, name, counter, _, _ = folder_paths.get_save_image_path(file_name, str(output))
+    except OSError as error:
+        raise NotWrittenError(
+            f"The folder of {quoted(file_name)} below {output} cannot be used ({error}). See that it is a folder, "
+            "and that files can be made in it."
+        ) from error
+    for number in count(counter):
+        yield Path(folder, f"{name}_{number:05}_.safetensors")
+
+
+def _output() -> Path:
+    """ComfyUI's output folder itself, where that is a link."""
+    return Path(folder_paths.get_output_directory()).resolve()

@@ -37,9 +37,7 @@ class TrainingProgress:
 
     def line(self, text: str) -> None:
         """One line of text on the node."""
-        server = _server()
-        if server is not None and self.node_id is not None:
-            server.send_progress_text(text, self.node_id)
+        say(text, self.node_id)
 
     def picture(self, image: Any) -> None:
         """A PIL picture, shown on the node with the next step."""
@@ -49,6 +47,13 @@ class TrainingProgress:
         server = _server()
         if server is not None:
             server.send_sync(EVENT, {"node_id": self.node_id, **data}, server.client_id)
+
+
+def say(text: str, node_id: str | None) -> None:
+    """One line of text on a node that is running."""
+    server = _server()
+    if server is not None and node_id is not None:
+        server.send_progress_text(text, node_id)
 
 
 def _server() -> Any:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import comfy.samplers
-import numpy as np
 import torch
 from comfy.utils import ProgressBar
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from .inputs import checked
 from .loras import NO_FILE, changed, deltas_on, file_input, known, slider_of
+from .sweep_pictures import for_viewer, grid_image, keep_rows
 from .types import CATEGORY, LoraModel, SliderPrompts
 
 
@@ -26,6 +26,7 @@ class SliderSweep(io.ComfyNode):
             "by side and measures how far the slider can be used.",
             search_aliases=["xy plot", "strength sweep", "slider grid", "evaluate slider"],
             is_output_node=True,
+            hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Model.Input("model", tooltip="The model, without the slider."),
                 io.Vae.Input("vae", tooltip="The model's VAE."),
@@ -162,27 +163,39 @@ class SliderSweep(io.ComfyNode):
         slider = slider_of(slider, slider_file)
         start = latent_image or {"samples": empty_latent(model, width, height, length)}
         settings = SamplerSettings(steps, cfg, sampler_name, scheduler, denoise)
-        latents = sweep.sample_sweep(
-            model,
-            deltas_on(model, slider)[0],
-            task,
-            negative,
-            start["samples"],
-            settings,
-            batch_limit,
-            _on_step(model),
-            start.get("noise_mask"),
-        )
+        done: list[torch.Tensor] = []
+        try:
+            latents = sweep.sample_sweep(
+                model,
+                deltas_on(model, slider)[0],
+                task,
+                negative,
+                start["samples"],
+                settings,
+                batch_limit,
+                _on_step(model),
+                start.get("noise_mask"),
+                done.append,
+            )
+        except BaseException:  # cancelled, out of memory, …
+            keep_rows(task, done, vae, cls)
+            raise
         pictures = sweep.decode(latents, vae.decode)
         stills = sweep.stills(pictures)
         measured = sweep.report_on(task, pictures)
-        grid = torch.from_numpy(np.asarray(sweep.grid_of(task, stills), dtype=np.float32) / 255).unsqueeze(0)
+        shown: dict[str, list[Any]] = {"text": [measured.as_text()]}
+        try:
+            shown["slider_sweep"] = [for_viewer(task, stills, measured, cls)]
+        except OSError as error:
+            shown["text"].append(
+                f"The viewer has no pictures: ComfyUI's temp folder cannot be written to ({error})."
+            )
         return io.NodeOutput(
-            grid,
+            grid_image(task, stills),
             pictures.flatten(0, 2),
             measured.as_text(),
             with_range(slider, measured),
-            ui={"slider_sweep": [_for_viewer(task, stills, measured, cls)], "text": [measured.as_text()]},
+            ui=shown,
         )
 
 
@@ -206,17 +219,3 @@ def _on_step(model):
         bar.update_absolute(done, whole, preview)
 
     return on_step
-
-
-def _for_viewer(task, stills: torch.Tensor, measured, cls) -> dict[str, Any]:
-    """What web/sweep_viewer.js shows: files in the temp folder, and what they are."""
-    saved = ui.ImageSaveHelper.save_images(
-        stills.flatten(0, 1), "slider_sweep", io.FolderType.temp, cls, compress_level=1
-    )
-    columns = len(task.strengths)
-    return {
-        "strengths": task.strengths,
-        "rows": [{"prompt": text, "seed": note} for text, note in task.row_labels],
-        "frames": [saved[start : start + columns] for start in range(0, len(saved), columns)],
-        "usable_range": measured.usable_range,
-    }

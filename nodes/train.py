@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from .inputs import checked
+from .inputs import checked, one
+from .names import name_error
 from .progress import TrainingProgress
 from .types import CATEGORY, LoraModel, LossMap, SliderCycle, SliderTargets
 
@@ -217,6 +218,11 @@ class SliderTrainer(io.ComfyNode):
                 io.String.Output(display_name="report", tooltip="How it went, and where the file is."),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, file_name: str | list[str] | None) -> bool | str:
+        file_name = one(file_name)
+        return (isinstance(file_name, str) and name_error(file_name)) or True
 
     @classmethod
     @checked()

@@ -9,7 +9,7 @@ import folder_paths
 import torch
 
 from ..slider_core.adapters import AdapterConfig, lycoris_plan, uniform_plan
-from ..slider_core.files import describe, notes_on, save
+from ..slider_core.files import describe, notes_on
 from ..slider_core.files.atomic import NotWrittenError
 from ..slider_core.training import (
     Message,
@@ -21,7 +21,8 @@ from ..slider_core.training import (
     TrainRequest,
     train,
 )
-from .files import place_of
+from ..slider_core.training.finished import file_of
+from .files import place_of, save_numbered
 from .preview import TrainingPreview
 from .progress import TrainingProgress
 from .train import VARIANTS
@@ -30,11 +31,16 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class TrainingRun:
-    """One execution of Train Slider."""
+    """One execution of Train Slider.
+
+    Attributes:
+        path: of the slider file, once there is one.
+    """
 
     def __init__(self, model, targets, cycle, settings: dict[str, Any], progress: TrainingProgress):
         self.progress, self.messages = progress, list(targets.warnings)
-        self.path = place_of(settings["file_name"])
+        self.file_name, self.path = settings["file_name"], None
+        self.folder = place_of(self.file_name).parent
         self.preview = TrainingPreview(model, cycle, settings)
         self.request = _request(model, targets, cycle, settings)
 
@@ -42,19 +48,30 @@ class TrainingRun:
         try:
             trained = train(self.request, self._on_event)
         except NotFiniteError as error:
-            raise RuntimeError(
-                f"{error} It is in {self.path.name}." if self.path.exists() else str(error)
-            ) from error
-        self._write(
-            trained, self.path, f"Written to {self.path.name}; apply it with Apply Slider or any LoRA loader."
-        )
+            raise RuntimeError(f"{error} It is in {self.path.name}." if self.path else str(error)) from error
+        if trained.finished_before:
+            self._find(trained)
+        else:
+            self._write(trained)
         return trained
 
-    def _write(self, result: TrainedSlider, path: Path, message: str) -> None:
+    def _find(self, trained: TrainedSlider) -> None:
+        """The file of a training that was finished before is given again, and written again if it has gone."""
+        self.path = file_of(trained.slider, self.folder)
+        if self.path:
+            self.messages.insert(0, f"This very training was finished before: {self.path.name}.")
+        else:
+            self.messages.insert(
+                0, "This very training was finished before; its file has gone, so it is written again."
+            )
+            self._write(trained)
+        self.progress.line(self.messages[0])
+
+    def _write(self, result: TrainedSlider, ending: str = "", said: str = "Written to") -> None:
         """A full disk costs no training: the slider is still on the node's output."""
         try:
-            self.path = save(result.slider, path)
-            self._say(message)
+            self.path = save_numbered(result.slider, self.file_name, ending)
+            self._say(f"{said} {self.path.name}; apply it with Apply Slider or any LoRA loader.")
         except NotWrittenError as error:
             self._say(
                 f"{error} The slider itself is on this node's output: connect Save Slider to write it elsewhere."
@@ -78,8 +95,9 @@ class TrainingRun:
     def _keep(self, result: TrainedSlider) -> None:
         """A training that ends early leaves what it has come to, under a name that says so."""
         if result.steps:
-            path = self.path.with_name(f"{self.path.stem}stopped_at_{result.steps}.safetensors")
-            self._write(result, path, f"Stopped at step {result.steps}; the slider so far is in {path.name}.")
+            self._write(
+                result, f"stopped_at_{result.steps}", f"Stopped at step {result.steps}; the slider so far is in"
+            )
 
     def report(self, trained: TrainedSlider) -> str:
         """What was trained, how it went, and where the file is."""
@@ -89,9 +107,9 @@ class TrainingRun:
             f"{trained.steps} steps in {trained.seconds:.0f} s; {len(self.request.plan)} adapters.",
             f"Loss {sum(losses[:tenth]) / tenth:.4f} at the start, {sum(losses[-tenth:]) / tenth:.4f} at the end.",
         ]
-        if trained.continued_from == trained.steps:
-            lines.insert(1, "This very training was finished before, so nothing new was trained.")
-        return "\n".join([*lines, *dict.fromkeys(self.messages), *notes_on(trained.slider)])
+        if trained.finished_before:
+            lines = [self.messages[0], f"It has {trained.steps} steps; nothing new was trained.", lines[1]]
+        return "\n".join(dict.fromkeys([*lines, *self.messages, *notes_on(trained.slider)]))
 
 
 def _request(model, targets, cycle, settings: dict[str, Any]) -> TrainRequest:

@@ -53,6 +53,16 @@ MiniMax H3 takes one sample a call, so its samples have their own strengths in c
 """
 
 
+NEWER_THAN_TESTED = """\
+Newer than the ComfyUI that the tests run on (0.30): {}. Their layers are checked by
+name and size, and against the real modules wherever the tests run on a ComfyUI that has them.
+
+A family that this table does not know gets the general rule: self-attention, found by the structure of the modules,
+and a warning in the reports of Slider Targets and Train Slider.
+
+"""
+
+
 @dataclass(frozen=True)
 class Shown:
     """Which tests run on which variant: node id without parameters, to the sets of its parameters."""
@@ -87,6 +97,7 @@ def table(shown: Shown) -> str:
     """The page."""
     from architectures.expected import CONTROL as CONTROL_NETS
     from architectures.expected import PUBLISHED, SLIDER
+    from architectures.newer import NEWER
     from architectures.test_kinds import LYCORIS
     from concept_sliders.slider_core.architectures import all_families
 
@@ -108,7 +119,8 @@ def table(shown: Shown) -> str:
             marks = tuple(LAYERS if each == YES else each for each in marks)
         rows.append(f"| {family.name} | {', '.join(names)} | {' | '.join(marks)} |")
     untrainable = [f"{family.untrainable}\n\n" for family in all_families() if family.untrainable]
-    return HEAD + "\n".join(rows) + "\n\n" + "".join(untrainable) + footnotes(LYCORIS)
+    newer = NEWER_THAN_TESTED.format(", ".join(sorted(tried[name][0] for name in NEWER)))
+    return HEAD + "\n".join(rows) + "\n\n" + "".join(untrainable) + newer + footnotes(LYCORIS)
 
 
 def mark(shown: Shown, names: Iterable[str], tests: Iterable[str], *kinds: str) -> str:

@@ -23,6 +23,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "scripts" / "demo"), str(ROOT / "scripts"), str(ROOT)]
 
+import install  # noqa: E402
 import numpy as np  # noqa: E402
 import run  # noqa: E402
 import workflow  # noqa: E402
@@ -121,7 +122,7 @@ async def demonstrate(options: argparse.Namespace) -> bool:
     draw_buckets(base / "input" / "demo", CONCEPTS[options.concept])
     for folder in ("custom_nodes", "models", "output", "temp", "user"):
         (base / folder).mkdir(parents=True, exist_ok=True)
-    run.link_pack(base)
+    install.link_pack(base)
     cpu = [] if run.has_accelerator(Path(sys.executable)) else ["--cpu"]
     paths = ROOT / "scripts" / "demo" / "extra_model_paths.yaml"
     print("Starting ComfyUI …", flush=True)

@@ -63,6 +63,7 @@ def _turn_on_dynamic_vram() -> None:
         return
     headroom = int(cli_args.args.vram_headroom * 1024**3)
     if control.init_devices((device.index, headroom) for device in model_management.get_all_torch_devices()):
+        control.set_log_warning()
         model_patcher.CoreModelPatcher = model_patcher.ModelPatcherDynamic
         comfy.memory_management.aimdo_enabled = True
     else:

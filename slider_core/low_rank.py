@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 from torch.autograd import Variable
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
 
 Rows = tuple[int, int] | None
 
@@ -75,15 +74,22 @@ class LowRank:
         up = matrices.joint_up(self.rows, y.shape[-1])
         if torch.is_grad_enabled() and cast.trained:
             return _Added.apply(x, y, scale, cast.anchor(), up, matrices.down, cast, self)
-        hidden = F.linear(x, matrices.down) * scale
-        return torch.addmm(_flat(y), _flat(hidden), up.t()).view(y.shape)
+        return _product(x, y, scale, up, matrices.down)[1].view(y.shape)
 
     def add_gradients(self, cast: _Cast, x: Tensor, hidden: Tensor, grad: Tensor, of_hidden: Tensor) -> None:
         """Adds the gradients of both sides; all arguments are [n, …], `hidden` and `of_hidden` scaled."""
         gradients = cast.gradients(self._index)
         for rows, ranks, up in zip(self.rows, gradients.ranks, gradients.ups, strict=True):
-            up.addmm_(grad[:, rows].t(), hidden[:, ranks])
+            whole = len(self.rows) == 1 and len(up) == grad.shape[1]
+            up.addmm_(*((grad.t(), hidden) if whole else (grad[:, rows].t(), hidden[:, ranks])))
         gradients.down.addmm_(of_hidden.t(), x)
+
+
+def _product(x: Tensor, y: Tensor, scale: Tensor, up: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
+    """The scaled hidden values [n, ranks], and `y` with their product through `up` [n, rows]."""
+    hidden = _flat(x) @ down.t()
+    hidden = (hidden.view(*x.shape[:-1], len(down)) * scale).view(hidden.shape)
+    return hidden, torch.addmm(_flat(y), hidden, up.t())
 
 
 class _Matrices:
@@ -177,10 +183,9 @@ class _Added(torch.autograd.Function):
         ctx: Any, x: Tensor, y: Tensor, scale: Tensor, anchor: Tensor, up: Tensor, down: Tensor, cast: _Cast,
         layer: LowRank,
     ) -> Tensor:  # fmt: skip
-        hidden = F.linear(x, down) * scale
+        hidden, whole = _product(x, y, scale, up, down)
         ctx.save_for_backward(x, hidden)
         ctx.constants = scale, up, down, cast, layer
-        whole = torch.addmm(_flat(y), _flat(hidden), up.t())
         return torch.ops.aten._unsafe_view(whole, y.shape)  # a view of its own could not be written to
 
     @staticmethod
@@ -188,10 +193,10 @@ class _Added(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         x, hidden = ctx.saved_tensors
         scale, up, down, cast, layer = ctx.constants
-        flat = _flat(grad)
-        of_hidden = (flat @ up).view(hidden.shape) * scale
-        layer.add_gradients(cast, _flat(x), _flat(hidden), flat, _flat(of_hidden))
-        of_x = F.linear(of_hidden, down.t()) if ctx.needs_input_grad[0] else None
+        of_hidden = _flat(grad) @ up
+        of_hidden = (of_hidden.view(*x.shape[:-1], len(down)) * scale).view(of_hidden.shape)
+        layer.add_gradients(cast, _flat(x), hidden, _flat(grad), of_hidden)
+        of_x = (of_hidden @ down).view(x.shape) if ctx.needs_input_grad[0] else None
         return of_x, grad, None, None, None, None, None, None
 
 

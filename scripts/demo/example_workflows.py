@@ -21,7 +21,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "scripts" / "demo"), str(ROOT / "scripts")]
 
-import run  # noqa: E402
+import install  # noqa: E402
 import workflow  # noqa: E402
 from browser_check import Page, browser  # noqa: E402
 from comfy_server import Server, free_port  # noqa: E402
@@ -279,7 +279,7 @@ async def main() -> None:
         for name in ("custom_nodes", "input", "user/default"):
             (base / name).mkdir(parents=True)
         (base / "user" / "default" / "comfy.settings.json").write_text(json.dumps(SETTINGS))
-        run.link_pack(base)
+        install.link_pack(base)
         paths = ROOT / "scripts" / "demo" / "extra_model_paths.yaml"
         async with Server(Path(os.environ["COMFYUI_PATH"]), base, paths, free_port(), ["--cpu"]) as server:
             schemas = await server.schemas()

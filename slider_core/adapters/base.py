@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from ..architectures.target import Target
 from ..low_rank import Thin
 
-DROPOUTS = frozenset({"dropout", "rank_dropout", "rank_dropout_scale", "module_dropout"})
+RATES = frozenset({"dropout", "rank_dropout", "module_dropout"})
+DROPOUTS = RATES | {"rank_dropout_scale"}
+HIGHEST = 1e6  # alpha
 
 
 class AdapterError(ValueError):
@@ -71,6 +73,20 @@ class AdapterConfig:
     conv_rank: int | None = None
     conv_alpha: float | None = None
     options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises AdapterError for a number with which nothing is trained, or nothing but NaN."""
+        for name in ("alpha", "conv_alpha"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= HIGHEST:
+                raise AdapterError(f"{name} must be from 0 (as the rank) to {HIGHEST:g}; it is {value}.")
+        for name, value in self.options.items():
+            if name in RATES and not 0 <= value < 1:
+                raise AdapterError(
+                    f"{name} must be below 1, where nothing is left to train, and not below 0: {value}."
+                )
+            if isinstance(value, float) and not math.isfinite(value):
+                raise AdapterError(f"{name} must be a finite number; it is {value}.")
 
     def rank_for(self, shape: Shape) -> int:
         return self.rank if shape.pointwise or self.conv_rank is None else self.conv_rank

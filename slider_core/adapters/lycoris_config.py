@@ -243,6 +243,8 @@ def _multiplied(config: AdapterConfig, multiplier: float) -> AdapterConfig:
     """LyCORIS's multiplier, moved into alpha: it scales the addition all the same."""
     if multiplier == 1.0:
         return config
+    if multiplier == 0.0:
+        raise LycorisConfigError("multiplier 0 would train nothing: leave it out, or give another number.")
     if config.kind not in ("lora", "locon", "loha", "lokr", "glora", "dylora"):
         raise LycorisConfigError(f"multiplier must be 1 for algo {config.kind}: choose strengths instead.")
     conv = None if config.conv_alpha is None else config.conv_alpha * multiplier

@@ -80,7 +80,7 @@ def thirds(layer: Any, parent: Any) -> tuple[Rows, ...]:
 
 
 def halves(layer: Any, parent: Any) -> tuple[Rows, ...]:
-    """k and v of equal height fill the weight."""
+    """Two parts of equal height, such as k and v, fill the weight."""
     height = layer.out_features // 2
     return (0, height), (height, 2 * height)
 

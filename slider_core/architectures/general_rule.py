@@ -2,21 +2,24 @@
 
 A module with projections for query, key and value (or one fused weight for the three) is an attention. It counts as
 the picture's own self-attention unless its path says that it belongs to text, sound or another condition, or unless
-key and query take inputs of different widths, which is cross-attention. Only these projections are selected; whether
-text shares them cannot be known, so a warning says that the rule was used.
+key and query take inputs of different widths, which is cross-attention. Only these projections are selected; where
+there are none, the linear layers of the repeated blocks are. Whether text shares them cannot be known, so a warning
+says that the rule was used.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from torch import nn
 
 from .family import Family, Layers, Rows, thirds
 from .network import Network
+from .patterns import alternatives
 
+UNKNOWN = "unknown"
 QUERY_KEY_VALUE = (
     ("to_q", "to_k", "to_v"),
     ("q", "k", "v"),
@@ -53,10 +56,18 @@ ELSEWHERE = re.compile(
     r"connector|txtfusion|pooler|injector|motion|face|timbre)(?:$|[._]|\d|in\b)",
     re.IGNORECASE,
 )
+# Parts of module names that say: no MLP of the picture, but modulation, an embedding, a router, text beside it.
+NO_MLP = re.compile(
+    r"(?:^|[._])(?:\w*mod|\w*modulation|ada\w*|norm\w*|gate|time|t|\w*emb\w*|router|add|\w+_[cy])(?:$|[._])",
+    re.IGNORECASE,
+)
+IN_A_BLOCK = re.compile(r"(?:^|\.)(?:block)?\d+\.")
+
+UNKNOWN_MODEL = "This model family is not known here."
+OTHER_LAYERS = "This model's class derives from one of {}, but its layers are not those of that family."
 WARNING = (
-    "This model family is not known here. The general rule was used: self-attention projections found by the "
-    "structure of the modules. Look at the list before you train, and name layers yourself with preset custom if "
-    "it is not what you want."
+    "The general rule was used: {} found by the structure of the modules. Look at the list before you train, and name "
+    "layers yourself with preset custom if it is not what you want."
 )
 
 
@@ -65,20 +76,36 @@ def as_one(layer: Any, parent: Any) -> tuple[Rows, ...]:
     return ((0, layer.out_features),)
 
 
-def general_rule(network: Network) -> Family:
-    """A description of an unknown model, made from its modules."""
+def general_rule(network: Network, derived_from: str = "") -> Family:
+    """A description of an unknown model, made from its modules.
+
+    Args:
+        derived_from: the family that the model's class derives from, where its layers are not those of the family.
+    """
     attention: list[Layers] = []
     elsewhere: list[Layers] = []
     for path, module in network.module.named_modules():
         for layers in _attention(network, path, module):
             (elsewhere if _is_elsewhere(network, path, module) else attention).append(layers)
+    described = {layer for layers in (*attention, *elsewhere) for layer in alternatives(layers.native)}
+    found = "self-attention projections" if attention else "no self-attention, so linear layers of the blocks,"
+    whose = OTHER_LAYERS.format(derived_from) if derived_from else UNKNOWN_MODEL
     return Family(
-        name="unknown",
+        name=UNKNOWN,
         recognised_by=(),
         attention=tuple(attention),
         other_attention=tuple(elsewhere),
-        caveats=(WARNING,),
+        mlp=tuple(Layers(layer) for layer in _mlp(network, described)),
+        caveats=(f"{whose} {WARNING.format(found)}",),
     )
+
+
+def _mlp(network: Network, described: Collection[str]) -> Iterator[str]:
+    """The other linear layers of repeated blocks."""
+    for layer, module in network.layers.items():
+        linear = layer not in described and hasattr(module, "in_features")
+        if linear and IN_A_BLOCK.search(layer) and not (ELSEWHERE.search(layer) or NO_MLP.search(layer)):
+            yield layer
 
 
 def _attention(network: Network, path: str, module: nn.Module) -> Iterator[Layers]:

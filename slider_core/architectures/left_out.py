@@ -49,6 +49,11 @@ def is_text(family: Family, entry: Offered) -> bool:
     return _by_pattern(family, entry.layer) == TEXT
 
 
+def is_left_out(family: Family, layer: str) -> bool:
+    """Whether the family's file says why a layer is left out."""
+    return _by_pattern(family, layer) is not None
+
+
 def _reason(family: Family, layer: str, part: str, preset: str) -> str:
     if part in ("inputs", "outputs", "time") and preset == "slider" and family.attention_only:
         return family.attention_only

@@ -9,6 +9,7 @@ from typing import Any
 from ..given import quoted
 from . import names
 from .family import Family
+from .general_rule import UNKNOWN
 from .left_out import is_text, left_out
 from .network import Network, TargetError, network_of
 from .offer import PICTURE, Offered, offered
@@ -18,7 +19,6 @@ from .selection import Selection
 from .target import Target
 
 PRESETS = ("slider", "attention", "mlp", "custom")
-UNKNOWN = "unknown"
 MOST_SAID = 10  # names of which a message speaks one by one
 
 
@@ -75,8 +75,10 @@ def untrainable(model: Any) -> str:
 
 def parts_of(preset: str, family: Family) -> tuple[str, ...]:
     """The parts of a family's file that a preset takes."""
+    if preset == "slider" and family.name == UNKNOWN:
+        return ("attention",) if family.attention else ("mlp",)
     if preset == "slider":
-        return ("attention",) if family.attention_only or family.name == UNKNOWN else PICTURE
+        return ("attention",) if family.attention_only else PICTURE
     return {"attention": ("attention", "other_attention"), "mlp": ("mlp",)}[preset]
 
 

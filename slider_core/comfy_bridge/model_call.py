@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import torch
-from comfy import model_patcher, model_sampling, sampler_helpers, samplers
+from comfy import model_management, model_patcher, model_sampling, sampler_helpers, samplers
 from comfy.controlnet import ControlBase
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import copy_nested_dicts
@@ -36,6 +36,20 @@ class Row:
     @property
     def size(self) -> int:
         return self.latent.shape[0]
+
+
+def load(patchers: Sequence[ModelPatcher], memory: float = 0) -> None:
+    """Loads models, so that their layers have the weights that they compute with, and no other clone's patches.
+
+    Args:
+        memory: bytes to keep free for activations.
+    """
+    model_management.load_models_gpu(patchers, memory_required=memory)
+
+
+def is_oom(error: BaseException) -> bool:
+    """Whether the device's memory ran out, in any of the ways in which torch says so."""
+    return bool(model_management.is_oom(error))
 
 
 class ModelCalls:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -63,6 +64,10 @@ class Travelling:
     def __init__(self, tensors: Tensors):
         self.tensors = tensors
         self.copies: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the copies: what a slider is does not change by being used (`training.digest` looks at this)."""
+        return {"tensors": self.tensors, "copies": {}}
 
     def at(self, x: Tensor) -> list[Tensor]:
         """The tensors on the device and in the type of `x`, and such that autograd can save them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,13 +26,22 @@ class LatentError(ValueError):
 
 @dataclass(frozen=True)
 class SamplerSettings:
-    """The widgets of a KSampler."""
+    """The widgets of a KSampler.
+
+    Raises:
+        ValueError: for a number that is not finite, which a widget's limits let through.
+    """
 
     steps: int = 20
     cfg: float = 1.0
     sampler: str = "euler"
     scheduler: str = "simple"
     denoise: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("cfg", "denoise"):
+            if not math.isfinite(getattr(self, name)):
+                raise ValueError(f"{name} must be a finite number; it is {getattr(self, name)}.")
 
 
 # Called after each step of a batch with the steps done, all steps (a step of one latent counts 1), and the

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from functools import cache
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
@@ -85,8 +86,18 @@ class CopyOnWrite(TorchFunctionMode):
         if _writes_first(func) or kwargs.get("inplace"):
             self._before_write(args[0] if args else next(iter(kwargs.values())))
         if "out" in kwargs:
-            self._before_write(kwargs["out"])
+            return self._write_out(func, args, **kwargs)
         return func(*args, **kwargs)
+
+    def _write_out(self, func: Any, args: tuple, out: Any, **kwargs: Any) -> Any:
+        """`func(…, out=out)`: autograd refuses `out`, so where there is a gradient the result is copied into it."""
+        if not (isinstance(out, Tensor) and _differentiated(out, *args, *kwargs.values())):
+            self._before_write(out)
+            return func(*args, out=out, **kwargs)
+        self.acted = True
+        result = func(*args, **kwargs)
+        self._before_write(out)
+        return out.copy_(result)
 
     def _before_write(self, written: Any) -> None:
         for tensor in written if isinstance(written, list | tuple) else (written,):
@@ -107,6 +118,11 @@ class CopyOnWrite(TorchFunctionMode):
             args[0],
             *(arg.clone() if shared else arg for arg, shared in zip(args[1:], overlaps, strict=True)),
         )
+
+
+def _differentiated(*values: Any) -> bool:
+    tensors = (value for value in values if isinstance(value, Tensor))
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 def _is_part(value: Any, whole: Tensor, index: Any) -> bool:

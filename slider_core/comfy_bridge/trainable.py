@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -42,6 +43,7 @@ def trainable(
     steps_are_marked, saved = saved is not None, saved or SavedTensors()
     with ExitStack() as stack:
         model_management.load_models_gpu([patcher, *others], memory_required=memory)
+        _settle_attention(patcher.load_device)
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         stack.enter_context(differentiable(saved.weights))
@@ -57,6 +59,15 @@ def trainable(
         if not steps_are_marked:
             stack.enter_context(saved.active())
         yield patcher.model
+
+
+@cache
+def _settle_attention(device: torch.device) -> None:
+    """In a process's first attention on a card, torch puts its own order of kernels before ComfyUI's, and a block that
+    runs again would meet another kernel than in its first run."""
+    if device.type == "cuda":
+        few = torch.zeros(1, 1, 8, 64, device=device, dtype=torch.float16)
+        torch.nn.functional.scaled_dot_product_attention(few, few, few)
 
 
 @contextmanager

@@ -65,6 +65,7 @@ def sample_sweep(
     most: int = 0,
     on_step: OnStep | None = None,
     mask: Tensor | None = None,
+    on_row: Callable[[Tensor], None] | None = None,
 ) -> Tensor:
     """The latents of the sweep, [rows, strengths, C, …].
 
@@ -74,6 +75,7 @@ def sample_sweep(
         most: latents in one batch; 0 leaves it to the memory.
         on_step: called with steps done and all steps (a step of one latent counts 1), and the denoised latents.
         mask: noise mask of the latent.
+        on_row: called with the latents [strengths, C, …] of each row that is done.
     """
     patched = apply_slider(model, AppliedSlider(deltas, 0.0, NAME))
     each = len(sweep.strengths) * settings.steps
@@ -87,6 +89,8 @@ def sample_sweep(
                 counted, mask,
             )
         )  # fmt: skip
+        if on_row is not None:
+            on_row(latents[-1])
     return torch.stack(latents)
 
 
@@ -113,14 +117,14 @@ def stills(pictures: Tensor) -> Tensor:
 
 
 def grid_of(sweep: Sweep, pictures: Tensor) -> Image.Image:
-    """The labelled grid of stills [rows, strengths, H, W, 3]."""
+    """The labelled grid of stills [rows, strengths, H, W, 3], all rows or the first ones."""
     as_bytes = (pictures.clamp(0, 1) * 255).round().byte().numpy()
     rows = [[Image.fromarray(picture) for picture in row] for row in as_bytes]
     labels = [
         (text if legible(text) else prompt.name, note)
         for (text, note), (prompt, _) in zip(sweep.row_labels, sweep.rows, strict=True)
     ]
-    return render_grid(rows, labels, sweep.column_labels, sweep.strengths.index(0.0))
+    return render_grid(rows, labels[: len(rows)], sweep.column_labels, sweep.strengths.index(0.0))
 
 
 def small(pictures: Tensor) -> np.ndarray:

@@ -22,6 +22,7 @@ def save(
     key_format: str = "native",
     model: Any = None,
     dtype: torch.dtype | None = None,
+    new: bool = False,
 ) -> Path:
     """Writes a slider file; a reader sees the old file or the whole new one, never a part.
 
@@ -29,6 +30,7 @@ def save(
         key_format: `native`, `diffusers` or `kohya`; see `formats`.
         model: the model that the slider is for; see `formats.convert` for when it is needed.
         dtype: to store the weights in another type than they have.
+        new: never in the place of another file: TakenError, a NotWrittenError, where there is one.
 
     Raises:
         SliderFileError: if the slider cannot be written in this key format.
@@ -36,7 +38,7 @@ def save(
     """
     converted = convert(slider, key_format, model)
     tensors = _apart({key: _stored(key, tensor, dtype) for key, tensor in converted.items()})
-    return write_whole(Path(path), tensors, {"format": "pt", **converted.metadata})
+    return write_whole(Path(path), tensors, {"format": "pt", **converted.metadata}, new)
 
 
 def _stored(key: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:

@@ -7,17 +7,15 @@ seed, so neither needs a place in the file: a run that is continued gives the ve
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import os
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from ..files.atomic import write_whole
+from .state import State
 
 FORMAT = "concept-sliders-checkpoint-1"
 
@@ -26,85 +24,56 @@ class CheckpointError(ValueError):
     """A checkpoint cannot be used."""
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a run has come."""
-
-    step: int
-    losses: dict[str, list[float]]
-    scaler: dict[str, Any]
-
-
-def write_checkpoint(
-    path: Path,
-    fingerprint: str,
-    progress: Progress,
-    parameters: Sequence[nn.Parameter],
-    optimiser: Optimizer,
-) -> None:
+def write_checkpoint(path: Path, fingerprint: str, state: State) -> None:
     """Writes the state, whole or not at all.
 
     Raises:
-        NotWrittenError: if the disk is full.
+        NotWrittenError: if it cannot be written.
     """
-    tensors: dict[str, Tensor] = {f"parameter.{i}": p for i, p in enumerate(parameters)}
-    states = optimiser.state_dict()["state"]
+    tensors: dict[str, Tensor] = {f"parameter.{i}": p for i, p in enumerate(state.parameters)}
     plain: dict[str, dict[str, Any]] = {}
-    for index, state in states.items():
-        for name, value in state.items():
+    for index, parameter in enumerate(state.parameters):
+        for name, value in state.optimiser.state.get(parameter, {}).items():
             if isinstance(value, Tensor):
-                tensors[f"optimiser.{index}.{name}"] = value.clone()
+                tensors[f"optimiser.{index}.{name}"] = value
             else:
                 plain.setdefault(str(index), {})[name] = value
+    progress = {"step": state.step, "losses": state.losses, "scaler": state.scaler.state_dict()}
     metadata = {
         "format": FORMAT,
         "fingerprint": fingerprint,
-        "progress": json.dumps({"step": progress.step, "losses": progress.losses, "scaler": progress.scaler}),
+        "progress": json.dumps(progress),
         "optimiser": json.dumps(plain),
     }
     write_whole(path, tensors, metadata)
 
 
-def read_checkpoint(
-    path: Path, fingerprint: str, parameters: Sequence[nn.Parameter], optimiser: Optimizer
-) -> Progress | None:
-    """Restores adapters and optimiser from `path`; None if it holds another training, or there is none.
+def read_checkpoint(path: Path, fingerprint: str, state: State) -> bool:
+    """Restores the state from `path`; False if it holds another training, or there is none.
 
     Raises:
         CheckpointError: if the file is damaged.
     """
-    if not path.is_file():
-        return None
+    if not os.path.isfile(path):  # also False where the path itself is impossible
+        return False
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT or metadata.get("fingerprint") != fingerprint:
-                return None
+                return False
             tensors = {key: file.get_tensor(key) for key in file.keys()}
         progress = json.loads(metadata["progress"])
         plain = json.loads(metadata["optimiser"])
+        parameters = [tensors[f"parameter.{i}"] for i in range(len(state.parameters))]
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise CheckpointError(
             f"Checkpoint {path.name} is damaged ({error}). Delete it to start this training over."
         ) from error
-    _restore(tensors, plain, parameters, optimiser)
-    return Progress(progress["step"], progress["losses"], progress["scaler"])
-
-
-def _restore(
-    tensors: Mapping[str, Tensor],
-    plain: Mapping[str, dict[str, Any]],
-    parameters: Sequence[nn.Parameter],
-    optimiser: Optimizer,
-) -> None:
-    states: dict[int, dict[str, Any]] = {int(index): dict(values) for index, values in plain.items()}
+    optimiser: list[dict[str, Any]] = [dict(plain.get(str(i), {})) for i in range(len(parameters))]
     for key, tensor in tensors.items():
         kind, _, rest = key.partition(".")
         if kind == "optimiser":
             index, _, name = rest.partition(".")
-            states.setdefault(int(index), {})[name] = tensor
-    with torch.no_grad():
-        for i, parameter in enumerate(parameters):
-            parameter.copy_(tensors[f"parameter.{i}"])
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": states, "param_groups": groups})
+            optimiser[int(index)][name] = tensor
+    state.restore(progress["step"], progress["losses"], parameters, optimiser, progress["scaler"])
+    return True

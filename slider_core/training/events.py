@@ -15,6 +15,7 @@ class TrainedSlider:
         losses: per name (`loss`, `positive`, `negative`, `neutral`) one value a step; NaN where a step had none.
         steps: finished steps, those of a continued run included.
         continued_from: step at which this run took over from a checkpoint; 0 if it did not.
+        finished_before: whether nothing was left to do.
     """
 
     slider: Slider
@@ -22,6 +23,7 @@ class TrainedSlider:
     steps: int
     seconds: float = 0.0
     continued_from: int = 0
+    finished_before: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,77 +3,71 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ..data.bucket import Bucket
+from ..comfy_bridge.contents import deciding, names_of_modules
+from ..data.bucket import Bucket, Example
+from ..data.cycle import Cycle
+from .digest import Digest
 from .request import TrainRequest
 
-# Settings that change how a training is run, but not what comes out of it.
-WITHOUT_EFFECT = {
-    "resume",
-    "checkpoint",
-    "checkpoint_every",
-    "rows_at_once",
-    "checkpointing",
-    "pause_every",
-    "description",
+# Every field of these classes is in one of two places: what decides how a training goes …
+DECIDING: dict[type, set[str]] = {
+    TrainRequest: set(
+        "model plan cycle steps learning_rate optimiser schedule warmup weight_decay max_norm objective anchor_weight "
+        "anchor_below density seed dtype control_net train_control vae assistant start_from".split()
+    ),
+    Cycle: set("buckets mode pairing weighting neutral batch_size seed one_sided".split()),
+    Bucket: set("name examples strength probability repeats".split()),
+    Example: set("name latent conditioning control".split()),
 }
-# Fields that are fingerprinted by their content, below.
-BY_CONTENT = {"model", "plan", "cycle", "control_net", "vae", "assistant", "start_from"}
+# … and what changes how it is run or described, but not what comes out of it.
+WITHOUT_EFFECT: dict[type, set[str]] = {
+    TrainRequest: set(
+        "resume checkpoint checkpoint_every rows_at_once checkpointing pause_every description".split()
+    ),
+    Example: {"caption"},  # its conditioning counts
+}
+# Models, of whose tensors a few numbers are seen; of all others every number.
+PROBED = ("model", "control_net", "vae")
+
+
+def check_declared() -> None:
+    """Raises TypeError for a field that nobody has thought about."""
+    for kind, deciding_fields in DECIDING.items():
+        declared = deciding_fields | WITHOUT_EFFECT.get(kind, set())
+        fields = {field.name for field in dataclasses.fields(kind)}
+        if fields != declared:
+            raise TypeError(
+                f"{kind.__name__}: {sorted(fields ^ declared)} must be in DECIDING or WITHOUT_EFFECT."
+            )
+
+
+check_declared()
 
 
 def fingerprint(request: TrainRequest, parameters: Sequence[nn.Parameter]) -> str:
-    """Of settings, data, targets and the shapes of the adapters; of the model, its class and a few weights."""
-    settings = _fields(request, WITHOUT_EFFECT | BY_CONTENT)
-    cycle = _fields(request.cycle, {"buckets"})
-    buckets = [_bucket(bucket) for bucket in request.cycle.buckets]
-    plan = [f"{target} {config}" for target, config in request.plan]
-    tensors = [request.start_from or {}, request.assistant or {}, _probe(request.model.model)]
-    return digest(settings, cycle, buckets, plan, tensors, [tuple(p.shape) for p in parameters])
+    """Of settings, data, targets and adapters, and of the models.
+
+    Of a model it sees the class, 16 numbers of each weight as it is stored, without its patches, whether loaded or not,
+    and all that a node has put on it: LoRAs (16 numbers of each tensor) and their strengths, sliders, its sampling
+    (shift, sigmas, kind of prediction), wrappers, attention patches, hooks and options, these with what their functions
+    and objects hold. It does not see a change of other numbers of a weight, nor what a function reads elsewhere.
+    """
+    fields = {name: getattr(request, name) for name in DECIDING[TrainRequest]}
+    models = {name: fields.pop(name) for name in PROBED}
+    if request.control_net is None:
+        models["vae"] = None  # in training, only ControlNets take it
+    patchers = [request.model, *(request.control_net.get_models() if request.control_net is not None else ())]
+    known = names_of_modules(patchers)
+    seen = Digest(False, known, deciding).feed(models).hexdigest()
+    return Digest(True, known, _data).feed([seen, fields, [tuple(p.shape) for p in parameters]]).hexdigest()
 
 
-def _fields(instance: Any, left_out: set[str]) -> dict[str, str]:
-    names = (field.name for field in dataclasses.fields(instance) if field.name not in left_out)
-    return {name: str(getattr(instance, name)) for name in names}
-
-
-def _bucket(bucket: Bucket) -> list[Any]:
-    examples = [[e.name, e.latent, e.conditioning, e.control] for e in bucket.examples]
-    return [bucket.name, bucket.strength, bucket.probability, bucket.repeats, examples]
-
-
-def _probe(model: nn.Module) -> list[Any]:
-    """The model's class, and the first few numbers of each of its small parameters."""
-    small = [p for p in model.parameters() if type(p) is nn.Parameter and p.ndim == 1 and p.numel() <= 65536]
-    return [type(model).__name__, [p.detach()[:16].clone() for p in small[:64]]]
-
-
-def digest(*parts: Any) -> str:
-    """A fingerprint of text, numbers and tensors, however nested."""
-    state = hashlib.sha256()
-    for part in parts:
-        _feed(state, part)
-    return state.hexdigest()
-
-
-def _feed(state: Any, part: Any) -> None:
-    if isinstance(part, Tensor):
-        state.update(f"{part.dtype}{tuple(part.shape)}".encode())
-        state.update(part.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    elif isinstance(part, Mapping):
-        for key in sorted(part, key=str):
-            _feed(state, str(key))
-            _feed(state, part[key])
-    elif isinstance(part, list | tuple):
-        state.update(f"[{len(part)}".encode())
-        for item in part:
-            _feed(state, item)
-    elif isinstance(part, str | int | float | None):
-        state.update(f"{type(part).__name__}:{part!r};".encode())
-    else:
-        state.update(type(part).__name__.encode())
+def _data(part: Any) -> Any:
+    if type(part) in DECIDING:
+        return {name: getattr(part, name) for name in DECIDING[type(part)]}
+    return deciding(part)

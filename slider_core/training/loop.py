@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,22 +17,22 @@ from ..adapters.base import Adapter
 from ..architectures import batch_dims
 from ..comfy_bridge.control import attached_to_control
 from ..comfy_bridge.lora import deltas_for
-from ..comfy_bridge.model_call import ModelCalls
+from ..comfy_bridge.model_call import ModelCalls, is_oom, load
 from ..comfy_bridge.saved_tensors import SavedTensors
 from ..comfy_bridge.trainable import trainable
 from ..data.cycle import SIGN_NAMES, Turn
 from ..files import load_into, to_slider
 from ..files.atomic import NotWrittenError
 from ..strength import Delta, attached
-from .checkpoint import Progress, read_checkpoint, write_checkpoint
+from .checkpoint import read_checkpoint, write_checkpoint
 from .events import Event, Message, Paused, StepDone, Stopped, TrainedSlider
 from .fingerprint import fingerprint
+from .finished import TRAINING
 from .optimisers import make_optimiser, rate_at
 from .request import RequestError, TrainRequest
 from .rows import rows_of_turn
+from .state import State
 from .step import forward_backward
-
-LOSS_NAMES = ("loss", "positive", "negative", "neutral")
 
 
 class NotFiniteError(ArithmeticError):
@@ -58,12 +57,14 @@ def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None
         run.resume()
         try:
             run.all_steps()
-        except BaseException as reason:
             run.keep()
-            tell(Stopped(run.result(), reason))
+            return run.result()
+        except BaseException as reason:
+            try:
+                run.keep()
+            finally:
+                tell(Stopped(run.result(), reason))
             raise
-        run.keep()
-        return run.result()
 
 
 def _memory(request: TrainRequest) -> float:
@@ -84,6 +85,10 @@ class _Run:
         self.root = request.control_net if request.train_control else request.model.model
         torch.manual_seed(request.seed)
         device = request.model.load_device
+        self.controls = request.control_net.get_models() if request.control_net is not None else []
+        load(
+            [request.model, *self.controls], _memory(request)
+        )  # some adapters start from the weight, patches included
         self.adapters: dict[str, list[Adapter]] = make_adapters(self.root, request.plan, request.dtype, device)
         if request.start_from is not None:
             load_into(self.adapters, request.start_from)
@@ -95,10 +100,8 @@ class _Run:
         )
         half = request.model.model_dtype() == torch.float16
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
-        self.rows_at_once = request.rows_at_once
-        self.saved = SavedTensors()
-        self.progress = Progress(0, {name: [] for name in LOSS_NAMES}, {})
-        self.continued_from = 0
+        self.state, self.saved = State(self.parameters, self.optimiser, self.scaler), SavedTensors()
+        self.rows_at_once, self.continued_from = request.rows_at_once, 0
         self.fingerprint = fingerprint(request, self.parameters) if request.checkpoint else ""
 
     @property
@@ -122,22 +125,23 @@ class _Run:
         """Takes over from the checkpoint of this very training, if that is asked for and there is one."""
         if not (self.checkpoint and self.request.resume):
             return
-        found = read_checkpoint(self.checkpoint, self.fingerprint, self.parameters, self.optimiser)
-        if found is not None:
-            self.progress, self.continued_from = found, found.step
-            if found.scaler:
-                self.scaler.load_state_dict(found.scaler)
-            self.tell(Message(f"Continued from step {found.step} of {self.request.steps}."))
+        if read_checkpoint(self.checkpoint, self.fingerprint, self.state):
+            self.continued_from = self.state.step
+            if not self.finished:
+                self.tell(Message(f"Continued from step {self.state.step} of {self.request.steps}."))
+
+    @property
+    def finished(self) -> bool:
+        return self.state.step >= self.request.steps
 
     def all_steps(self) -> None:
         """The steps that are left, with pauses outside of the training's hold on the model."""
         request = self.request
-        others = request.control_net.get_models() if request.control_net is not None else []
-        turns = islice(request.cycle.turns(), self.progress.step, request.steps)
-        while self.progress.step < request.steps:
-            done, every = self.progress.step, request.pause_every or request.steps
+        turns = islice(request.cycle.turns(), self.state.step, request.steps)
+        while not self.finished:
+            done, every = self.state.step, request.pause_every or request.steps
             until = min(request.steps, (done // every + 1) * every)
-            with trainable(request.model, others, _memory(request), request.checkpointing, self.saved):
+            with trainable(request.model, self.controls, _memory(request), request.checkpointing, self.saved):
                 self.calls = ModelCalls(request.model, request.control_net, request.vae)
                 for turn in islice(turns, until - done):
                     self._step_and_tell(turn)
@@ -146,64 +150,62 @@ class _Run:
 
     def _step_and_tell(self, turn: Turn) -> None:
         before = time.perf_counter()
-        losses = self._fitting_step(turn)
-        step = self._record(losses)
+        losses = self._step(turn)
+        step = self.state.step
         if self.request.checkpoint_every and step % self.request.checkpoint_every == 0:
             self.keep()
         rate = self.optimiser.param_groups[0]["lr"]
         self.tell(StepDone(step, self.request.steps, losses, rate, time.perf_counter() - before))
 
-    def _record(self, losses: Mapping[str, float]) -> int:
-        for name in LOSS_NAMES:
-            self.progress.losses[name].append(losses.get(name, math.nan))
-        self.progress = dataclasses.replace(self.progress, step=self.progress.step + 1)
-        return self.progress.step
+    def _step(self, turn: Turn) -> dict[str, float]:
+        request = self.request
+        factor = rate_at(self.state.step, request.steps, request.schedule, request.warmup)
+        for group in self.optimiser.param_groups:
+            group["lr"] = request.learning_rate * factor
+        by_sign = self._fitting_gradients(turn)
+        self._check_finite(by_sign)
+        losses = {SIGN_NAMES[sign]: loss for sign, loss in by_sign.items()}
+        losses = {"loss": sum(losses.values()) / len(losses), **losses}
+        self.state.update(losses)
+        return losses
 
-    def _fitting_step(self, turn: Turn) -> dict[str, float]:
-        """A step, with its rows in smaller calls if memory runs out."""
+    def _fitting_gradients(self, turn: Turn) -> dict[int, float]:
+        """The gradients of a step, with its rows in smaller calls if memory runs out; the loss of each sign."""
         while True:
             try:
-                return self._step(turn)
-            except torch.OutOfMemoryError:
-                rows = self.rows_at_once or len(turn)
-                if rows <= 1:
+                return self._gradients(turn)
+            except RuntimeError as error:
+                out_of_memory, rows = is_oom(error), self.rows_at_once or len(turn)
+                nothing_left = rows <= 1 if out_of_memory else self.saved.careful
+                if nothing_left:
                     raise
-            except RuntimeError:
-                if self.saved.careful:
-                    raise
+            if not out_of_memory:
                 self.saved.careful = True  # this step writes to what it keeps, as those before it did not
                 continue
             self.rows_at_once = (rows + 1) // 2
             self.tell(Message(f"Memory ran out with {rows} rows in a call; now {self.rows_at_once}."))
 
-    def _step(self, turn: Turn) -> dict[str, float]:
-        step, request = self.progress.step, self.request
-        seed = (request.seed * 1_000_003 + step) % 2**63
+    def _gradients(self, turn: Turn) -> dict[int, float]:
+        seed = (self.request.seed * 1_000_003 + self.state.step) % 2**63
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)
-        for group in self.optimiser.param_groups:
-            group["lr"] = request.learning_rate * rate_at(step, request.steps, request.schedule, request.warmup)
         self.optimiser.zero_grad(set_to_none=True)
-        rows = rows_of_turn(turn, self.calls, request, generator)
+        rows = rows_of_turn(turn, self.calls, self.request, generator)
         with self.saved.active():
-            by_sign = forward_backward(rows, self.calls, self._attach, self.rows_at_once, self.scaler.scale)
-        self._update(by_sign)
-        losses = {SIGN_NAMES[sign]: loss for sign, loss in by_sign.items()}
-        return {"loss": sum(losses.values()) / len(losses), **losses}
+            return forward_backward(rows, self.calls, self._attach, self.rows_at_once, self.scaler.scale)
 
-    def _update(self, by_sign: Mapping[int, float]) -> None:
+    def _check_finite(self, by_sign: Mapping[int, float]) -> None:
+        """Clips the gradients, and raises where they or the losses are not finite."""
         self.scaler.unscale_(self.optimiser)
         limit = self.request.max_norm or math.inf
         norm = nn.utils.clip_grad_norm_([p for p in self.parameters if p.grad is not None], limit)
         overflow = self.scaler.is_enabled() and not bool(norm.isfinite())
         if not all(math.isfinite(loss) for loss in by_sign.values()) or not (bool(norm.isfinite()) or overflow):
             raise NotFiniteError(
-                f"At step {self.progress.step + 1} the loss or its gradient is not a finite number. The slider up to "
+                f"At step {self.state.step + 1} the loss or its gradient is not a finite number. The slider up to "
                 "the step before is kept. Lower the learning rate, train in bfloat16 or float32, and look for broken "
                 "pictures in the buckets."
             )
-        self.scaler.step(self.optimiser)
-        self.scaler.update()
 
     @contextmanager
     def _attach(self, strengths: Tensor) -> Iterator[None]:
@@ -217,21 +219,24 @@ class _Run:
             yield
 
     def keep(self) -> None:
-        """Writes the checkpoint, where one is wanted; a full disk does not end the training."""
-        if not (self.checkpoint and self.progress.step):
+        """Writes the checkpoint, where one is wanted; that it cannot be written does not end the training."""
+        self.state.settle()
+        if not (self.checkpoint and self.state.step):
             return
-        progress = dataclasses.replace(self.progress, scaler=self.scaler.state_dict())
         try:
-            write_checkpoint(self.checkpoint, self.fingerprint, progress, self.parameters, self.optimiser)
+            write_checkpoint(self.checkpoint, self.fingerprint, self.state)
         except NotWrittenError as error:
             self.tell(Message(f"The state of the training is not kept: {error}"))
 
     def result(self) -> TrainedSlider:
-        metadata = {**self.request.description, "steps": str(self.progress.step)}
+        self.state.settle()
+        training = {TRAINING: self.fingerprint} if self.fingerprint else {}
+        metadata = {**self.request.description, "steps": str(self.state.step), **training}
         return TrainedSlider(
             slider=to_slider(self.adapters, metadata),
-            losses={name: list(values) for name, values in self.progress.losses.items()},
-            steps=self.progress.step,
+            losses=self.state.losses,
+            steps=self.state.step,
             seconds=time.perf_counter() - self.started,
             continued_from=self.continued_from,
+            finished_before=self.continued_from >= self.request.steps,
         )

@@ -17,6 +17,21 @@ from .objectives import OBJECTIVES
 from .optimisers import OPTIMISERS, SCHEDULES
 from .timesteps import DENSITIES
 
+# The least and the greatest value of each number; whole ones are int.
+LIMITS: dict[str, tuple[float, float]] = {
+    "steps": (1, 10_000_000),
+    "learning_rate": (1e-12, 100.0),
+    "warmup": (0, 10_000_000),
+    "weight_decay": (0.0, 1000.0),
+    "max_norm": (0.0, 1e9),
+    "anchor_weight": (0.0, 1e6),
+    "anchor_below": (0.0, 1.0),
+    "seed": (0, 2**64 - 1),
+    "rows_at_once": (0, 1_000_000),
+    "checkpoint_every": (0, 10_000_000),
+    "pause_every": (0, 10_000_000),
+}
+
 
 class RequestError(ValueError):
     """A training setting is out of range or does not go with another."""
@@ -93,11 +108,18 @@ class TrainRequest:
             raise RequestError(reason)
         if not self.plan:
             raise RequestError("There are no targets to train. Connect SliderTargets.")
-        if self.steps < 1 or not self.learning_rate > 0:
-            raise RequestError(
-                f"Training needs at least 1 step and a learning rate above 0; it has {self.steps} steps and "
-                f"{self.learning_rate}."
-            )
+        for name, (low, high) in LIMITS.items():
+            value = getattr(self, name)
+            kind = int if isinstance(low, int) else (int, float)
+            if not (isinstance(value, kind) and low <= value <= high):  # NaN is in no range
+                raise RequestError(f"{name} must be a number from {low:g} to {high:g}; it is {value!r}.")
+        for name in ("start_from", "assistant"):
+            for key, tensor in (getattr(self, name) or {}).items():
+                if not bool(torch.isfinite(tensor).all()):
+                    raise RequestError(
+                        f"{key} of the slider given as {name} is not finite, so its training has failed. Take an "
+                        "earlier file."
+                    )
         if self.objective == "difference" and (self.cycle.mode != "together" or not self.cycle.pairs):
             raise RequestError(
                 "The objective 'difference' compares the two pictures of a pair, but the cycle has none. Use cycle "

@@ -182,7 +182,7 @@ def test_dropouts_act_in_training_only(model):
     x, scale = torch.ones(1, 16), torch.ones(1, 1)
     for kind in ("lora", "loha", "lokr", "oft", "full"):
         for dropout in ("dropout", "rank_dropout", "module_dropout"):
-            config = AdapterConfig(kind, 4, options={dropout: 1.0})
+            config = AdapterConfig(kind, 4, options={dropout: 1 - 1e-9})
             (adapter,) = make_adapters(model, uniform_plan([Target("linear.weight")], config))["linear"]
             randomise({"linear": [adapter]})
             y = model["linear"](x)
@@ -213,3 +213,18 @@ def test_errors_name_what_is_wrong_and_the_nearest_right_thing(model):
     with pytest.raises(AdapterError, match="rank of 6 or more, or use oft"):
         make_adapters(model, uniform_plan([Target("linear.weight")], AdapterConfig("boft", 4)))
     assert set(KINDS) >= {"lora", "locon", "loha", "lokr", "oft", "boft", "glora", "ia3", "dylora", "full"}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{name: value} for name in ("alpha", "conv_alpha") for value in (float("nan"), float("inf"), -1.0, 1e9)]
+    + [
+        {"options": {name: value}}
+        for name in ("dropout", "rank_dropout", "module_dropout")
+        for value in (1.0, -0.1)
+    ]
+    + [{"options": {"constraint": float("nan")}}],
+)
+def test_numbers_that_train_nothing_or_nan_are_refused(settings):
+    with pytest.raises(AdapterError, match="must be"):
+        AdapterConfig(**settings)

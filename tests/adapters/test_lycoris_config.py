@@ -91,6 +91,10 @@ def test_multiplier_scales_the_addition():
 @pytest.mark.parametrize(
     "config, message",
     [
+        ({"multiplier": 0}, "multiplier 0 would train nothing"),
+        ({"dropout": 1}, "dropout must be below 1"),
+        ({"rank_dropout": 1.0}, "rank_dropout must be below 1"),
+        ({"module_dropout": 2}, "module_dropout must be below 1"),
         ('{"algo": "lokr",}', "not valid JSON.*line 1"),
         ("[1]", "a LyCORIS config is a JSON object"),
         ({"algo": "lokrr"}, "no algo 'lokrr'. Did you mean 'lokr'"),
@@ -119,7 +123,7 @@ def test_multiplier_scales_the_addition():
     ],
 )
 def test_what_is_wrong_is_named(config, message):
-    with pytest.raises(LycorisConfigError, match=message) as error:
+    with pytest.raises(AdapterError, match=message) as error:
         lycoris_plan(config, shared_model("flux"))
     assert len(str(error.value)) < 500
 

@@ -16,11 +16,11 @@ def expanded(text: str, prefix: str = "diffusion_model") -> set[tuple[str, tuple
         rows = (
             [tuple(map(int, part.split(":"))) for part in ranges.rstrip("]").split(",")] if ranges else [None]
         )
-        found |= {(f"{prefix}.{name}.weight", part) for name in _names(names) for part in rows}
+        found |= {(f"{prefix}.{name}.weight", part) for name in expanded_names(names) for part in rows}
     return found
 
 
-def _names(pattern: str) -> list[str]:
+def expanded_names(pattern: str) -> list[str]:
     braces = re.search(r"\{([^{}]*)\}", pattern)
     if braces is None:
         return [pattern]
@@ -29,7 +29,9 @@ def _names(pattern: str) -> list[str]:
     if counted:
         choices = range(int(counted[1]), int(counted[2]) + 1, int(counted[3] or 1))
     return [
-        name for c in choices for name in _names(f"{pattern[: braces.start()]}{c}{pattern[braces.end() :]}")
+        name
+        for c in choices
+        for name in expanded_names(f"{pattern[: braces.start()]}{c}{pattern[braces.end() :]}")
     ]
 
 
@@ -455,6 +457,23 @@ PUBLISHED: dict[str, tuple[str, str]] = {
     "cogvideox15_i2v": (
         "CogVideoX",
         "blocks.{0..41}.{q,k,v,attn_out} patch_embed.proj proj_out time_embedding_{linear_1,linear_2}",
+    ),
+    "minimax_music3": (
+        "MiniMax Music 3",
+        """diffusion_transformer.transformer.layers.{0..35}.self_attn.to_qkv[0:2048,2048:4096,4096:6144]
+        diffusion_transformer.transformer.layers.{0..35}.self_attn.to_out
+        diffusion_transformer.{preprocess_conv,postprocess_conv} diffusion_transformer.to_timestep_embed.{0,2}
+        diffusion_transformer.transformer.{project_in,project_out}""",
+    ),
+    "trellis2": (
+        "Trellis 2",
+        """{structure_model,img2shape,shape2txt,img2shape_512}.blocks.{0..29}.self_attn.to_qkv[0:1536,1536:3072,3072:4608]
+        {structure_model,img2shape,shape2txt,img2shape_512}.blocks.{0..29}.self_attn.to_out
+        {structure_model,img2shape,shape2txt,img2shape_512}.{input_layer,out_layer,t_embedder.mlp.0,t_embedder.mlp.2}""",
+    ),
+    "qwen_image21": (
+        "Qwen-Image 2.1",
+        f"transformer_blocks.{{0..31}}.attn.{QKVO} img_in proj_out",
     ),
 }
 

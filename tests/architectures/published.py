@@ -7,6 +7,7 @@ some have fewer of them. `_full` marks those that are also among the tiny models
 from functools import cache
 
 import torch
+from architectures.newer import NEWER, newer_model
 from comfy import supported_models
 from comfy.model_base import BaseModel
 from tiny_models import NAMES, shared_model
@@ -387,7 +388,9 @@ PUBLISHED = {
 
 
 def published_model(name: str) -> BaseModel:
-    """A new model of that name, made by ComfyUI's own classes."""
+    """A new model of that name, made by ComfyUI's own classes; of `NEWER`, what stands in for it."""
+    if name in NEWER:
+        return newer_model(name)
     kind, config = PUBLISHED[name]
     described = getattr(supported_models, kind)(config)
     described.set_inference_dtype(torch.float32, None)

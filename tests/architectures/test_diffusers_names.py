@@ -4,6 +4,7 @@ import re
 
 import pytest
 import torch
+from architectures.newer import NEWER, newer_model
 from comfy import lora
 from concept_sliders.slider_core.architectures.network import network_of
 from concept_sliders.slider_core.architectures.offer import offered
@@ -43,6 +44,8 @@ DIFFUSERS = {
     "krea2": ("Krea2Transformer2DModel", {}),
     "ideogram4": ("Ideogram4Transformer2DModel", TWO),
     "minimax_h3": ("MiniMaxH3Transformer3DModel", TWO),
+    "minimax_music3": ("MiniMaxMusic3Transformer1DModel", TWO),
+    "qwen_image21": ("QwenImage21Transformer2DModel", TWO),
 }
 # ComfyUI's map takes this name for the whole layer; the slider trains its attention rows only.
 WHOLE_LAYER = "to_qkv_mlp_proj"
@@ -50,6 +53,8 @@ ON_CPU = {"ace_step15"}  # its codebook computes a size while it is built
 
 
 def on_meta(name):
+    if name in NEWER:
+        return newer_model(name)
     config = model_config(name)
     config.set_inference_dtype(torch.float32, None)
     return config.get_model({}, device=torch.device("cpu" if name in ON_CPU else "meta"))

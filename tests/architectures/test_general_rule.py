@@ -2,7 +2,9 @@
 
 import pytest
 from architectures.expected import PUBLISHED, SLIDER, expanded
+from architectures.newer import called, model_around, tree
 from architectures.published import model_of
+from comfy import model_base, supported_models
 from concept_sliders.slider_core.architectures import TargetError, report, select
 from concept_sliders.slider_core.architectures.general_rule import general_rule
 from concept_sliders.slider_core.architectures.left_out import is_text
@@ -11,6 +13,7 @@ from concept_sliders.slider_core.architectures.offer import offered
 from concept_sliders.slider_core.architectures.registry import family_of
 from tiny_models import shared_model
 from torch import nn
+from unknown_models import Mixes, unknown_model
 
 
 class Attention(nn.Module):
@@ -52,6 +55,55 @@ def test_self_attention_is_found_by_its_structure():
         "blocks.{0,1}.attn.{to_q,to_k,to_v,to_out.0}"
     )
     assert "general rule" in selection.warnings[0] and "general rule" in report(selection, model, 4)
+
+
+def test_where_nothing_attends_the_blocks_linear_layers_are_taken():
+    model = unknown_model(Mixes)
+    selection = select(model)
+    assert {(target.key, target.rows) for target in selection.targets} == expanded(
+        "blocks.{0,1}.{widen,narrow}"
+    )
+    assert selection.warnings[0].startswith("This model family is not known here.")
+    assert "no self-attention" in selection.warnings[0]
+
+
+LAYERS = {
+    "img_in": (64, 64),
+    "txt_in": (64, 48),
+    "transformer_blocks.{0,1}.attn.{to_q,to_k,to_v,to_out.0}": (64, 64),
+    "transformer_blocks.{0,1}.attn.{add_q_proj,add_k_proj,add_v_proj,to_add_out}": (64, 64),
+    "transformer_blocks.{0,1}.img_mlp.{net.0.proj,net.2}": (64, 64),
+    "time_text_embed.timestep_embedder.{linear_1,linear_2}": (64, 64),
+    "proj_out": (64, 64),
+}
+
+
+def derived(layers):
+    """A model whose classes derive from Qwen-Image's, with a network of its own."""
+    config = called("comfy.supported_models.QwenImage9", supported_models.QwenImage)
+    kind = called("comfy.model_base.QwenImage9", model_base.QwenImage)
+    return model_around(tree(layers, "comfy.ldm.qwen_image9.model.Transformer"), kind, config)
+
+
+def test_a_class_that_derives_from_a_known_family_and_has_its_layers_belongs_to_it():
+    selection = select(derived(LAYERS))
+    assert selection.family == "Qwen-Image" and len(selection.targets) == 12
+
+
+@pytest.mark.parametrize("missing", ["img_in", "add_q_proj", "timestep_embedder"])
+def test_a_class_that_derives_from_a_known_family_and_lacks_its_layers_gets_the_general_rule(missing):
+    selection = select(derived({name: size for name, size in LAYERS.items() if missing not in name}))
+    assert selection.family == "unknown"
+    assert {(target.key, target.rows) for target in selection.targets} == expanded(
+        "transformer_blocks.{0,1}.attn.{to_q,to_k,to_v,to_out.0}"
+    )
+    assert selection.warnings[0].startswith("This model's class derives from one of Qwen-Image, but")
+
+
+def test_a_class_that_derives_from_a_known_family_and_attends_elsewhere_too_gets_the_general_rule():
+    more = {**LAYERS, "single_blocks.{0..3}.attn.{to_q,to_k,to_v}": (64, 64)}
+    selection = select(derived(more))
+    assert selection.family == "unknown" and len(selection.targets) == 8 + 12
 
 
 def test_names_of_the_guide_work_there_too():

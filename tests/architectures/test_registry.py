@@ -1,9 +1,10 @@
 """Families are recognised by ComfyUI's own classes, and every class of ComfyUI's is accounted for."""
 
 import pytest
+from architectures.newer import NEWER, newer_model, real_model
 from comfy import model_base, supported_models
 from concept_sliders.slider_core.architectures import all_families, batch_dims
-from concept_sliders.slider_core.architectures.network import network_of
+from concept_sliders.slider_core.architectures.network import network_of, sizes
 from concept_sliders.slider_core.architectures.patterns import ends_with
 from concept_sliders.slider_core.architectures.registry import family_of
 from tiny_models import NAMES, shared_model
@@ -42,6 +43,18 @@ def test_every_model_that_comfyui_detects_has_one_family(config):
 def test_names_of_families_are_unique():
     names = [family.name for family in all_families()]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_stand_ins_have_the_layers_of_the_real_classes(name):
+    real = real_model(name)
+    if real is None:
+        pytest.skip(f"this ComfyUI has no {NEWER[name][0]}")
+    made_up, itself = network_of(newer_model(name)), network_of(real)
+    assert {k: sizes(v) for k, v in made_up.layers.items()} == {k: sizes(v) for k, v in itself.layers.items()}
+    known_by = {f"{cls.__module__}.{cls.__qualname__}" for cls in itself.classes}
+    assert {f"{cls.__module__}.{cls.__qualname__}" for cls in made_up.classes if cls is not object} <= known_by
+    assert family_of(made_up) == family_of(itself)
 
 
 class FromAnotherLoader(nn.Module):

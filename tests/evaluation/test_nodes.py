@@ -5,11 +5,15 @@ import sys
 from pathlib import Path
 
 import folder_paths
+import numpy as np
 import pytest
 import torch
+from comfy.model_management import InterruptProcessingException
+from comfy.utils import ProgressBar
 from concept_sliders.nodes.prompts import EXAMPLE, NO_FILE, SliderPromptLibrary
 from concept_sliders.nodes.sweep import SliderSweep
 from concept_sliders.slider_core.strength import STRENGTH_KEY, rows_of
+from PIL import Image
 from safetensors.torch import save_file
 
 sys.path.append(str(Path(__file__).parent.parent))
@@ -51,7 +55,7 @@ def slider():
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
-    for name in ("input", "temp"):
+    for name in ("input", "temp", "output"):
         (tmp_path / name).mkdir()
         monkeypatch.setattr(folder_paths, f"{name}_directory", str(tmp_path / name))
     return tmp_path
@@ -176,3 +180,49 @@ def test_bad_inputs_are_said(sweep_inputs):
 
 def test_the_example_in_the_widget_is_the_guides():
     assert set(json.loads(EXAMPLE)) == {"plain", "slider_plus", "slider_minus"}
+
+
+def test_a_full_temp_folder_costs_the_viewer_only(sweep_inputs, folders):
+    (folders / "temp").rmdir()
+    (folders / "temp").write_text("no folder")
+    positive = TinyClip().encode_from_tokens_scheduled("a face")
+    output = run(SliderSweep, positive=positive, **sweep_inputs)
+    assert output.args[1].shape == (2 * 3, 48, 64, 3)
+    assert "slider_sweep" not in output.ui and "temp folder" in output.ui["text"][-1]
+
+
+@pytest.mark.parametrize("reason", [InterruptProcessingException, torch.OutOfMemoryError])
+def test_a_sweep_that_is_cancelled_keeps_the_rows_that_are_done(sweep_inputs, folders, monkeypatch, reason):
+    positive = TinyClip().encode_from_tokens_scheduled("a face")
+    two_rows = run(SliderSweep, positive=positive, **sweep_inputs).args[0]
+
+    def after_two_rows(self, value, *_):
+        if value > 2 * 3 * 2:
+            raise reason
+
+    monkeypatch.setattr(ProgressBar, "update_absolute", after_two_rows)
+    with pytest.raises(reason):
+        run(SliderSweep, positive=positive, **{**sweep_inputs, "seeds": 4})
+    (kept,) = (folders / "output").iterdir()
+    assert kept.name == "slider_sweep_stopped_00001_.png"
+    with Image.open(kept) as grid:
+        assert np.abs(np.asarray(grid) / 255 - two_rows[0].numpy()).max() < 0.01
+
+
+def test_a_sweep_that_is_cancelled_at_once_writes_nothing(sweep_inputs, folders, monkeypatch):
+    def at_once(*_):
+        raise InterruptProcessingException
+
+    monkeypatch.setattr(ProgressBar, "update_absolute", at_once)
+    with pytest.raises(InterruptProcessingException):
+        run(SliderSweep, positive=TinyClip().encode_from_tokens_scheduled("a face"), **sweep_inputs)
+    assert not list((folders / "output").iterdir())
+
+
+@pytest.mark.parametrize("widget", ["cfg", "denoise"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_is_said(sweep_inputs, widget, value):
+    """ComfyUI compares with the widget's limits, which NaN passes."""
+    positive = TinyClip().encode_from_tokens_scheduled("a face")
+    with pytest.raises(ValueError, match=f"{widget} .*finite"):
+        run(SliderSweep, positive=positive, **{**sweep_inputs, widget: value})

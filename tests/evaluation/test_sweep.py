@@ -20,6 +20,11 @@ from tiny_models import tiny_model  # noqa: E402
 
 STRENGTHS = (-2.0, -0.5, 0.0, 1.0, 2.0)
 LAYERS = ("joint_blocks.0.x_block.attn.qkv", "joint_blocks.1.x_block.attn.proj")
+# Of the weights of the adapter: it moves latents by a third of their size. One of three times that size saturates
+# the attention at strength 2, where float32's rounding grows a hundredfold, on some processors to 1e-4.
+SIZE = 0.1
+# Rounding alone, relative to the latent: 1e-6 in float32, 3e-7 with the model in float64.
+ROUNDING = 2e-5
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +39,10 @@ def lora(model):
     tensors = {}
     for name, weight in weights.items():
         tensors[f"diffusion_model.{name}.lora_up.weight"] = (
-            torch.randn(weight.shape[0], 4, generator=random) * 0.3
+            torch.randn(weight.shape[0], 4, generator=random) * SIZE
         )
         tensors[f"diffusion_model.{name}.lora_down.weight"] = (
-            torch.randn(4, weight.shape[1], generator=random) * 0.3
+            torch.randn(4, weight.shape[1], generator=random) * SIZE
         )
     return tensors
 
@@ -85,7 +90,7 @@ def test_a_sweep_equals_runs_with_the_stock_loader(model, lora, deltas, monkeypa
         for column, strength in enumerate(STRENGTHS):
             expected = own_run(model, lora, strength, seed, settings)[0]
             scale = expected.abs().max()
-            assert (got[row, column] - expected).abs().max() <= 1e-4 * scale, (seed, strength)
+            assert (got[row, column] - expected).abs().max() <= ROUNDING * scale, (seed, strength)
     assert (got[0, 0] - got[0, 4]).abs().max() > 0.05 * got.abs().max()
 
 
@@ -103,9 +108,9 @@ def test_batches_respect_the_limit_and_rows_are_in_order(model, deltas):
     sweep = sweep_of(1, 2, prompts=2)
     whole = s.sample_sweep(model, deltas, sweep, conditioning(9), latent, settings)
     parts = s.sample_sweep(model, deltas, sweep, conditioning(9), latent, settings, most=3)
-    assert torch.allclose(whole, parts, atol=1e-4 * float(whole.abs().max()))
+    assert torch.allclose(whole, parts, atol=ROUNDING * float(whole.abs().max()))
     alone = s.sample_sweep(model, deltas, sweep_of(2, prompts=2), conditioning(9), latent, settings)
-    assert torch.allclose(whole[[1, 3]], alone, atol=1e-4 * float(whole.abs().max()))
+    assert torch.allclose(whole[[1, 3]], alone, atol=ROUNDING * float(whole.abs().max()))
 
 
 def test_out_of_memory_halves_the_batch(model, deltas, monkeypatch):
@@ -138,7 +143,7 @@ def test_other_sliders_keep_their_strength(model, lora, deltas):
     got = s.sample_sweep(both, deltas, sweep, conditioning(9), sampling.empty_latent(model, 64, 64), settings)
     for column, strength in enumerate(STRENGTHS):
         expected = own_run(model, lora, strength + 0.5, 7, settings)[0]
-        assert (got[0, column] - expected).abs().max() <= 1e-4 * expected.abs().max()
+        assert (got[0, column] - expected).abs().max() <= ROUNDING * expected.abs().max()
 
 
 def test_progress_counts_every_step_of_every_latent(model, deltas):

@@ -8,6 +8,7 @@ import folder_paths
 import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
+from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 from concept_sliders.nodes import training_run
 from concept_sliders.nodes.train import SliderTrainer
 from concept_sliders.nodes.training_run import TrainingRun
@@ -17,6 +18,7 @@ from concept_sliders.slider_core.data import Bucket, Cycle
 from concept_sliders.slider_core.files import load, read_facts
 from concept_sliders.slider_core.files.atomic import NotWrittenError
 from small_training import buckets, example
+from unknown_models import Attends, Mixes, unknown_model
 
 DEFAULTS = {i.id: i.default for i in SliderTrainer.GET_SCHEMA().inputs if hasattr(i, "default")}
 
@@ -69,6 +71,21 @@ def test_the_slider_is_written_with_what_made_it_and_the_stock_loader_takes_it_w
     assert file.name in trainer.report(trained) and "4 steps" in trainer.report(trained)
 
 
+@pytest.mark.parametrize("block", [Attends, Mixes])
+def test_a_family_that_nobody_knows_trains_with_a_warning_in_the_report(output, block, caplog):
+    with torch.inference_mode():
+        model = unknown_model(block)
+    trainer = run(model, learning_rate=1e-2)
+    trained = trainer.train()
+    assert "This model family is not known here. The general rule was used" in trainer.report(trained)
+    (file,) = (output / "loras").iterdir()
+    slider = load(file)
+    assert {key.split(".")[2] for key in slider} == {"0", "1"}  # adapters on both blocks
+    assert any(bool(value.any()) for key, value in slider.items() if "lora_up" in key)
+    comfy.sd.load_lora_for_models(model, None, dict(slider), 1.0, 0)
+    assert "not loaded" not in caplog.text
+
+
 def test_the_next_slider_of_the_same_name_gets_the_next_number(model, output):
     run(model, seed=1).train()
     run(model, seed=2).train()
@@ -91,6 +108,48 @@ def test_cancel_keeps_what_was_trained_and_the_next_run_goes_on(model, output):
     assert again.steps == [1, 2, 3, 4]
 
 
+def test_a_finished_training_gives_its_file_and_writes_no_other(model, output):
+    run(model).train()
+    again = run(model, progress := Progress())
+    trained = again.train()
+    (file,) = (output / "loras").iterdir()
+    assert progress.lines == ["This very training was finished before: smile_00001_.safetensors."]
+    assert again.report(trained).splitlines()[0] == progress.lines[0] and again.path == file
+    file.rename(file.with_name("best.safetensors"))
+    again = run(model)
+    assert "finished before: best.safetensors" in again.report(again.train())
+    (output / "loras" / "best.safetensors").unlink()
+    again = run(model)
+    assert "its file has gone" in again.report(again.train()).splitlines()[0] and again.path.exists()
+
+
+def test_another_model_is_never_given_the_old_slider(model, output):
+    first = run(model).train()
+    shifted = ModelSamplingSD3().patch(model, 1.0)[0]
+    progress = Progress()
+    other = run(shifted, progress)
+    other.train()
+    assert progress.steps == [1, 2, 3, 4] and "finished before" not in other.report(first)
+    assert len(list((output / "loras").iterdir())) == 2
+
+
+def test_a_file_that_appears_while_training_runs_stays(model, output):
+    class Meanwhile(Progress):
+        def step(self, done):
+            (output / "loras" / "smile_00001_.safetensors").write_bytes(b"another's")
+
+    assert run(model, Meanwhile()).train()
+    assert (output / "loras" / "smile_00001_.safetensors").read_bytes() == b"another's"
+    assert load(output / "loras" / "smile_00002_.safetensors")
+
+
+def test_states_that_cannot_be_written_cost_nothing_but_a_line(model, output):
+    (output / "slider_checkpoints").write_text("no folder")
+    trainer = run(model, checkpoint_every=2)
+    trained = trainer.train()
+    assert trainer.path.is_file() and "The state of the training is not kept" in trainer.report(trained)
+
+
 def test_a_loss_that_is_not_finite_names_the_file_that_was_kept(model, output):
     broken = replace(example("b"), latent=torch.full((1, 16, 8, 8), math.nan))
     more, less = Bucket("more", (example("a"), broken), 0.5), Bucket("less", (example("a"), example("b")), -0.5)
@@ -99,10 +158,10 @@ def test_a_loss_that_is_not_finite_names_the_file_that_was_kept(model, output):
 
 
 def test_a_full_disk_leaves_the_slider_on_the_output(model, output, monkeypatch):
-    def full(slider, path):
+    def full(slider, file_name, ending):
         raise NotWrittenError("smile_00001_.safetensors could not be written (No space left on device).")
 
-    monkeypatch.setattr(training_run, "save", full)
+    monkeypatch.setattr(training_run, "save_numbered", full)
     trainer = run(model)
     trained = trainer.train()
     assert trained.slider and "No space left on device" in trainer.report(trained)

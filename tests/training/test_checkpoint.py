@@ -9,9 +9,9 @@ import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
 from concept_sliders.slider_core.data import Cycle
-from concept_sliders.slider_core.files import atomic
 from concept_sliders.slider_core.training import Message, StepDone, train
 from concept_sliders.slider_core.training.checkpoint import CheckpointError
+from concept_sliders.slider_core.training.optimisers import OPTIMISERS
 from small_training import buckets, request
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -43,6 +43,16 @@ def test_cancelled_at_any_step_and_continued(model, tmp_path, step, optimiser):
     assert continued.continued_from == step and messages == [Message(f"Continued from step {step} of 6.")]
     assert equal(continued.slider, straight.slider)
     assert continued.losses["loss"] == straight.losses["loss"]
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_in_bfloat16_too(model, tmp_path, optimiser):
+    """torch's own loading rounds NAdam's running product to the parameters' type."""
+    settings = {"optimiser": optimiser, "dtype": torch.bfloat16, "learning_rate": 1e-2, "steps": 8}
+    saved = {"checkpoint": tmp_path / "slider", "resume": True, **settings}
+    with pytest.raises(InterruptProcessingException):
+        train(request(model, **saved), cancel_at(3))
+    assert equal(train(request(model, **saved)).slider, train(request(model, **settings)).slider)
 
 
 KILLED = """
@@ -99,19 +109,28 @@ def test_a_cut_off_file_is_never_picked_up(model, tmp_path):
 
 
 def test_a_full_disk_does_not_end_the_training(model, tmp_path, monkeypatch):
-    def full(tensors, path, metadata):
-        path.write_bytes(b"part")
+    def full(_):
         raise OSError(28, "No space left on device")
 
     settings = {"checkpoint": tmp_path / "slider", "resume": True}
     train(request(model, **settings), lambda event: None)
     before = [(file.name, file.read_bytes()) for file in tmp_path.iterdir()]
-    monkeypatch.setattr(atomic, "save_file", full)
+    monkeypatch.setattr(os, "fsync", full)
     events = []
     trained = train(request(model, **settings, checkpoint_every=2, learning_rate=2e-3), events.append)
     assert trained.steps == 6
     assert "No space left on device" in next(event.text for event in events if isinstance(event, Message))
     assert before == [(file.name, file.read_bytes()) for file in tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "ह" * 84, "file/slider"])
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(model, tmp_path, name):
+    (tmp_path / "file").write_text("no folder")
+    events = []
+    settings = {"checkpoint": tmp_path / name, "resume": True, "checkpoint_every": 2}
+    trained = train(request(model, **settings), events.append)
+    assert equal(trained.slider, train(request(model)).slider)
+    assert "is not kept: " in next(event.text for event in events if isinstance(event, Message))
 
 
 def test_training_starts_from_the_weights_of_a_slider(model):

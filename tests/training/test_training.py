@@ -3,11 +3,14 @@
 import dataclasses
 import math
 
+import comfy.sd
 import pytest
 import torch
-from comfy.model_management import InterruptProcessingException
+from comfy.model_management import InterruptProcessingException, load_models_gpu
 from comfy.model_patcher import create_model_options_clone
 from comfy.sampler_helpers import prepare_model_patcher
+from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
+from concept_sliders.slider_core.architectures.target import Target
 from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
 from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.data import Bucket, Cycle
@@ -18,10 +21,11 @@ from concept_sliders.slider_core.training import (
     RequestError,
     StepDone,
     Stopped,
+    TrainRequest,
     loop,
     train,
 )
-from small_training import buckets, example, request
+from small_training import LAYERS, buckets, example, request
 from tiny_models import shared_model, tiny_call
 
 
@@ -158,12 +162,15 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_good_state(model):
     assert kept.steps < 2 and all(bool(tensor.isfinite().all()) for tensor in kept.slider.values())
 
 
-def test_when_memory_runs_out_the_rows_are_split(model, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError(), torch.AcceleratorError("CUDA error: out of memory")], ids=type
+)
+def test_when_memory_runs_out_the_rows_are_split(model, monkeypatch, error):
     real = loop.forward_backward
 
     def tight(rows, calls, attach, rows_at_once, scale):
         if rows_at_once == 0 or rows_at_once > 1:
-            raise torch.OutOfMemoryError
+            raise error
         return real(rows, calls, attach, rows_at_once, scale)
 
     monkeypatch.setattr(loop, "forward_backward", tight)
@@ -173,6 +180,27 @@ def test_when_memory_runs_out_the_rows_are_split(model, monkeypatch):
         "Memory ran out with 3 rows in a call; now 2.",
         "Memory ran out with 2 rows in a call; now 1.",
     ]
+
+
+@pytest.mark.parametrize("kind", ["dora", "full", "oft", "ia3"])
+def test_what_is_loaded_before_makes_no_difference(model, kind):
+    """DoRA starts from the lengths of the weight's rows: those of the model that it is trained on."""
+    layer = LAYERS[0].removesuffix(".weight")
+    random = {
+        f"{layer}.lora_{way}.weight": torch.randn(shape)
+        for way, shape in (("up", (128, 4)), ("down", (4, 128)))
+    }
+    patched = comfy.sd.load_lora_for_models(model, None, random, 1.0, 0)[0]
+    config = AdapterConfig("lora", 2, options={"dora": True}) if kind == "dora" else AdapterConfig(kind, 2)
+    plan = uniform_plan([Target(key) for key in LAYERS], config)
+    of = {}
+    for before in (model, patched):
+        for trained in (model, patched):
+            load_models_gpu([before])
+            of[before, trained] = train(dataclasses.replace(request(trained, steps=2), plan=plan)).slider
+    for trained in (model, patched):
+        one, other = of[model, trained], of[patched, trained]
+        assert all(torch.equal(one[key], other[key]) for key in one)
 
 
 def test_an_assistant_is_on_at_one_for_every_sign_and_is_not_in_the_file(model):
@@ -192,11 +220,26 @@ def test_an_assistant_is_on_at_one_for_every_sign_and_is_not_in_the_file(model):
 
 def test_settings_are_checked(model):
     for settings, message in (
-        ({"steps": 0}, "at least 1 step"),
+        ({"steps": 0}, "steps must be a number from 1 "),
         ({"optimiser": "Magic"}, "no optimiser 'Magic'"),
+        ({"anchor_below": 1.5}, "anchor_below must be a number from 0 to 1; it is 1.5"),
+        ({"seed": 2**64}, "seed must be"),
+        ({"steps": "6"}, "it is '6'"),
+        ({"start_from": {"a.alpha": torch.tensor(math.inf)}}, "a.alpha of the slider given as start_from"),
     ):
         with pytest.raises(RequestError, match=message):
             request(model, **settings)
+
+
+NUMBERS = [f.name for f in dataclasses.fields(TrainRequest) if f.type in ("float", "int")]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1])
+def test_no_number_may_be_nan_or_infinite_or_negative(model, name, value):
+    """ComfyUI's limits let NaN pass."""
+    with pytest.raises(RequestError, match=f"{name} must be a number"):
+        request(model, **{name: value})
 
 
 def test_a_model_that_cannot_be_trained_is_refused_with_the_reason():

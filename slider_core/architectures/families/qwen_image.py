@@ -1,8 +1,8 @@
-"""Qwen-Image, Qwen-Image-Edit and -Layered, their ControlNets, and Mage-Flow, which has its blocks."""
+"""Qwen-Image, -Edit and -Layered, their ControlNets, Mage-Flow, which has its blocks, and Qwen-Image 2.1."""
 
 from dataclasses import replace
 
-from ..family import MODULATION, TEXT, Family, Layers
+from ..family import MODULATION, SHARED, TEXT, Family, Layers, halves
 
 
 def attention_of(block: str) -> tuple[Layers, ...]:
@@ -45,6 +45,34 @@ QWEN_IMAGE = Family(
     ),
     literal="the general list names only proj_out here; here what the rule means.",
 )
+QWEN_IMAGE_21 = Family(
+    name="Qwen-Image 2.1",
+    recognised_by=(
+        "supported_models.QwenImage21",
+        "model_base.QwenImage21",
+        "qwen_image21.model.QwenImage21Transformer2DModel",
+    ),
+    attention=attention_of(BLOCK),
+    inputs=(Layers("img_in", "img_in"),),
+    outputs=(Layers("proj_out", "proj_out"),),
+    mlp=(
+        Layers(f"{BLOCK}.img_mlp.gate_up", f"{BLOCK}.img_mlp.{{gate_layer,proj}}", halves),
+        Layers(f"{BLOCK}.img_mlp.{{gate_layer,proj,out}}", f"{BLOCK}.img_mlp.{{gate_layer,proj,out}}"),
+    ),
+    left_out=(
+        (
+            TIME,
+            "sees the time of the prompt beside those of the batch: rows cannot have strengths of their own there",
+        ),
+        ("{modulation.1,norm_out.linear}", MODULATION),
+        ("txt_in.{in_layer,out_layer}", TEXT),
+    ),
+    caveats=(
+        SHARED,
+        "The node QwenImage21Cache keeps what the prompt came to, at the strength of the first step: do without it "
+        "where the strength changes.",
+    ),
+)
 MAGE_FLOW = replace(
     QWEN_IMAGE,
     name="Mage-Flow",
@@ -79,4 +107,4 @@ FUN_CONTROL = Family(
     left_out=CONTROL_LEFT_OUT,
     control=("Qwen-Image",),
 )
-FAMILIES = (QWEN_IMAGE, MAGE_FLOW, CONTROL, FUN_CONTROL)
+FAMILIES = (QWEN_IMAGE, QWEN_IMAGE_21, MAGE_FLOW, CONTROL, FUN_CONTROL)

@@ -1,4 +1,4 @@
-"""Wan 2.1 and 2.2: text to video, image to video, VACE, Camera, HuMo, S2V, Animate, SCAIL, Dancer."""
+"""Wan 2.1 and 2.2: text to video, image to video, VACE, Camera, HuMo, S2V, Animate (1 and 2), SCAIL, Dancer."""
 
 from ..family import MODULATION, TEXT, Family, Layers
 

@@ -1,0 +1,115 @@
+"""Adapters, optimiser and progress of a training: always of one and the same step, whatever befalls it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.optim import Optimizer
+
+LOSS_NAMES = ("loss", "positive", "negative", "neutral")
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What an optimiser's step writes to, as it was before."""
+
+    parameters: list[Tensor]
+    optimiser: list[dict[str, Any]]
+    scaler: dict[str, Any]
+
+
+class State:
+    """What a training has come to.
+
+    A step writes to many tensors, one after the other. Where an error, an interrupt (Python raises it between any two
+    instructions) or a lack of memory comes in between, `settle` gives back the state of before the step. The copy that
+    it needs is made before the first write and lives as long as the step: at that time the activations are free again.
+
+    Attributes:
+        scaler: of the gradients of float16 models.
+    """
+
+    def __init__(self, parameters: Sequence[nn.Parameter], optimiser: Optimizer, scaler: GradScaler):
+        self.parameters, self.optimiser, self.scaler = parameters, optimiser, scaler
+        self._losses: dict[str, list[float]] = {name: [] for name in LOSS_NAMES}
+        # Finished steps, and the copy while one is in flight: changed together, in one assignment.
+        self._now: tuple[int, Copy | None] = (0, None)
+
+    @property
+    def step(self) -> int:
+        """How many steps are finished."""
+        return self._now[0]
+
+    @property
+    def losses(self) -> dict[str, list[float]]:
+        """Per name one value for each finished step; NaN where it had none."""
+        return {name: values[: self.step] for name, values in self._losses.items()}
+
+    def update(self, losses: Mapping[str, float]) -> int:
+        """One step of the optimiser with the gradients that the parameters have; the number of finished steps."""
+        self.settle()
+        step = self.step
+        self._now = step, self._copy()
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        for name, values in self._losses.items():
+            values[step:] = [losses.get(name, math.nan)]
+        self._now = step + 1, None
+        return step + 1
+
+    def settle(self) -> None:
+        """Takes a step back that was not finished; to be called before adapters or optimiser are looked at."""
+        step, before = self._now
+        if before is not None:
+            self._take(before.parameters, before.optimiser, before.scaler)
+            self._now = step, None
+
+    def restore(
+        self,
+        step: int,
+        losses: Mapping[str, Sequence[float]],
+        parameters: Sequence[Tensor],
+        optimiser: Sequence[dict[str, Any]],
+        scaler: dict[str, Any],
+    ) -> None:
+        """Takes over what another run had come to; `optimiser` is the state of each parameter."""
+        self._now = self.step, self._copy()
+        self._take(parameters, optimiser, scaler)
+        self._losses = {name: list(losses[name]) for name in LOSS_NAMES}
+        self._now = step, None
+
+    def _copy(self) -> Copy:
+        parameters = [parameter.detach().clone() for parameter in self.parameters]
+        states: list[dict[str, Any]] = [
+            self.optimiser.state.get(parameter, {}) for parameter in self.parameters
+        ]
+        return Copy(parameters, [_cloned(state) for state in states], self.scaler.state_dict())
+
+    def _take(
+        self, parameters: Sequence[Tensor], optimiser: Sequence[dict[str, Any]], scaler: dict[str, Any]
+    ) -> None:
+        """Not through `load_state_dict`, which rounds NAdam's running product to the parameter's type."""
+        with torch.no_grad():
+            for parameter, value in zip(self.parameters, parameters, strict=True):
+                parameter.copy_(value)
+        self.optimiser.state.clear()
+        for parameter, state in zip(self.parameters, optimiser, strict=True):
+            if state:
+                self.optimiser.state[parameter] = {name: _placed(v, parameter) for name, v in state.items()}
+        if scaler:
+            self.scaler.load_state_dict(scaler)
+
+
+def _cloned(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.clone() if isinstance(value, Tensor) else value for name, value in state.items()}
+
+
+def _placed(value: Any, parameter: Tensor) -> Any:
+    """As torch's optimisers keep it: counters in main memory, everything else beside the parameter."""
+    return value.to(parameter.device) if isinstance(value, Tensor) and value.ndim else value
