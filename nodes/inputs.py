@@ -78,7 +78,7 @@ def _check(widget: io.Input, value: Any) -> None:
         )
     if isinstance(widget, io.Int.Input | io.Float.Input):
         whole = isinstance(widget, io.Int.Input)
-        kind, word = (numbers.Integral, "a whole number") if whole else (numbers.Real, "a number")
+        kind, word = (numbers.Integral, "a whole number") if whole else (numbers.Real, "a finite number")
         low, high = widget.min, widget.max
         if not isinstance(value, kind) or isinstance(value, bool) or not low <= value <= high:
             raise ValueError(f"{widget.id} is {quoted(value)}; it must be {word} from {low} to {high}.")

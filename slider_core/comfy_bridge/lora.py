@@ -14,6 +14,7 @@ from comfy import lora, lora_convert
 from torch import Tensor, nn
 
 from ..adapters.layer import root_of
+from ..files.sound import incomplete
 from ..strength import Delta
 from .patch_readers import delta_of
 from .patches import Place, Unusable, without_overlap
@@ -48,10 +49,14 @@ def deltas_for(model: Any, slider: Mapping[str, Tensor]) -> tuple[dict[str, list
         slider: a slider, or the tensors of any LoRA file.
     """
     root = root_of(model)
-    tensors = ReadTensors(lora_convert.convert_lora(dict(slider)))
+    text = set(for_text_encoder(slider))
+    # ComfyUI's readers take the rest of a layer for granted.
+    alone = {key: reason for key, reason in incomplete(slider).items() if key not in text}
+    whole_layers = {key: tensor for key, tensor in slider.items() if key not in alone}
+    tensors = ReadTensors(lora_convert.convert_lora(whole_layers))
     patches = lora.load_lora(tensors, key_map(root), log_missing=False)
     deltas: dict[str, list[Delta]] = {}
-    unusable: list[str] = []
+    unusable = [f"{key} ({reason})" for key, reason in sorted(alone.items())]
     for key, patch in patches.items():
         weight, rows, reorder = _taken_apart(key)
         layer, _, parameter = weight.rpartition(".")

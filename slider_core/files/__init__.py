@@ -6,7 +6,7 @@ from .metadata import SliderFacts, describe, read_facts, usable_range
 from .native import load_into, to_slider
 from .notes import notes_on
 from .slider import Slider
-from .sound import sound
+from .sound import incomplete, sound
 from .storage import load, save
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "SliderFileError",
     "convert",
     "describe",
+    "incomplete",
     "load",
     "load_into",
     "notes_on",

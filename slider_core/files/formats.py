@@ -20,6 +20,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..given import quoted
 from .errors import SliderFileError
 from .fused import DORA, UP, can_merge, merged, padded
 from .layout import FORMAT
@@ -28,6 +29,7 @@ from .peft import CONFIG, peft_config, to_peft
 from .places import WHOLE_IN_DIFFUSERS, Part, Places, diffusers_key, kohya_key, lycoris_key, part_key
 from .reading import read, split
 from .slider import Slider
+from .sound import incomplete
 
 FORMATS = ("native", "diffusers", "kohya")
 
@@ -47,6 +49,8 @@ def convert(slider: Mapping[str, Tensor], key_format: str, model: Any = None) ->
     metadata = dict(getattr(slider, "metadata", {}))
     if metadata.get(FORMAT, _guessed(slider)) == key_format:
         return Slider(slider, metadata)
+    for key, reason in incomplete(slider).items():
+        raise SliderFileError(f"{quoted(key)} {reason}, so it cannot be converted. The file is not whole.")
     places = Places(metadata, model)
     parts = list(read(slider, places, model))
     if key_format != "native" and any(not part.place.layer.startswith("diffusion_model.") for part in parts):

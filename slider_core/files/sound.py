@@ -30,20 +30,41 @@ def sound(slider: Mapping[str, Tensor]) -> Slider:
     """The slider, with weights of 8 bits in float16, which holds them exactly.
 
     Raises:
-        SliderFileError: for a tensor that is missing, has an impossible shape or type, or holds NaN or infinity.
+        SliderFileError: for a tensor that has an impossible shape or type, or holds NaN or infinity. What is
+            `incomplete` is left to those who use it.
     """
     whole = Slider(
         {key: _checked(key, tensor) for key, tensor in slider.items()}, getattr(slider, "metadata", None)
     )
-    modules: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in whole.items():
+    alone = incomplete(whole)
+    for prefix, tensors in _modules({key: tensor for key, tensor in whole.items() if key not in alone}).items():
+        _check_module(quoted(prefix), {name: tensor for name, (_, tensor) in tensors.items()})
+    return whole
+
+
+def incomplete(slider: Mapping[str, Tensor]) -> dict[str, str]:
+    """The keys of layers of which a part is missing, and what that is."""
+    found: dict[str, str] = {}
+    for tensors in _modules(slider).values():
+        missing = {name for group in TOGETHER if group & tensors.keys() for name in group - tensors.keys()}
+        if any(name.startswith("lokr_") for name in tensors):
+            missing |= {half for half in ("lokr_w1", "lokr_w2") if not tensors.keys() & {half, f"{half}_a"}}
+        if missing:
+            found |= {
+                key: f"has no {' and no '.join(sorted(missing))} beside it" for key, _ in tensors.values()
+            }
+    return found
+
+
+def _modules(slider: Mapping[str, Tensor]) -> dict[str, dict[str, tuple[str, Tensor]]]:
+    """Key and tensor of each layer, by LyCORIS's suffixes."""
+    modules: dict[str, dict[str, tuple[str, Tensor]]] = {}
+    for key, tensor in slider.items():
         suffix = next((one for one in LONGEST_FIRST if key.endswith(f".{one}")), None)
         if suffix is not None:
-            prefix = key.removesuffix(f".{suffix}")
-            modules.setdefault(prefix, {})[OTHER_NAMES.get(suffix, suffix)] = tensor
-    for prefix, tensors in modules.items():
-        _check_module(prefix, tensors)
-    return whole
+            of_layer = modules.setdefault(key.removesuffix(f".{suffix}"), {})
+            of_layer[OTHER_NAMES.get(suffix, suffix)] = key, tensor
+    return modules
 
 
 def _checked(key: str, tensor: Tensor) -> Tensor:
@@ -60,18 +81,7 @@ def _checked(key: str, tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _check_module(prefix: str, tensors: Mapping[str, Tensor]) -> None:
-    name = quoted(prefix)
-    for together in TOGETHER:
-        missing = together - tensors.keys()
-        if missing and missing != together:
-            raise SliderFileError(
-                f"{name} has no {' and no '.join(sorted(missing))}, so the file is not whole."
-            )
-    if any(key.startswith("lokr_") for key in tensors):
-        for half in ("lokr_w1", "lokr_w2"):
-            if not tensors.keys() & {half, f"{half}_a"}:
-                raise SliderFileError(f"{name} has no {half}, so the file is not whole.")
+def _check_module(name: str, tensors: Mapping[str, Tensor]) -> None:
     for key, tensor in tensors.items():
         if key == ALPHA and tensor.numel() != 1:
             raise SliderFileError(f"alpha of {name} has {tensor.numel()} values; it must be one number.")

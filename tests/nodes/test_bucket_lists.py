@@ -127,7 +127,10 @@ def test_captions_are_missed_before_any_picture_is_encoded(folder):
 @pytest.mark.parametrize(
     "bad, message",
     [
-        ({"slider_strength": math.nan}, "slider_strength is nan; it must be a number from -10.0 to 10.0"),
+        (
+            {"slider_strength": math.nan},
+            "slider_strength is nan; it must be a finite number from -10.0 to 10.0",
+        ),
         ({"slider_strength": 1e9}, "slider_strength is 1000000000.0"),
         ({"probability": math.nan}, "probability is nan"),
         ({"probability": math.inf}, "probability is inf"),
