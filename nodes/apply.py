@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from weakref import ref
+
 from comfy_api.latest import io
 
 from ..slider_core.given import quoted
@@ -9,6 +12,8 @@ from .inputs import checked
 from .loras import NO_FILE, changed, deltas_on, facts_of, file_input, known, slider_of
 from .progress import show
 from .types import CATEGORY, LoraModel
+
+KEPT = 4
 
 
 class SliderApply(io.ComfyNode):
@@ -18,8 +23,8 @@ class SliderApply(io.ComfyNode):
             node_id="SliderApply",
             display_name="Apply Slider",
             category=CATEGORY,
-            description="Applies a concept slider, or any LoRA, to a model or ControlNet at any strength. No weight "
-            "is changed, and each prompt can have a strength of its own (Slider Strength).",
+            description="Applies a concept slider, or any LoRA, to a model or ControlNet at any strength. Each "
+            "prompt can have a strength of its own (Slider Strength).",
             search_aliases=["concept slider", "lora slider", "load lora"],
             inputs=[
                 io.Model.Input("model", optional=True, tooltip="The model to apply the slider to."),
@@ -94,10 +99,9 @@ class SliderApply(io.ComfyNode):
 
         if (model is None) == (control_net is None):
             raise ValueError("Connect either a model or a control_net to Apply Slider, and not both.")
-        slider = slider_of(slider, slider_file)
-        deltas, unused = deltas_on(model if model is not None else control_net, slider)
+        slider, deltas, notes = _read(model if model is not None else control_net, slider, slider_file)
         applied = AppliedSlider(deltas, strength, name, start_percent, end_percent)
-        report = _report(slider, deltas, unused)
+        report = _report(slider, deltas, notes)
         if model is not None:
             return show(report, apply_slider(model, applied), None, report)
         from ..slider_core.comfy_bridge.control import apply_slider_to_control_net
@@ -105,11 +109,30 @@ class SliderApply(io.ComfyNode):
         return show(report, None, apply_slider_to_control_net(control_net, applied), report)
 
 
-def _report(slider, deltas, unused: list[str]) -> str:
-    lines = [f"{sum(map(len, deltas.values()))} adapters on {len(deltas)} layers.", *facts_of(slider)]
-    if unused:
-        lines.append(f"{len(unused)} tensors of the file are not for this model: {', '.join(unused[:3])} …")
-    return "\n".join(lines)
+_latest: list[tuple[ref, Any, tuple]] = []
+
+
+def _read(model, slider, slider_file: str) -> tuple[Any, dict, list[str]]:
+    """The slider and what `deltas_on` says of it; the latest few are kept, so that a new strength reads nothing."""
+    from ..slider_core.adapters.layer import root_of
+
+    root, key = root_of(model), id(slider) if slider is not None else (slider_file, changed(slider_file))
+    found = next((entry for entry in _latest if entry[0]() is root and entry[1] == key), None)
+    if found is None:
+        slider = slider_of(slider, slider_file)
+        found = ref(root, _forget), key, (slider, *deltas_on(model, slider))
+    _latest[:] = [found, *(entry for entry in _latest if entry is not found)][:KEPT]
+    return found[2]
+
+
+def _forget(gone: ref) -> None:
+    """Deltas know the layers that they are for: they must not keep those of a model that is gone."""
+    _latest[:] = [entry for entry in _latest if entry[0] is not gone]
+
+
+def _report(slider, deltas, notes: list[str]) -> str:
+    fit = f"{sum(map(len, deltas.values()))} adapters on {len(deltas)} layers."
+    return "\n".join([*notes, fit, *facts_of(slider)])
 
 
 class SliderStrength(io.ComfyNode):
@@ -119,8 +142,8 @@ class SliderStrength(io.ComfyNode):
             node_id="SliderStrength",
             display_name="Slider Strength",
             category=CATEGORY,
-            description="Gives a prompt its own slider strength, whatever Apply Slider says. For a slider on a "
-            "ControlNet, place it after Apply ControlNet.",
+            description="Gives a prompt its own slider strength, whatever Apply Slider says. It holds for the negative "
+            "too, unless that has one of its own. For a slider on a ControlNet, place it after Apply ControlNet.",
             search_aliases=["prompt strength", "concept slider strength"],
             inputs=[
                 io.Conditioning.Input("conditioning", tooltip="The prompt."),

@@ -53,7 +53,8 @@ class SliderSave(io.ComfyNode):
                 io.Model.Input(
                     "model",
                     optional=True,
-                    tooltip="The model the slider is for. Needed to convert other people's LoRAs, and DoRA.",
+                    tooltip="The model the slider is for. Needed to convert other people's LoRAs, and DoRA, IA3, OFT, "
+                    "BOFT.",
                 ),
             ],
             outputs=[
@@ -73,16 +74,18 @@ class SliderSave(io.ComfyNode):
     ) -> io.NodeOutput:
         import torch
 
-        from ..slider_core.files import convert, notes_on, sound
+        from ..slider_core.files import convert, notes_on, notes_on_text, sound
 
         place_of(file_name)  # a name that cannot be is said before the work
-        slider = convert(sound(slider), key_format, model)
+        given = sound(slider)
+        slider = convert(given, key_format, model)
         dtype = PRECISIONS[precision]
         how = {"key_format": key_format, "model": model, "dtype": dtype and getattr(torch, dtype)}
         path = save_numbered(slider, file_name, **how)
         shown = path.relative_to(_output()).as_posix()
         size = path.stat().st_size / 2**20
         report = [f"Written to {shown} ({len(slider)} tensors, {size:.1f} MB).", *notes_on(slider, model)]
+        report += notes_on_text(given, slider)
         return io.NodeOutput(shown, "\n".join(report), ui={"text": report})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -103,21 +104,26 @@ def slider_of(slider: Any, slider_file: str) -> Any:
 
 
 def deltas_on(model: Any, slider: Any) -> tuple[dict[str, Any], list[str]]:
-    """What the slider adds to each layer of a model or ControlNet, and its tensors that are for no layer of it.
+    """What the slider adds to each layer of a model or ControlNet, and what to say first of tensors left out.
 
     Raises:
         ValueError: if it fits no layer at all.
     """
-    from ..slider_core.comfy_bridge.lora import deltas_for
+    from ..slider_core.comfy_bridge.lora import deltas_for, for_text_encoder
+    from ..slider_core.files import notes_on_fit
 
     deltas, unused = deltas_for(model, slider)
     if not deltas:
-        named = ", ".join(map(quoted, unused[:2]))
+        own = sorted(unused, key=lambda key: bool(for_text_encoder([key])))
+        named = ", ".join(map(quoted, own[:2]))
         raise ValueError(
             f"No layer of the slider fits this model; its tensors are named like {named}. Choose a "
             "slider that was made for this kind of model."
         )
-    return deltas, unused
+    notes = notes_on_fit(slider, unused)
+    for note in notes:
+        logging.warning(note)
+    return deltas, notes
 
 
 def facts_of(slider: Any) -> list[str]:

@@ -161,13 +161,14 @@ class SliderSweep(io.ComfyNode):
             tuple(sweep_strengths(strengths)),
         )
         slider = slider_of(slider, slider_file)
+        deltas, notes = deltas_on(model, slider)
         start = latent_image or {"samples": empty_latent(model, width, height, length)}
         settings = SamplerSettings(steps, cfg, sampler_name, scheduler, denoise)
         done: list[torch.Tensor] = []
         try:
             latents = sweep.sample_sweep(
                 model,
-                deltas_on(model, slider)[0],
+                deltas,
                 task,
                 negative,
                 start["samples"],
@@ -183,7 +184,8 @@ class SliderSweep(io.ComfyNode):
         pictures = sweep.decode(latents, vae.decode)
         stills = sweep.stills(pictures)
         measured = sweep.report_on(task, pictures)
-        shown: dict[str, list[Any]] = {"text": [measured.as_text()]}
+        text = "\n".join([*notes, measured.as_text()])
+        shown: dict[str, list[Any]] = {"text": [text]}
         try:
             shown["slider_sweep"] = [for_viewer(task, stills, measured, cls)]
         except OSError as error:
@@ -193,7 +195,7 @@ class SliderSweep(io.ComfyNode):
         return io.NodeOutput(
             grid_image(task, stills),
             pictures.flatten(0, 2),
-            measured.as_text(),
+            text,
             with_range(slider, measured),
             ui=shown,
         )

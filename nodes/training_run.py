@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import folder_paths
 import torch
 
 from ..slider_core.adapters import AdapterConfig, lycoris_plan, uniform_plan
-from ..slider_core.files import describe, notes_on
+from ..slider_core.files import WARNING, describe, notes_on
 from ..slider_core.files.atomic import NotWrittenError
 from ..slider_core.training import (
     Message,
@@ -89,6 +90,8 @@ class TrainingRun:
                 self._keep(event.result)
 
     def _say(self, text: str) -> None:
+        if text.startswith(WARNING):
+            logging.warning(text)
         self.messages.append(text)
         self.progress.line(text)
 
@@ -109,7 +112,8 @@ class TrainingRun:
         ]
         if trained.finished_before:
             lines = [self.messages[0], f"It has {trained.steps} steps; nothing new was trained.", lines[1]]
-        return "\n".join(dict.fromkeys([*lines, *self.messages, *notes_on(trained.slider)]))
+        lines = list(dict.fromkeys([*lines, *self.messages, *notes_on(trained.slider)]))
+        return "\n".join(sorted(lines, key=lambda line: not line.startswith(WARNING)))  # warnings first
 
 
 def _request(model, targets, cycle, settings: dict[str, Any]) -> TrainRequest:

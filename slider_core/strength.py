@@ -6,14 +6,17 @@ replaced or patched, and nothing stays behind on the model afterwards (DESIGN, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import Any, Protocol
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .low_rank import Joint, LowRank, Thin
+from .addition import Delta, Joined, Share, StrengthError, added, put_on, scale_for
+
+__all__ = ["Delta", "StrengthError", "added", "attached", "rows_of", "scale_for", "with_strength"]
 
 # The option of a CONDITIONING entry that carries its strength: a number, a list (one a latent of the batch),
 # or a dict of these by slider name, in which ANY stands for every other slider.
@@ -21,51 +24,6 @@ STRENGTH_KEY = "slider_strength"
 ANY = "*"
 
 Strength = float | Sequence[float] | Mapping[str, float | Sequence[float]]
-
-
-class StrengthError(ValueError):
-    """The strengths given do not fit the batch they are meant for."""
-
-
-class Delta(Protocol):
-    """What one adapter adds to one layer, or to the output rows `rows` of a layer with fused weights.
-
-    One that may be a product of two thin matrices has a method `thin(layer)` that gives them (see `low_rank.Thin`), or
-    None where its addition to this layer is more than that.
-    """
-
-    rows: tuple[int, int] | None
-
-    def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
-        """The addition to `y[rows]`, scaled.
-
-        Args:
-            x: the layer's input, batch first.
-            y: the base layer's output for `x`, at the adapter's rows.
-            layer: the base layer, frozen.
-            scale: strength of each row of the batch, shaped to broadcast over `x` and `y`.
-        """
-        ...
-
-
-def scale_for(x: Tensor, strength: Tensor, batch_dim: int = 0) -> Tensor:
-    """`strength` [batch] shaped to broadcast over `x`, whose batch dimension may fold frames or windows in.
-
-    Raises:
-        StrengthError: if the rows of `x` are no multiple of the number of strengths.
-    """
-    rows, given = x.shape[batch_dim], strength.shape[0]
-    if given != 1 and rows % given:
-        if not bool((strength == strength[0]).all()):
-            raise StrengthError(
-                f"a layer got {rows} rows for a batch of {given} with different strengths, so which row has "
-                f"which strength is unknown. Use one strength for the whole batch with this model."
-            )
-        strength, given = strength[:1], 1
-    per_row = strength.repeat_interleave(rows // given)
-    shape = [1] * x.ndim
-    shape[batch_dim] = rows
-    return per_row.to(x.device, x.dtype).reshape(shape)
 
 
 def rows_of(given: Strength | None, slider: str, default: float, rows: int) -> list[float]:
@@ -79,19 +37,28 @@ def rows_of(given: Strength | None, slider: str, default: float, rows: int) -> l
     Raises:
         StrengthError: if a list of strengths does not fit the number of latents.
     """
-    if isinstance(given, Mapping):
-        given = given.get(slider, given.get(ANY))
-    if given is None:
-        given = default
-    if isinstance(given, int | float):
-        return [float(given)] * rows
-    values = [float(value) for value in given]
+    own = _own(given, slider, default)
+    if isinstance(own, int | float):
+        return [float(own)] * rows
+    values = [float(value) for value in own]
     if not values or rows % len(values):
         raise StrengthError(
             f"{len(values)} strengths were given for a batch of {rows} latents. Give one strength, or as many "
             f"as there are latents."
         )
     return values * (rows // len(values)) if len(values) != rows else values
+
+
+def constant(given: Strength | None, slider: str, default: float) -> float | None:
+    """The one strength of all rows that share a conditioning; None if it gives a list. Arguments as of `rows_of`."""
+    own = _own(given, slider, default)
+    return float(own) if isinstance(own, int | float) else None
+
+
+def _own(given: Strength | None, slider: str, default: float) -> float | Sequence[float]:
+    if isinstance(given, Mapping):
+        given = given.get(slider, given.get(ANY))
+    return default if given is None else given
 
 
 def with_strength(
@@ -106,35 +73,13 @@ def with_strength(
     return {**options, STRENGTH_KEY: {**others, slider or ANY: strength}}
 
 
-def channel_dim(layer: nn.Module, y: Tensor) -> int:
-    """The dimension of `y` that a row of the layer's weight writes to: 1 for convolutions, else the last."""
-    return 1 if hasattr(layer, "kernel_size") else y.ndim - 1
-
-
-def added(layer: nn.Module, x: Tensor, y: Tensor, deltas: Sequence[Delta], scale: Tensor) -> Tensor:
-    """`y` with every delta of this layer added; those on rows of a fused weight in a single addition."""
-    dim = channel_dim(layer, y)
-    additions = [d.delta(x, y, layer, scale) for d in deltas if d.rows is None]
-    on_rows = sorted(((d.rows, d) for d in deltas if d.rows is not None), key=lambda pair: pair[0])
-    if on_rows:
-        pieces, position = [], 0
-        for (start, stop), d in on_rows:
-            pieces.append(torch.zeros_like(y.narrow(dim, position, start - position)))
-            pieces.append(d.delta(x, y.narrow(dim, start, stop - start), layer, scale).to(y.dtype))
-            position = stop
-        pieces.append(torch.zeros_like(y.narrow(dim, position, y.shape[dim] - position)))
-        additions.append(torch.cat([piece for piece in pieces if piece.shape[dim]], dim))
-    for addition in additions:
-        y = y + addition.to(y.dtype)
-    return y
-
-
 @contextmanager
 def attached(
     model: nn.Module,
     deltas: Mapping[str, Sequence[Delta]],
     strength: Tensor,
     batch_dims: Mapping[str, int] | None = None,
+    kept: Joined | None = None,
 ) -> Iterator[None]:
     """Adds adapters to the named layers of `model` while open.
 
@@ -143,19 +88,30 @@ def attached(
         deltas: per layer name, its adapters, whose rows must not overlap.
         strength: one number per row of the batch of the model calls made meanwhile, shape [batch].
         batch_dims: the dimension that counts the rows in the input of layers where it is not the first.
+        kept: what is made of low-rank deltas, for later calls with the same ones.
 
+    Several may be open on one model, in any order: each adds to the base layer's output what it would add alone.
     Rows of strength 0 give the base model's output exactly; if all are 0, nothing is attached at all.
     """
     with ExitStack() as stack:
         if bool((strength != 0).any()):
             stack.enter_context(_prompts_made_anew(model))
+            stack.enter_context(_uncompiled())
             scales: dict[tuple, Tensor] = {}
-            joint = Joint()
+            kept = kept or Joined()
             for name, of_layer in deltas.items():
                 layer = model.get_submodule(name)
-                hook = _hook(layer, of_layer, strength, (batch_dims or {}).get(name, 0), scales, joint)
-                stack.callback(layer.register_forward_hook(hook).remove)
+                dim = (batch_dims or {}).get(name, 0)
+                share = Share(of_layer, kept.at(name, layer, of_layer), strength, dim, scales)
+                stack.callback(put_on(layer, share))
         yield
+
+
+def _uncompiled() -> AbstractContextManager[Any]:
+    """torch.compile does not see hooks come and go, and would run without them what it compiled without them."""
+    if "torch._dynamo" not in sys.modules:  # nothing is compiled, and the import takes a second
+        return nullcontext()
+    return torch.compiler.set_stance("force_eager")
 
 
 @contextmanager
@@ -176,33 +132,3 @@ def _prompts_made_anew(model: nn.Module) -> Iterator[None]:
     finally:
         hook.remove()
         network._kv_cache_entries = kept
-
-
-def _hook(
-    layer: nn.Module, deltas: Sequence[Delta], strength: Tensor, batch_dim: int, scales: dict, joint: Joint
-) -> Callable[..., Tensor]:
-    low_rank, ratio = _as_one(layer, deltas, joint)
-
-    def scale_of(x: Tensor, ratio: float) -> Tensor:
-        form = (x.shape[batch_dim], batch_dim, x.ndim, x.device, x.dtype, ratio)
-        if form not in scales:
-            scales[form] = scale_for(x, strength, batch_dim) * ratio
-        return scales[form]
-
-    def hook(layer: nn.Module, args: tuple, y: Tensor) -> Tensor:
-        x = args[0]
-        if low_rank is None or x.dtype != y.dtype:
-            return added(layer, x, y, deltas, scale_of(x, 1.0))
-        return low_rank.added(x, y, scale_of(x, ratio))
-
-    return hook
-
-
-def _as_one(layer: nn.Module, deltas: Sequence[Delta], joint: Joint) -> tuple[LowRank | None, float]:
-    """The deltas of a layer as one, with their ratio, if all are low-rank and have the same."""
-    found = [getattr(delta, "thin", lambda layer: None)(layer) for delta in deltas]
-    thin: list[Thin] = [of_delta for of_delta in found if of_delta is not None]
-    if len(thin) < len(deltas) or len({of_delta.ratio for of_delta in thin}) != 1:
-        return None, 1.0
-    parts = [(delta.rows, of_delta.factors) for delta, of_delta in zip(deltas, thin, strict=True)]
-    return LowRank(joint, parts), thin[0].ratio

@@ -21,3 +21,13 @@ def model():
 
     with torch.inference_mode():
         yield tiny_model("sd3")
+
+
+@pytest.fixture(autouse=True)
+def clean_weights():
+    """What a test has loaded with patches goes back to its own weights: tests share models."""
+    yield
+    from comfy import model_management
+
+    if model_management.current_loaded_models:
+        model_management.unload_all_models()

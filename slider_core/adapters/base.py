@@ -99,6 +99,20 @@ class AdapterConfig:
         return float(torch.tensor(alpha, dtype=torch.float32))
 
 
+def put(into: Tensor, given: Tensor) -> None:
+    """Copies a tensor of a file, which may have other dimensions of size 1 but no other shape, into a parameter.
+
+    Raises:
+        AdapterError: for another shape.
+    """
+    if [n for n in given.shape if n != 1] != [n for n in into.shape if n != 1]:
+        raise AdapterError(
+            f"a tensor of shape {tuple(given.shape)} where one of {tuple(into.shape)} is trained"
+        )
+    with torch.no_grad():
+        into.copy_(given.reshape(into.shape))
+
+
 class Adapter(nn.Module):
     """Trainable tensors on one target. A new one adds exactly nothing, at any strength.
 
@@ -186,6 +200,11 @@ class Adapter(nn.Module):
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Takes back what `tensors` or `for_comfyui` gave."""
         raise NotImplementedError
+
+    @property
+    def takes(self) -> set[str]:
+        """The suffixes of the tensors that `load` makes something of."""
+        return {*self.tensors(), "alpha"}
 
     def for_comfyui(self) -> dict[str, Tensor]:
         """Tensors with which ComfyUI's own loader makes this very change to the weight, at any strength.

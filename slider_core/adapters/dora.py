@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..architectures.target import Target
 from ..low_rank import Thin
-from .base import AdapterConfig, Shape
+from .base import AdapterConfig, AdapterError, Shape
 from .layer import along_channels, base_weight, is_conv, row_norms, weight_rows, without_bias
 from .lora import Lora
 
@@ -85,5 +85,7 @@ class Dora(Lora):
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         super().load(tensors)
+        if len(tensors["dora_scale"]) != self.shape.rows:
+            raise AdapterError("its DoRA lengths are of columns, and rows are trained")
         with torch.no_grad():
             self.magnitude.copy_(tensors["dora_scale"].flatten() * self.norms(self.layer) / self.base_norm)

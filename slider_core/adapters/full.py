@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from .base import Adapter, AdapterConfig, Shape
+from .base import Adapter, AdapterConfig, Shape, put
 from .layer import along_channels, apply_weight
 
 
@@ -42,7 +42,6 @@ class Full(Adapter):
         return {"diff": self.diff} if self.diff_b is None else {"diff": self.diff, "diff_b": self.diff_b}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        with torch.no_grad():
-            self.diff.copy_(tensors["diff"])
-            if self.diff_b is not None:
-                self.diff_b.copy_(tensors["diff_b"])
+        put(self.diff, tensors["diff"])
+        if self.diff_b is not None:
+            put(self.diff_b, tensors["diff_b"])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from .base import Adapter, AdapterConfig, Shape
+from .base import Adapter, AdapterConfig, Shape, put
 from .layer import apply_pointwise, at_rows, without_bias
 from .lora import addition as lora_addition
 
@@ -57,9 +57,8 @@ class Glora(Adapter):
         return named | {"alpha": torch.tensor(self.alpha)}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        with torch.no_grad():
-            for name, tensor in zip(NAMES, (self.a1, self.a2, self.b1, self.b2), strict=True):
-                tensor.copy_(tensors[f"{name}.weight"])
-            if self.scalar is not None:
-                self.scalar.fill_(1.0)
+        for name, tensor in zip(NAMES, (self.a1, self.a2, self.b1, self.b2), strict=True):
+            put(tensor, tensors[f"{name}.weight"])
+        if self.scalar is not None:
+            put(self.scalar, torch.ones(()))
         self.alpha = float(tensors.get("alpha", torch.tensor(self.rank)))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from .base import Adapter, AdapterConfig, Shape
+from .base import Adapter, AdapterConfig, AdapterError, Shape, put
 from .glora import through_base
 from .layer import along_channels, row_norms, weight_rows, without_bias
 
@@ -53,8 +53,13 @@ class Ia3(Adapter):
         return row_norms(weight.transpose(0, 1) if self.on_input else weight).to(self.weight.device)
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        with torch.no_grad():
-            if "dora_scale" in tensors:
-                self.weight.copy_(tensors["dora_scale"].flatten().to(self.weight) / self._lengths() - 1)
-            else:
-                self.weight.copy_(tensors["weight"].flatten())
+        if "dora_scale" not in tensors:
+            put(self.weight, tensors["weight"].flatten())
+            return
+        if bool(tensors["lora_up.weight"].any()):
+            raise AdapterError("a LoRA, and not only lengths, is in the file")
+        put(self.weight, tensors["dora_scale"].flatten().to(self.weight) / self._lengths() - 1)
+
+    @property
+    def takes(self) -> set[str]:
+        return {*super().takes, "lora_up.weight", "lora_down.weight", "dora_scale"}

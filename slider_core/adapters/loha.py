@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from .base import Adapter, AdapterConfig, Shape
+from .base import Adapter, AdapterConfig, Shape, put
 from .layer import along_channels, apply_weight
 from .lora import addition as lora_addition
 
@@ -89,12 +89,11 @@ class Loha(Adapter):
         return named | {"alpha": torch.tensor(self.alpha)}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        with torch.no_grad():
-            for name, tensor in zip(NAMES, (self.w1a, self.w1b, self.w2a, self.w2b), strict=True):
-                tensor.copy_(tensors[name])
-            if self.t1 is not None and self.t2 is not None:
-                self.t1.copy_(tensors["hada_t1"])
-                self.t2.copy_(tensors["hada_t2"])
-            if self.scalar is not None:
-                self.scalar.fill_(1.0)
+        for name, tensor in zip(NAMES, (self.w1a, self.w1b, self.w2a, self.w2b), strict=True):
+            put(tensor, tensors[name])
+        if self.t1 is not None and self.t2 is not None:
+            put(self.t1, tensors["hada_t1"])
+            put(self.t2, tensors["hada_t2"])
+        if self.scalar is not None:
+            put(self.scalar, torch.ones(()))
         self.alpha = float(tensors.get("alpha", torch.tensor(self.rank)))

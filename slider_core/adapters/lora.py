@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..architectures.target import Target
 from ..low_rank import Factors, Thin
-from .base import Adapter, AdapterConfig, AdapterError, Shape
+from .base import Adapter, AdapterConfig, AdapterError, Shape, put
 from .layer import along_channels, apply_pointwise, apply_weight, is_conv
 
 
@@ -88,11 +88,10 @@ class Lora(Adapter):
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         if ("lora_mid.weight" in tensors) != (self.mid is not None):
             raise AdapterError("one of them is in Tucker form and the other is not")
-        with torch.no_grad():
-            self.up.copy_(tensors["lora_up.weight"])
-            self.down.copy_(tensors["lora_down.weight"])
-            if self.mid is not None:
-                self.mid.copy_(tensors["lora_mid.weight"])
-            if self.scalar is not None:
-                self.scalar.fill_(1.0)
+        put(self.up, tensors["lora_up.weight"])
+        put(self.down, tensors["lora_down.weight"])
+        if self.mid is not None:
+            put(self.mid, tensors["lora_mid.weight"])
+        if self.scalar is not None:
+            put(self.scalar, torch.ones(()))
         self.alpha = float(tensors.get("alpha", torch.tensor(self.rank)))

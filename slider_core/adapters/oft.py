@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from .base import Adapter, AdapterConfig, AdapterError, Shape
+from .base import Adapter, AdapterConfig, AdapterError, Shape, put
 from .layer import along_channels, difference, is_conv, without_bias
 
 
@@ -89,11 +89,14 @@ class Oft(Adapter):
         """With the full difference, which ComfyUI then uses: it applies the blocks at the square of the strength."""
         return self.tensors() | {"diff": difference(self)}
 
+    @property
+    def takes(self) -> set[str]:
+        return {*super().takes, "diff"}
+
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        with torch.no_grad():
-            self.blocks.copy_(tensors["oft_blocks"])
-            if self.rescale is not None:
-                self.rescale.copy_(tensors["rescale"].flatten())
+        put(self.blocks, tensors["oft_blocks"])
+        if self.rescale is not None:
+            put(self.rescale, tensors["rescale"].flatten())
         self.alpha = float(tensors.get("alpha", torch.tensor(0.0)))
 
 

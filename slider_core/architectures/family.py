@@ -26,6 +26,7 @@ class Layers:
         rows: how the rows of the fused weight divide; None where the weight is not fused.
         only: limits the pattern to layers of which this is true, given the network and the layer's name.
         batch_dim: the dimension of the layer's input that counts the rows of the batch.
+        swapped: whether diffusers has the two halves of the rows (shift and scale) in the other order.
     """
 
     native: str
@@ -33,6 +34,7 @@ class Layers:
     rows: Split | None = None
     only: Callable[[nn.Module, str], bool] | None = None
     batch_dim: int = 0
+    swapped: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Family:
         untrainable: why no slider can be trained on this family, where that is so; one can still be applied.
         literal: where SimpleTuner's literal list selects other layers than the rule means.
         names: diffusers names by layer name, for families where no pattern gives them.
+        elsewhere: layers that no preset has, with their diffusers names: LoRAs of others have them.
         control: for ControlNets, the names of the families that they steer.
     """
 
@@ -70,6 +73,7 @@ class Family:
     untrainable: str = ""
     literal: str = ""
     names: Callable[[nn.Module], dict[str, str]] | None = None
+    elsewhere: tuple[Layers, ...] = ()
     control: tuple[str, ...] = ()
 
 

@@ -25,6 +25,7 @@ class Offered:
         part: the field of the family's file that describes it; `custom` if none does.
         word: what it is within the part, whatever the model calls it: `to_q`, `in`, `linear_1`, …
         batch_dim: the dimension of the layer's input that counts the rows of the batch.
+        swapped: whether diffusers has the two halves of the rows in the other order.
     """
 
     target: Target
@@ -32,6 +33,7 @@ class Offered:
     part: str = "custom"
     word: str = ""
     batch_dim: int = 0
+    swapped: bool = False
 
 
 def offered(network: Network, family: Family) -> list[Offered]:
@@ -47,6 +49,11 @@ def offered(network: Network, family: Family) -> list[Offered]:
         for entry in _described(network, part, layers)
     ]
     return sorted(found, key=lambda entry: (order[entry.layer], entry.target.rows or (0, 0)))
+
+
+def elsewhere(network: Network, family: Family) -> list[Offered]:
+    """The layers that are no targets, and whose diffusers names the family's file states all the same."""
+    return [entry for layers in family.elsewhere for entry in _described(network, "elsewhere", layers)]
 
 
 def whole(network: Network, layer: str) -> Offered:
@@ -65,7 +72,7 @@ def _described(network: Network, part: str, layers: Layers) -> Iterator[Offered]
                 name = filled(foreign[index + offset], stars) if layers.diffusers else None
                 word = _word(part, index + offset, len(natives), len(rows) if layers.rows else 0)
                 target = _target(network, layer, part_rows, name, part)
-                yield Offered(target, layer, part, word, layers.batch_dim)
+                yield Offered(target, layer, part, word, layers.batch_dim, layers.swapped)
 
 
 def _matching(network: Network, pattern: str) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -1,70 +1,49 @@
-"""Applies sliders to a ComfyUI model: a strength per prompt, brought to each model call and gone after it.
+"""Applies sliders to a ComfyUI model: in its weights where the strength is constant, else a strength per prompt.
 
-A wrapper on CALC_COND_BATCH reads the strengths from the conditionings; a wrapper on APPLY_MODEL turns them
-into one number per row of the batch and attaches the adapters for the time of the call. Neither patches a
-weight nor injects a module, so clones that share weights cannot see each other's strengths.
+A slider of one constant strength is a patch of the weights, as a LoRA in ComfyUI's own loader is. At the start of a
+sampling run (see `sampling_run`), sliders whose prompts or latents have strengths of their own are taken out of the
+weights; a wrapper on CALC_COND_BATCH reads the strengths from the conditionings, and one on APPLY_MODEL turns them
+into one number per row of the batch and attaches the adapters for the time of the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
-from uuid import uuid4
 
-import torch
+from comfy.cli_args import args
 from comfy.model_base import SeedVR2
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..architectures import batch_dims
-from ..strength import STRENGTH_KEY, Delta, Strength, attached, rows_of
+from ..strength import STRENGTH_KEY, attached
+from .applied import BY_ROW, READER, AppliedSlider, ByRow
+from .differentiable import replaced
+from .fused_norms import fused_norms
+from .placed import SLIDERS, Sliders
+from .sampling_run import sampling_run
 
-READER = "concept_sliders.strengths"
-
-
-@dataclass(frozen=True)
-class AppliedSlider:
-    """A slider as one SliderApply node sets it.
-
-    Attributes:
-        deltas: layer name, from the root of the model, to its adapters.
-        strength: used by every conditioning that carries no strength of its own.
-        name: what a SliderStrength node picks this slider by.
-        start_percent, end_percent: part of the sampling, 0 (first step) to 1 (last), in which it works.
-    """
-
-    deltas: Mapping[str, Sequence[Delta]]
-    strength: float = 1.0
-    name: str = ""
-    start_percent: float = 0.0
-    end_percent: float = 1.0
-
-    def active(self, sigma: float, percent_to_sigma: Callable[[float], float]) -> bool:
-        """Whether a step at `sigma` lies between start and end, as ComfyUI counts them for conditionings."""
-        starts = percent_to_sigma(self.start_percent)
-        return percent_to_sigma(self.end_percent) <= sigma <= starts or self._always
-
-    @property
-    def _always(self) -> bool:
-        return self.start_percent <= 0.0 and self.end_percent >= 1.0
-
-    def row_strengths(self, rows: int, transformer_options: Mapping[str, Any]) -> Tensor:
-        """One strength for each row of a model call, chunk by chunk of conditionings."""
-        given: Mapping[Any, Strength] = transformer_options.get(READER, {})
-        chunks = transformer_options.get("uuids") or [None]
-        per_chunk = [rows_of(given.get(uuid), self.name, self.strength, rows // len(chunks)) for uuid in chunks]
-        return torch.tensor([value for chunk in per_chunk for value in chunk])
+__all__ = ["READER", "AppliedSlider", "apply_slider"]
 
 
 def apply_slider(patcher: ModelPatcher, slider: AppliedSlider) -> ModelPatcher:
     """A clone of `patcher` whose model calls run with the slider; several stack."""
     clone = patcher.clone()
-    if not clone.get_wrappers(WrappersMP.CALC_COND_BATCH, READER):
-        clone.add_wrapper_with_key(WrappersMP.CALC_COND_BATCH, READER, read_strengths)
-    key = f"concept_sliders.{uuid4()}"
-    clone.add_wrapper_with_key(WrappersMP.APPLY_MODEL, key, _call_with(slider, batch_dims(patcher)))
+    sliders = Sliders.of(patcher).with_one_more(clone, slider)
+    clone.set_attachments(SLIDERS, sliders)
+    at_rest = sliders.by_row_at_rest
+    call = partial(_call, at_rest, batch_dims(patcher) if at_rest else {})
+    for kind, wrapper in (
+        (WrappersMP.OUTER_SAMPLE, sampling_run),
+        (WrappersMP.CALC_COND_BATCH, read_strengths),
+        (WrappersMP.APPLY_MODEL, call),
+    ):
+        clone.remove_wrappers_with_key(kind, READER)
+        clone.add_wrapper_with_key(kind, READER, wrapper)
     return clone
 
 
@@ -82,18 +61,24 @@ def read_strengths(executor, model, conds, x_in, timestep, model_options):
     return executor(model, conds, x_in, timestep, model_options)
 
 
-def _call_with(slider: AppliedSlider, dims: Mapping[str, int]):
-    def call(executor, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **kwargs):
-        options = transformer_options or {}
-        args = (x, t, c_concat, c_crossattn, control, options)
-        model = executor.class_obj
-        if not slider.active(float(t.max()), model.model_sampling.percent_to_sigma):
-            return executor(*args, **kwargs)
-        strengths = _in_network_order(model, slider.row_strengths(x.shape[0], options), options)
-        with attached(model, slider.deltas, strengths, dims):
-            return executor(*args, **kwargs)
-
-    return call
+def _call(at_rest: Sequence[AppliedSlider], dims: Mapping[str, int], executor, x, t, c_concat=None,
+          c_crossattn=None, control=None, transformer_options=None, **kwargs):  # fmt: skip
+    """A model call with the sliders that are not in the weights; outside a sampling run, those `at_rest`."""
+    options = transformer_options or {}
+    model = executor.class_obj
+    sliders = options[BY_ROW] if BY_ROW in options else [ByRow(s, dims) for s in at_rest]
+    active = [
+        (by_row, _in_network_order(model, by_row.slider.row_strengths(x.shape[0], options), options))
+        for by_row in sliders
+        if by_row.is_on(model) and by_row.slider.active(t, model.model_sampling.percent_to_sigma)
+    ]
+    with ExitStack() as stack:
+        if active and hasattr(args, "disable_cuda_graphs"):  # ComfyUI 0.33 may replay what it captured without
+            stack.enter_context(replaced(args, "disable_cuda_graphs", True))
+        for by_row, strengths in active:
+            stack.enter_context(attached(model, by_row.slider.deltas, strengths, by_row.dims, by_row.kept))
+        stack.enter_context(fused_norms(model, [(by_row.slider.deltas, rows) for by_row, rows in active]))
+        return executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
 
 
 def _in_network_order(model: Any, strengths: Tensor, transformer_options: Mapping[str, Any]) -> Tensor:

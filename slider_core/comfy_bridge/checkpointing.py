@@ -132,7 +132,7 @@ class _Input:
     """A tensor that a block was given, for the second run."""
 
     def __init__(self, tensor: Tensor, saved: SavedTensors):
-        self.kept, self.saved = saved.keep(tensor), saved
+        self.kept, self.saved = saved.keep_input(tensor), saved
         self.requires_grad = tensor.requires_grad
 
     def get(self) -> Tensor:

@@ -10,9 +10,10 @@ from typing import Any
 from comfy.controlnet import ControlBase
 from torch import Tensor, nn
 
+from ..addition import Joined
 from ..architectures import batch_dims
 from ..strength import STRENGTH_KEY, Delta, Strength, attached, with_strength
-from .apply import READER, AppliedSlider
+from .applied import READER, AppliedSlider, ByRow
 
 
 class ControlError(ValueError):
@@ -23,12 +24,10 @@ class SlidingControl(ControlBase):
     """What a ControlNet's class gets added to carry sliders; copies carry them too.
 
     Attributes:
-        dims: see `batch_dims`.
         given: strengths for this control alone, as a CONDITIONING carries them (see `at`).
     """
 
-    sliders: tuple[AppliedSlider, ...] = ()
-    dims: Mapping[str, int] = {}
+    sliders: tuple[ByRow, ...] = ()
     given: Strength | None = None
 
     previous_controlnet: Any
@@ -49,10 +48,12 @@ class SlidingControl(ControlBase):
                 self.previous_controlnet = _Made(
                     before.get_control(x_noisy, t, cond, batched_number, transformer_options)
                 )
-            for slider in self.sliders:
-                if slider.active(float(t.max()), self.model_sampling_current.percent_to_sigma):
+            for by_row in self.sliders:
+                slider = by_row.slider
+                if slider.active(t, self.model_sampling_current.percent_to_sigma):
                     strengths = slider.row_strengths(x_noisy.shape[0], options)
-                    stack.enter_context(attached_to_control(self, slider.deltas, strengths, self.dims))
+                    attach = attached_to_control(self, slider.deltas, strengths, by_row.dims, by_row.kept)
+                    stack.enter_context(attach)
             return super().get_control(x_noisy, t, cond, batched_number, transformer_options)
 
     def _with_given(self, options: dict) -> dict:
@@ -60,13 +61,18 @@ class SlidingControl(ControlBase):
             return options
         return {**options, READER: dict.fromkeys(options.get("uuids") or [None], self.given)}
 
+    def cleanup(self) -> None:
+        super().cleanup()
+        for by_row in self.sliders:
+            by_row.free()
+
     def copy(self) -> ControlBase:
-        return _sliding(super().copy(), self.sliders, self.dims, self.given)
+        return _sliding(super().copy(), self.sliders, self.given)
 
     def at(self, strength: Strength) -> ControlBase:
         """A copy for a conditioning of its own strength, with the controls before it."""
         before = self.previous_controlnet
-        clone = _sliding(self.copy(), self.sliders, self.dims, strength)
+        clone = _sliding(self.copy(), self.sliders, strength)
         return clone.set_previous_controlnet(
             before.at(strength) if isinstance(before, SlidingControl) else before
         )
@@ -95,8 +101,8 @@ def apply_slider_to_control_net(control_net: ControlBase, slider: AppliedSlider)
         raise ControlError(
             f"A {type(control_net).__name__} has no network of its own to apply a slider to. Use a full ControlNet."
         )
-    sliders = (*getattr(control_net, "sliders", ()), slider)
-    return _sliding(control_net.copy(), sliders, batch_dims(control_net), None)
+    sliders = (*getattr(control_net, "sliders", ()), ByRow(slider, batch_dims(control_net)))
+    return _sliding(control_net.copy(), sliders, None)
 
 
 def conditioning_at(
@@ -122,6 +128,7 @@ def attached_to_control(
     deltas: Mapping[str, Sequence[Delta]],
     strength: Tensor,
     batch_dims: Mapping[str, int] | None = None,
+    kept: Joined | None = None,
 ) -> Iterator[None]:
     """`attached`, for a ControlNet: layer names start with `control_model`.
 
@@ -133,7 +140,7 @@ def attached_to_control(
         if len(set(strength.tolist())) > 1:
             hook = control_net.control_model.register_forward_pre_hook(_picture_for_each_row, with_kwargs=True)
             stack.callback(hook.remove)
-        stack.enter_context(attached(network, deltas, strength, batch_dims))
+        stack.enter_context(attached(network, deltas, strength, batch_dims, kept))
         yield
 
 
@@ -144,13 +151,12 @@ def _picture_for_each_row(network: nn.Module, args: tuple, kwargs: dict[str, Any
 
 def _sliding(
     control: ControlBase,
-    sliders: tuple[AppliedSlider, ...],
-    dims: Mapping[str, int],
+    sliders: tuple[ByRow, ...],
     given: Strength | None,
 ) -> ControlBase:
     if not isinstance(control, SlidingControl):
         control.__class__ = _sliding_class(type(control))  # type: ignore[arg-type]
-    control.sliders, control.dims, control.given = sliders, dims, given
+    control.sliders, control.given = sliders, given
     return control
 
 

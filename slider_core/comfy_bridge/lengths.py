@@ -8,13 +8,12 @@ from torch import Tensor, nn
 from ..adapters.glora import through_base
 from ..adapters.layer import along_channels, bare_layer, base_weight, row_norms
 from ..adapters.layer import without_bias as base_output
-from ..strength import Delta
 from .patches import Add, LayerDelta, Place, Tensors
 
 EPS = torch.finfo(torch.float32).eps  # ComfyUI adds it to every length
 
 
-def scaled_to(lengths: Tensor | None, place: Place, tensors: Tensors, add: Add) -> Delta:
+def scaled_to(lengths: Tensor | None, place: Place, tensors: Tensors, add: Add) -> LayerDelta:
     """The change `add`, or with `lengths` (`dora_scale`) the one that scales rows or columns as well."""
     if lengths is None:
         return LayerDelta(place, tensors, add)
@@ -29,6 +28,10 @@ class Lengths(LayerDelta):
         super().__init__(place, tensors, self.scaled)
         self.unscaled, self.lengths = add, lengths
         self._factor: Tensor | None = None
+
+    def free(self) -> None:
+        super().free()
+        self._factor = None
 
     def factor(self, layer: nn.Module, x: Tensor) -> Tensor:
         """The lengths, divided by those that the weight has; found at the first call, in float32."""

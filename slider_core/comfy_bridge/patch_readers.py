@@ -14,17 +14,22 @@ from ..adapters.glora import through_base
 from ..adapters.layer import apply_pointwise, apply_weight, is_conv
 from ..adapters.layer import without_bias as base_output
 from ..adapters.oft import turned, turned_by_butterfly
-from ..strength import Delta
 from .lengths import scaled_to
-from .patches import LayerDelta, ParameterDelta, Place, Unusable
+from .patches import LayerDelta, ParameterDelta, Place, Unusable, WeightChange
 
 
-def delta_of(patch: Any, place: Place) -> Delta:
+def delta_of(patch: Any, place: Place) -> WeightChange:
     """The delta for what `comfy.lora.load_lora` read for one place.
 
     Raises:
         Unusable: if the change has another shape than the layer, or cannot be made on its output.
     """
+    delta = _delta_of(patch, place)
+    delta.patch = patch
+    return delta
+
+
+def _delta_of(patch: Any, place: Place) -> WeightChange:
     if isinstance(patch, tuple):
         kind, (value, *_) = patch
         is_matrix = hasattr(place.module, "in_features") or is_conv(place.module)
@@ -42,7 +47,7 @@ def delta_of(patch: Any, place: Place) -> Delta:
         raise Unusable(str(error)) from None
 
 
-def _difference(value: Tensor, place: Place) -> Delta:
+def _difference(value: Tensor, place: Place) -> WeightChange:
     if tuple(value.shape) != place.shape.full:
         raise Unusable(f"a difference of shape {tuple(value.shape)} for a weight of {place.shape.full}")
 
@@ -52,7 +57,7 @@ def _difference(value: Tensor, place: Place) -> Delta:
     return LayerDelta(place, [value], add)
 
 
-def _lora(weights: Sequence[Any], place: Place) -> Delta:
+def _lora(weights: Sequence[Any], place: Place) -> WeightChange:
     up, down, alpha, mid, lengths, reshape = weights
     if reshape is not None:
         raise Unusable("it makes the layer larger, as control LoRAs do: load it with ComfyUI's own loader")
@@ -66,10 +71,12 @@ def _lora(weights: Sequence[Any], place: Place) -> Delta:
     def add(x, y, layer, scale, tensors):
         return lora.addition(x, layer, tensors[0], tensors[1], scale * ratio)
 
-    return scaled_to(lengths, place, [up, down], add)
+    delta = scaled_to(lengths, place, [up, down], add)
+    delta.ratio = float(ratio) if lengths is None else None
+    return delta
 
 
-def _loha(weights: Sequence[Any], place: Place) -> Delta:
+def _loha(weights: Sequence[Any], place: Place) -> WeightChange:
     w1a, w1b, alpha, w2a, w2b, t1, t2, lengths = weights
     shape, ratio = place.shape, 1.0 if alpha is None else alpha / len(w1b)
     if t1 is not None:
@@ -83,7 +90,7 @@ def _loha(weights: Sequence[Any], place: Place) -> Delta:
     return scaled_to(lengths, place, factors, add)
 
 
-def _lokr(weights: Sequence[Any], place: Place) -> Delta:
+def _lokr(weights: Sequence[Any], place: Place) -> WeightChange:
     w1, w2, alpha, w1_a, w1_b, w2_a, w2_b, t2, lengths = weights
     rank = len(w2_b) if w2 is None else len(w1_b) if w1 is None else None
     ratio = 1.0 if alpha is None or rank is None else alpha / rank
@@ -104,7 +111,7 @@ def _lokr(weights: Sequence[Any], place: Place) -> Delta:
     return scaled_to(lengths, place, [w1, *second], add)
 
 
-def _glora(weights: Sequence[Any], place: Place) -> Delta:
+def _glora(weights: Sequence[Any], place: Place) -> WeightChange:
     a1, a2, b1, b2, alpha, lengths = weights
     shape = place.shape
     rank = len(a2)
@@ -126,8 +133,8 @@ def _glora(weights: Sequence[Any], place: Place) -> Delta:
     return scaled_to(lengths, place, factors, add)
 
 
-def _rotation(turn: Callable[..., Tensor]) -> Callable[[Sequence[Any], Place], Delta]:
-    def read(weights: Sequence[Any], place: Place) -> Delta:
+def _rotation(turn: Callable[..., Tensor]) -> Callable[[Sequence[Any], Place], WeightChange]:
+    def read(weights: Sequence[Any], place: Place) -> WeightChange:
         blocks, _, alpha, _ = weights  # ComfyUI reads `rescale` and does not use it
         if blocks.shape[-3] * blocks.shape[-1] != place.shape.rows:
             raise Unusable("rotations of another size than the weight")
@@ -143,7 +150,7 @@ def _rotation(turn: Callable[..., Tensor]) -> Callable[[Sequence[Any], Place], D
     return read
 
 
-READERS: dict[type, Callable[[Sequence[Any], Place], Delta]] = {
+READERS: dict[type, Callable[[Sequence[Any], Place], WeightChange]] = {
     LoRAAdapter: _lora,
     LoHaAdapter: _loha,
     LoKrAdapter: _lokr,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..adapters.base import AdapterError, Shape
 from ..adapters.layer import along_channels, is_conv, shape_at
+from ..low_rank import Factors, Thin
 from ..strength import Delta
 
 Tensors = Sequence[Tensor]
@@ -38,17 +39,50 @@ class Place:
         except AdapterError as error:
             raise Unusable(str(error)) from None
 
+    @property
+    def offset(self) -> tuple[int, int, int] | None:
+        """The rows as ComfyUI's patches name them: dimension, first, number."""
+        return None if self.rows is None else (0, self.rows[0], self.rows[1] - self.rows[0])
 
-class LayerDelta:
-    """A change of a linear layer's or a convolution's weight.
 
-    Args:
+class WeightChange:
+    """A delta that changes one parameter.
+
+    Attributes:
         tensors: what it is made of; they travel to the device of the layer's input once.
+        patch: what ComfyUI's LoRA loader read for the place, which changes the parameter itself in the same way.
     """
 
+    patch: Any = None
+
+    def __init__(self, place: Place, rows: tuple[int, int] | None, tensors: Tensors):
+        self.place, self.rows, self.tensors = place, rows, Travelling(tensors)
+
+    def free(self) -> None:
+        """Forgets the copies of its tensors on the device."""
+        self.tensors.copies = {}
+
+    def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class LayerDelta(WeightChange):
+    """A change of a linear layer's or a convolution's weight.
+
+    Attributes:
+        ratio: alpha / rank, where the change is a plain LoRA and its tensors are `up` and `down`.
+    """
+
+    ratio: float | None = None
+
     def __init__(self, place: Place, tensors: Tensors, add: Add):
-        self.rows, self.place, self.add = place.rows, place, add
-        self.tensors = Travelling(tensors)
+        super().__init__(place, place.rows, tensors)
+        self.add = add
+
+    def thin(self, layer: nn.Module) -> Thin | None:
+        if self.ratio is None or self.place.reorder or is_conv(layer):
+            return None
+        return Thin(self.ratio, lambda x: Factors(*self.tensors.tensors))
 
     def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
         addition = self.add(x, y, layer, scale.to(x.dtype), self.tensors.at(x))
@@ -79,7 +113,7 @@ class Travelling:
         return self.copies[form]
 
 
-class ParameterDelta:
+class ParameterDelta(WeightChange):
     """A change of a bias, or of a norm's parameter: the layer's output is linear in it, so it is run twice."""
 
     def __init__(self, place: Place, value: Tensor, sets: bool):
@@ -93,11 +127,11 @@ class ParameterDelta:
             raise Unusable(
                 f"a value of shape {tuple(value.shape)} for one of {tuple(getattr(module, name).shape)}"
             )
-        self.rows: tuple[int, int] | None = None
-        self.name, self.sets, self.values = name, sets, Travelling([value])
+        super().__init__(place, None, [value])
+        self.name, self.sets = name, sets
 
     def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
-        (value,) = self.values.at(x)
+        (value,) = self.tensors.at(x)
         if self.name == "bias" and not self.sets and not hasattr(layer, "eps"):
             return along_channels(value, y, layer) * scale
         own = layer._parameters[self.name]
@@ -109,6 +143,11 @@ class ParameterDelta:
         finally:
             layer._parameters[self.name] = own
         return (other - y) * ((scale != 0).to(y) if self.sets else scale)
+
+    def change_of(self, own: Tensor, strength: float) -> Tensor:
+        """What is added to the parameter at a strength other than 0, where it is `own` in the base model."""
+        (value,) = self.tensors.at(own)
+        return value - own if self.sets else value * strength
 
 
 class Widened:
@@ -126,6 +165,12 @@ class Widened:
         whole = torch.zeros_like(y)
         whole.narrow(dim, start, stop - start).copy_(self.narrow.delta(x, part, layer, scale))
         return whole
+
+
+def change_in(delta: Delta) -> WeightChange | None:
+    """The change of a parameter that a delta is; None for adapters that do not come from a file."""
+    own = delta.narrow if isinstance(delta, Widened) else delta
+    return own if isinstance(own, WeightChange) else None
 
 
 def without_overlap(deltas: list[Delta]) -> list[Delta]:

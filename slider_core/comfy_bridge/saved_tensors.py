@@ -21,6 +21,8 @@ from torch.overrides import TorchFunctionMode
 from .cast_weights import CastWeight, CastWeights, address_of
 from .reruns import check_reruns
 
+LARGE = 2**20  # bytes from which it pays to have a tensor wait in main memory
+
 
 class OverwrittenError(RuntimeError):
     """A tensor that the backward pass needs was overwritten where nobody could see it."""
@@ -53,6 +55,18 @@ class Kept:
                 "the training context. Run the whole forward pass inside `trainable`."
             )
         return self._tensor
+
+
+class Elsewhere:
+    """A tensor as it is now, copied to main memory."""
+
+    def __init__(self, tensor: Tensor):
+        self._device = tensor.device
+        self._copy = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=tensor.is_cuda)
+        self._copy.copy_(tensor.detach(), non_blocking=True)
+
+    def get(self) -> Tensor:
+        return self._copy.to(self._device, non_blocking=True)
 
 
 class CopyOnWrite(TorchFunctionMode):
@@ -151,12 +165,13 @@ class SavedTensors:
     Attributes:
         careful: whether writes are watched. A whole step in which no tensor had to be copied turns it off, for a
             model's steps are alike; a later write to a kept tensor is then refused, and the step taken again with care.
+        offload: whether what blocks are given waits for their second run in main memory.
         reruns: of each output of blocks that ran again, a sample of the first time and of the second.
     """
 
     def __init__(self) -> None:
         self.copies, self.weights = CopyOnWrite(), CastWeights()
-        self.careful = True
+        self.careful, self.offload = True, False
         self.reruns: list[tuple[Tensor, Tensor]] = []
 
     def pack(self, tensor: Tensor) -> Kept | CastWeight:
@@ -164,6 +179,11 @@ class SavedTensors:
 
     def keep(self, tensor: Tensor) -> Kept:
         return self.copies.keep(tensor) if self.careful else Kept(tensor, None)
+
+    def keep_input(self, tensor: Tensor) -> Kept | Elsewhere:
+        """As `keep`, for what a block is given. What has no gradient is given to many, and stays."""
+        large = tensor.requires_grad and tensor.nbytes >= LARGE
+        return Elsewhere(tensor) if self.offload and large else self.keep(tensor)
 
     def watched(self) -> AbstractContextManager[Any]:
         """Watches writes in this thread, where that is needed."""

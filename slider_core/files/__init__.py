@@ -4,22 +4,24 @@ from .errors import SliderFileError
 from .formats import FORMATS, convert
 from .metadata import SliderFacts, describe, read_facts, usable_range
 from .native import load_into, to_slider
-from .notes import notes_on
+from .notes import WARNING, notes_on, notes_on_fit, notes_on_text
 from .slider import Slider
-from .sound import incomplete, sound
+from .sound import sound
 from .storage import load, save
 
 __all__ = [
     "FORMATS",
+    "WARNING",
     "Slider",
     "SliderFacts",
     "SliderFileError",
     "convert",
     "describe",
-    "incomplete",
     "load",
     "load_into",
     "notes_on",
+    "notes_on_fit",
+    "notes_on_text",
     "read_facts",
     "save",
     "sound",

@@ -9,29 +9,30 @@
 On fused weights, native and kohya have one block-diagonal LoRA, diffusers one each for q, k and v. alpha / rank is
 multiplied into `lora_B`, as PEFT's names have no alpha; where that would round, `lora_B` is float64. So every
 conversion and its way back keep every bit.
+
+What is for a text encoder stays as it is where the format has it under the same names, and is left out elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from itertools import groupby
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
-from ..given import quoted
 from .errors import SliderFileError
-from .fused import DORA, UP, can_merge, merged, padded
+from .keys import OTHER_NAMES, for_text_encoder, taken_apart
 from .layout import FORMAT
-from .lengths import base_lengths
-from .peft import CONFIG, peft_config, to_peft
-from .places import WHOLE_IN_DIFFUSERS, Part, Places, diffusers_key, kohya_key, lycoris_key, part_key
-from .reading import read, split
+from .parts import split
+from .peft import CONFIG
+from .places import Places
+from .reading import NO_LAYER, Read, read
 from .slider import Slider
-from .sound import incomplete
+from .writing import by_layer, for_diffusers
 
 FORMATS = ("native", "diffusers", "kohya")
+NATIVE = ("diffusion_model.", "control_model.")
+NOT_NATIVE = (".on_input", *OTHER_NAMES)
 
 
 def convert(slider: Mapping[str, Tensor], key_format: str, model: Any = None) -> Slider:
@@ -39,7 +40,7 @@ def convert(slider: Mapping[str, Tensor], key_format: str, model: Any = None) ->
 
     Args:
         model: needed where the slider's metadata does not say which layers it has (other people's LoRAs), and for
-            DoRA, whose lengths mean different things to ComfyUI and PEFT.
+            kinds that mean different things to ComfyUI and others: DoRA, IA³, OFT and BOFT.
 
     Raises:
         SliderFileError: if a tensor cannot be placed, or cannot be said in this format.
@@ -49,90 +50,80 @@ def convert(slider: Mapping[str, Tensor], key_format: str, model: Any = None) ->
     metadata = dict(getattr(slider, "metadata", {}))
     if metadata.get(FORMAT, _guessed(slider)) == key_format:
         return Slider(slider, metadata)
-    for key, reason in incomplete(slider).items():
-        raise SliderFileError(f"{quoted(key)} {reason}, so it cannot be converted. The file is not whole.")
-    places = Places(metadata, model)
-    parts = list(read(slider, places, model))
-    if key_format != "native" and any(not part.place.layer.startswith("diffusion_model.") for part in parts):
+    places, slider = Places(metadata, model), _in_comfyuis_names(slider, model)
+    found = read(slider, places, model)
+    kept = _kept(found, places, key_format)
+    _check(found, len(slider), model)
+    if key_format != "native" and any(not part.place.layer.startswith(NATIVE[0]) for part in found.parts):
         raise SliderFileError(
             "sliders of ControlNets are kept in native format: no other program can load them."
         )
+    if not found.parts:
+        raise SliderFileError("the file has nothing for the diffusion model. Choose a LoRA that has.")
     metadata.pop(CONFIG, None)
     if key_format == "diffusers":
-        tensors, config = _diffusers([part for whole in parts for part in split(whole, places)], model)
+        tensors, config = for_diffusers(
+            [part for whole in found.parts for part in split(whole, places, model)], places, model
+        )
         metadata |= {CONFIG: config} if config else {}
     else:
-        tensors = _by_layer(parts, key_format, model)
-    return Slider(tensors, {**metadata, FORMAT: key_format})
+        tensors = by_layer(found.parts, key_format, places, model)
+    return Slider({**tensors, **{key: slider[key] for key in kept}}, {**metadata, FORMAT: key_format})
+
+
+def as_native(slider: Mapping[str, Tensor], model: Any) -> tuple[Slider, list[str]]:
+    """As much of any LoRA as fits the model, under native keys; and the keys that do not, with the reasons."""
+    metadata = dict(getattr(slider, "metadata", {}))
+    if metadata.get(FORMAT, _guessed(slider)) == "native":
+        return Slider(slider, metadata), []
+    places, slider = Places(metadata, model), _in_comfyuis_names(slider, model)
+    found = read(slider, places, model)
+    left = [*found.text, *(f"{key} ({reason})" for key, reason in found.unknown.items())]
+    return Slider(by_layer(found.parts, "native", places, model), {**metadata, FORMAT: "native"}), left
+
+
+def _in_comfyuis_names(slider: Mapping[str, Tensor], model: Any) -> Mapping[str, Tensor]:
+    """Files that ComfyUI's loader renames as a whole (Wan Fun, USO, control LoRAs for Flux), renamed."""
+    if model is None:
+        return slider
+    from comfy.lora_convert import convert_lora
+
+    renamed: Mapping[str, Tensor] = convert_lora(slider)
+    return renamed
 
 
 def _guessed(slider: Mapping[str, Tensor]) -> str:
-    """The format of a LoRA that does not say it: native, unless a key has another format's beginning."""
-    foreign = ("transformer.", "unet.", "lora_unet_", "lycoris_")
-    return "unknown" if any(key.startswith(foreign) for key in slider) else "native"
+    """The format of a LoRA that does not say it: native, if every key is one that ComfyUI takes for every model."""
+    own = slider.keys() - set(for_text_encoder(slider))
+    rotated = {key.removesuffix(".oft_blocks") for key in own if key.endswith(".oft_blocks")}
+    named_so = all(key.startswith(NATIVE) and not key.endswith(NOT_NATIVE) for key in own)
+    return "native" if named_so and {f"{layer}.diff" for layer in rotated} <= own else "unknown"
 
 
-def _by_layer(parts: list[Part], key_format: str, model: Any) -> dict[str, Tensor]:
-    """Native or kohya keys."""
-    named = (lambda layer: layer) if key_format == "native" else kohya_key
-    tensors: dict[str, Tensor] = {}
-    ordered = sorted(parts, key=lambda part: (part.place.layer, part.place.rows or (0, 0)))
-    for layer, group in groupby(ordered, key=lambda part: part.place.layer):
-        of_layer = list(group)
-        for key, found in _whole(of_layer, named(layer), model):
-            tensors |= {f"{key}.{suffix}": tensor for suffix, tensor in found.items()}
-    return tensors
+def _kept(found: Read, places: Places, key_format: str) -> list[str]:
+    """The keys that stay as they are: of text encoders, and ComfyUI's own of what is no layer but norm or bias."""
+    if key_format == "diffusers":
+        return [key for key in found.text if key.startswith("text_encoder")]
+    own = [
+        key for key in found.unknown if key.startswith(NATIVE) and taken_apart(key)[0] in (places.comfyui or ())
+    ]
+    own = [key for key in own if found.unknown[key] == NO_LAYER]
+    for key in own:
+        del found.unknown[key]
+    return [*found.text, *own]
 
 
-def _whole(parts: list[Part], key: str, model: Any) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """The tensors of a layer under its own name, or under diffusers names where they cannot be put together."""
-    if parts[0].place.rows is None:
-        yield key, parts[0].tensors
+def _check(found: Read, tensors: int, model: Any) -> None:
+    """Nothing of a file is left out in silence."""
+    if not found.unknown:
         return
-    at = [(part.place.rows or (0, 0), part.tensors) for part in parts]
-    rows = parts[0].place.layer_rows
-    if can_merge([part.tensors for part in parts]):
-        whole = merged(at, rows, share=True)
-        if any(DORA in part.tensors for part in parts):
-            lengths = base_lengths(replace(parts[0].place, rows=None), model)
-            whole[DORA] = lengths.reshape(-1, *[1] * (whole[UP].ndim - 1)).clone()
-            for (start, stop), tensors in at:
-                whole[DORA][start:stop] = tensors.get(DORA, whole[DORA][start:stop])
-        yield key, whole
-    elif all(part.tensors.keys() <= {"diff", "diff_b"} for part in parts):
-        names = parts[0].tensors
-        yield key, {name: padded([(where, tensors[name]) for where, tensors in at], rows) for name in names}
-    else:
-        yield from ((part_key(part.place) or key, part.tensors) for part in parts)
-
-
-def _diffusers(parts: list[Part], model: Any) -> tuple[dict[str, Tensor], str]:
-    """Keys of diffusers and PEFT, and the config that they read from the file's metadata."""
-    tensors: dict[str, Tensor] = {}
-    ranks: dict[str, int] = {}
-    for part in parts:
-        key = diffusers_key(part.place)
-        if key is None:
-            raise SliderFileError(
-                f"diffusers has no layer for {part.place.layer!r}, as far as is known here. Save in native format."
-            )
-        if UP in part.tensors:
-            named = to_peft(part, model)
-            ranks[key] = len(named["lora_A.weight"])
-        else:
-            key, named = lycoris_key(part.place) or key, _to_lycoris(part)
-        tensors |= {f"{key}.{suffix}": tensor.contiguous() for suffix, tensor in named.items()}
-    return tensors, peft_config(ranks, any(DORA in part.tensors for part in parts)) if ranks else ""
-
-
-def _to_lycoris(part: Part) -> dict[str, Tensor]:
-    """The tensors as lycoris-lora reads them; the full difference beside OFT's blocks is for ComfyUI only."""
-    named, place = part.tensors, part.place
-    if place.rows and place.name and place.name.endswith(WHOLE_IN_DIFFUSERS):
-        if not named.keys() <= {"diff", "diff_b"}:
-            raise SliderFileError(
-                f"in diffusers {place.name} is one layer with the MLP, of which only a part was trained. Save this "
-                f"kind in native format."
-            )
-        return {name: padded([(place.rows, tensor)], place.layer_rows) for name, tensor in named.items()}
-    return {name: tensor for name, tensor in named.items() if "oft_blocks" not in named or name != "diff"}
+    key, reason = min(found.unknown.items())
+    if model is None and reason == NO_LAYER:
+        raise SliderFileError(
+            f"it is not known to which layer {taken_apart(key)[0]!r} belongs. Connect the model that the slider was "
+            f"made for."
+        )
+    raise SliderFileError(
+        f"{len(found.unknown)} of {tensors} tensors have no place in this format, such as {key!r}: {reason}. Nothing "
+        f"was converted; Apply Slider uses what fits the model."
+    )

@@ -24,6 +24,9 @@ class Place:
     Attributes:
         name: the layer's name in diffusers, where it has one; parts of a fused weight have one each.
         rank, alpha: as trained; 0 where that is not known, or the kind has none.
+        kernel: of a convolution; empty for a linear layer, and where it is not known.
+        columns: of the flattened weight; 0 where that is not known.
+        swapped: whether diffusers has the two halves of its rows (shift and scale) in the other order.
     """
 
     layer: str
@@ -32,10 +35,13 @@ class Place:
     name: str | None = None
     rank: int = 0
     alpha: float = 0.0
+    kernel: tuple[int, ...] = ()
+    columns: int = 0
+    swapped: bool = False
 
 
 def layout_of(adapters: Mapping[str, Sequence[Adapter]]) -> str:
-    """The places of adapters as JSON: layer name to its rows and a list of [start, stop, rank, alpha, name]."""
+    """The places of adapters as JSON: layer name to its rows and lists of [start, stop, rank, alpha, name, *kernel]."""
     entries = {
         layer: [of_layer[0].shape.layer_rows, *(_entry(adapter) for adapter in of_layer)]
         for layer, of_layer in adapters.items()
@@ -45,7 +51,7 @@ def layout_of(adapters: Mapping[str, Sequence[Adapter]]) -> str:
 
 def _entry(adapter: Adapter) -> list[Any]:
     start, stop = adapter.rows or (None, None)
-    return [start, stop, adapter.rank, adapter.alpha, adapter.target.name]
+    return [start, stop, adapter.rank, adapter.alpha, adapter.target.name, *adapter.shape.kernel]
 
 
 def read_layout(metadata: Mapping[str, str]) -> list[Place]:
@@ -63,10 +69,13 @@ def read_layout(metadata: Mapping[str, str]) -> list[Place]:
         return []
 
 
-def _place(layer: str, layer_rows: int, start: Any, stop: Any, rank: int, alpha: float, name: Any) -> Place:
+def _place(
+    layer: str, layer_rows: int, start: Any, stop: Any, rank: int, alpha: float, name: Any, *kernel: int
+) -> Place:
     rows = None if start is None else (int(start), int(stop))
     if int(layer_rows) > MOST_ROWS or (rows and not 0 <= rows[0] < rows[1] <= int(layer_rows)):
         raise ValueError("rows outside of the layer")
     if not 0 <= int(rank) <= MOST_ROWS or not math.isfinite(alpha):
         raise ValueError("no rank or alpha")
-    return Place(str(layer), int(layer_rows), rows, name and str(name), int(rank), float(alpha))
+    sizes = tuple(int(size) for size in kernel)
+    return Place(str(layer), int(layer_rows), rows, name and str(name), int(rank), float(alpha), sizes)

@@ -8,6 +8,7 @@ it has one; else the change is written out as a full difference.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +17,8 @@ from ..adapters import Adapter, AdapterError
 from ..adapters.layer import difference, row_norms, weight_rows
 from ..adapters.lokr import Lokr
 from .errors import SliderFileError
-from .fused import DORA, Rows, can_merge, merged, padded, separated
+from .formats import as_native
+from .fused import DORA, Rows, can_merge, is_block_diagonal, merged, padded, pairs_of, separated
 from .layout import FORMAT, LAYOUT, layout_of
 from .slider import Slider
 
@@ -90,29 +92,43 @@ def _with_lengths(
     return whole
 
 
-def load_into(adapters: Mapping[str, Sequence[Adapter]], slider: Mapping[str, Tensor]) -> None:
+def load_into(
+    adapters: Mapping[str, Sequence[Adapter]], slider: Mapping[str, Tensor], model: Any = None
+) -> list[str]:
     """Puts a slider's weights into adapters, to continue training it.
+
+    Args:
+        slider: in any key format, where the model is given.
+
+    Returns:
+        The keys that are not used: those of no layer of the model, of the text encoder, of layers without an adapter,
+        and those that the adapter's kind does not have.
 
     Raises:
         SliderFileError: if the slider lacks a layer or has it in another shape.
     """
+    native, unused = as_native(slider, model)
+    rest = set(native)
     for layer, of_layer in adapters.items():
         try:
-            _load(layer, sorted(of_layer, key=_rows), slider)
+            rest -= _load(layer, sorted(of_layer, key=_rows), native)
         except (KeyError, RuntimeError, IndexError, AdapterError) as error:
             raise SliderFileError(
                 f"the slider does not fit layer {layer!r} ({error}). Continue with the targets, kind and rank "
                 f"that it was trained with."
             ) from error
+    return unused + sorted(rest)
 
 
-def _load(layer: str, adapters: Sequence[Adapter], slider: Mapping[str, Tensor]) -> None:
-    found = _below(layer, slider)
+def _load(layer: str, adapters: Sequence[Adapter], slider: Mapping[str, Tensor]) -> set[str]:
+    """Loads the adapters of a layer; the keys that they used."""
+    found, by_name = _below(layer, slider), [_below(adapter.part_name, slider) for adapter in adapters]
     if adapters[0].rows is None:
         adapters[0].load(found)
-    elif all(adapter.part_name and _below(adapter.part_name, slider) for adapter in adapters):
-        for adapter in adapters:
-            adapter.load(_below(adapter.part_name, slider))
+    elif all(adapter.part_name and part for adapter, part in zip(adapters, by_name, strict=True)):
+        for adapter, part in zip(adapters, by_name, strict=True):
+            adapter.load(part)
+        return {f"{a.part_name}.{suffix}" for a, part in zip(adapters, by_name, strict=True) for suffix in part}
     elif len(adapters) == 1 and isinstance(adapters[0], Lokr) and "diff" not in found:
         adapters[0].load(found)
     elif adapters[0].kind == "full":
@@ -124,9 +140,19 @@ def _load(layer: str, adapters: Sequence[Adapter], slider: Mapping[str, Tensor])
             f"they cannot be had again. Resume from a training checkpoint, or start anew."
         )
     else:
-        parts = separated(found, [(_rows(adapter), adapter.rank or 1) for adapter in adapters])
-        for adapter, part in zip(adapters, parts, strict=True):
+        for adapter, part in zip(adapters, _in_parts(found, adapters), strict=True):
             adapter.load(part)
+    return {f"{layer}.{suffix}" for suffix in found.keys() & adapters[0].takes}
+
+
+def _in_parts(found: Mapping[str, Tensor], adapters: Sequence[Adapter]) -> list[dict[str, Tensor]]:
+    """One adapter of a whole weight as one for each part: its blocks, or all of its ranks for every part."""
+    at = [(_rows(adapter), adapter.rank or 1) for adapter in adapters]
+    pairs = pairs_of(found)
+    if sum(rank for _, rank in at) == len(found[pairs[0][1]]) and is_block_diagonal(found, at):
+        return separated(found, at)
+    wide = {name for name, _ in pairs} | {DORA}
+    return [{name: t[slice(*rows)] if name in wide else t for name, t in found.items()} for rows, _ in at]
 
 
 def _below(name: str, slider: Mapping[str, Tensor]) -> dict[str, Tensor]:

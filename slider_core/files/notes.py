@@ -1,13 +1,16 @@
-"""What the user should know of a slider that is saved under some key format: who can load it, and how."""
+"""What the user should know of a slider: who can load it under its key format, and how much of it fits a model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
+from .keys import for_text_encoder, taken_apart
 from .layout import FORMAT
+
+WARNING = "⚠"
 
 ROTATED = (
     "ComfyUI's own loader turns OFT and BOFT by the square of the strength in this format, so −1 does what +1 does. "
@@ -34,12 +37,42 @@ def notes_on(slider: Mapping[str, Tensor], model: Any = None) -> list[str]:
     if any(key.endswith(".lora_magnitude_vector") for key in slider):
         notes.append(LENGTHS)
     if model is not None and key_format == "diffusers":
-        from ..comfy_bridge.lora import deltas_for
+        from ..comfy_bridge.lora import unread_by_comfyui
 
-        unknown = [key for key in deltas_for(model, slider)[1] if not key.endswith(".lora_magnitude_vector")]
-        if unknown:
+        unread = [key for key in unread_by_comfyui(model, slider) if not key.endswith(".lora_magnitude_vector")]
+        if unread := [key for key in unread if not for_text_encoder([key])]:
             notes.append(
-                f"ComfyUI does not know {len(unknown)} of the names on this model ({unknown[0]}): the file is for "
-                f"diffusers, PEFT or lycoris-lora. For ComfyUI save in native format."
+                f"ComfyUI's own loader does not know {len(unread)} of the names on this model ({unread[0]}): the file "
+                f"is for diffusers, PEFT or lycoris-lora. Apply Slider is right; for ComfyUI save in native format."
             )
     return notes
+
+
+def notes_on_fit(slider: Mapping[str, Tensor], unused: Sequence[str], into: str = "the model") -> list[str]:
+    """What of a file is left out, as a warning that begins with ⚠; and what is for the text encoder, as a remark.
+
+    Args:
+        unused: as `comfy_bridge.lora.deltas_for` or `load_into` gave them.
+    """
+    text = for_text_encoder(unused)
+    left = sorted(set(unused) - set(text))
+    notes = []
+    if left:
+        layers = {taken_apart(key)[0] for key in slider.keys() - set(for_text_encoder(slider))}
+        missed = {taken_apart(key.partition(" (")[0])[0] for key in left}
+        notes.append(
+            f"{WARNING} Only {max(0, len(layers) - len(missed))} of {len(layers)} layers of this file fit {into}. Left "
+            f"out: {', '.join(left[:3])}{' …' if len(left) > 3 else ''}. So this is not what the file was made for."
+        )
+    if text:
+        notes.append(f"{len(text)} tensors are for the text encoder, which sliders leave alone.")
+    return notes
+
+
+def notes_on_text(given: Mapping[str, Tensor], written: Mapping[str, Tensor]) -> list[str]:
+    """What became of a file's tensors for the text encoder when it was converted."""
+    text = for_text_encoder(given)
+    if not text:
+        return []
+    same = "they are in the file as they were" if for_text_encoder(written) else "they are not in the file"
+    return [f"{len(text)} tensors are for the text encoder, which sliders leave alone: {same}."]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 from .errors import SliderFileError
 from .fused import ALPHA, DORA, DOWN, MID, UP, padded
 from .layout import Place
-from .lengths import lengths_ratio
+from .lengths import base_lengths, lengths_ratio
 from .places import WHOLE_IN_DIFFUSERS, Part
 
 CONFIG = "lora_adapter_metadata"
@@ -25,17 +26,15 @@ CONFIG = "lora_adapter_metadata"
 def from_peft(tensors: dict[str, Tensor], place: Place, model: Any) -> dict[str, Tensor]:
     """A LoRA with PEFT's meaning (alpha = rank), with the alpha that it was trained with where that is known."""
     up, down = tensors[UP], tensors[DOWN]
-    if place.rows and len(up) == place.layer_rows:
-        up = up[slice(*place.rows)]
-    if ALPHA in tensors:  # some programs write it beside PEFT's names, and ComfyUI heeds it
-        return {**tensors, UP: up}
     rank = len(down)
-    alpha = place.alpha if place.alpha and place.rank == rank else float(rank)
-    found = {
-        UP: _times(up, rank / alpha).to(down.dtype),
-        DOWN: down,
-        ALPHA: torch.tensor(alpha, dtype=torch.float32),
-    }
+    found = {name: tensor for name, tensor in tensors.items() if name != "magnitude"}
+    if ALPHA in tensors:  # some programs write it beside PEFT's names, and ComfyUI heeds it
+        ratio = float(tensors[ALPHA]) / rank
+        found |= {"diff_b": tensors["diff_b"] * ratio} if "diff_b" in tensors else {}
+    else:
+        alpha = place.alpha if place.alpha and place.rank == rank else float(rank)
+        found[UP] = _times(up, rank / alpha).to(down.dtype)
+        found[ALPHA] = torch.tensor(alpha, dtype=torch.float32)
     if "magnitude" in tensors:
         lengths = tensors["magnitude"].flatten() * lengths_ratio(found, place, model)
         found[DORA] = lengths.reshape(-1, *[1] * (up.ndim - 1))
@@ -54,22 +53,37 @@ def to_peft(part: Part, model: Any) -> dict[str, Tensor]:
         raise SliderFileError(
             f"PEFT has no name for {', '.join(sorted(unsaid))} of {part.place.layer!r}. Save in native format."
         )
+    if part.place.rows and (part.place.name or "").endswith(WHOLE_IN_DIFFUSERS):
+        part = _whole(part, model)
     up, down, place = part.tensors[UP], part.tensors[DOWN], part.place
     if MID in part.tensors:
         down = torch.einsum("m n ..., n j -> m j ...", part.tensors[MID], down.flatten(1))
-    rank = len(down)
-    scaled = _times(up, float(part.tensors[ALPHA]) / rank)
-    if place.rows and place.name and place.name.endswith(WHOLE_IN_DIFFUSERS):
-        scaled = padded([(place.rows, scaled)], place.layer_rows)
-    named = {"lora_A.weight": down, "lora_B.weight": scaled}
+    named = {
+        "lora_A.weight": down,
+        "lora_B.weight": _times(up, float(part.tensors[ALPHA]) / len(down)),
+    }
     if DORA in part.tensors:
         if part.tensors[DORA].shape[0] != len(up):
-            raise SliderFileError("DoRA by columns, and IA3 by columns, cannot be said in PEFT's terms.")
-        lengths = part.tensors[DORA].flatten() / lengths_ratio(part.tensors, place, model)
+            raise SliderFileError(
+                "DoRA by columns, and IA3 by columns, cannot be said in PEFT's terms. Save in native format."
+            )
+        lengths = part.tensors[DORA].flatten() / lengths_ratio({**part.tensors, DOWN: down}, place, model)
         named["lora_magnitude_vector"] = (
             lengths if up.ndim == 2 else lengths.reshape(1, -1, *[1] * (up.ndim - 2))
         )
     return named
+
+
+def _whole(part: Part, model: Any) -> Part:
+    """A LoRA on some rows of a layer as one of them all, which leaves the others as they are."""
+    place, whole = part.place, replace(part.place, rows=None)
+    start, stop = place.rows or (0, place.layer_rows)
+    tensors = {**part.tensors, UP: padded([((start, stop), part.tensors[UP])], place.layer_rows)}
+    if DORA in tensors:
+        lengths = base_lengths(whole, model)
+        lengths[start:stop] = tensors[DORA].flatten()
+        tensors[DORA] = lengths.reshape(-1, *[1] * (tensors[UP].ndim - 1))
+    return Part(whole, tensors)
 
 
 def peft_config(ranks: Mapping[str, int], dora: bool) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .layout import Place, read_layout
@@ -23,6 +24,11 @@ class Part:
 UNET = re.compile(r"diffusion_model\.(input_blocks|middle_block|output_blocks|time_embed|label_emb|out)\.")
 # A single layer in diffusers, of which ComfyUI's target is a part.
 WHOLE_IN_DIFFUSERS = "to_qkv_mlp_proj"
+# What programs put before a name of diffusers: joined with dots, and with underscores throughout.
+DOTTED = ("transformer.", "unet.", "", "base_model.model.", "transformer.base_model.model.", "diffusion_model.")
+JOINED = ("lycoris_", "lora_unet_", "lora_transformer_")
+# sd-scripts calls the layers of SD1 and SD2, whose first level has attention, as diffusers does.
+AS_IN_DIFFUSERS = re.compile(r"down_blocks\.0\.attentions\.")
 
 
 def diffusers_key(place: Place) -> str | None:
@@ -44,8 +50,7 @@ def lycoris_key(place: Place) -> str | None:
     return place.name and f"lycoris_{place.name.replace('.', '_')}"
 
 
-def kohya_key(layer: str) -> str:
-    """The layer's name in a kohya file, after the native one, which ComfyUI takes for every model."""
+def _joined(layer: str) -> str:
     return f"lora_unet_{layer.removeprefix('diffusion_model.').replace('.', '_')}"
 
 
@@ -54,55 +59,142 @@ class Places:
 
     Args:
         model: ModelPatcher, BaseModel or ControlNet, or None.
+
+    Attributes:
+        native: places by native and kohya keys.
+        foreign: places by the keys of diffusers and of other programs.
     """
 
     def __init__(self, metadata: Mapping[str, str], model: Any = None):
         self.trained = read_layout(metadata)
-        described = _described(model) if model is not None else []
-        self.all = [*self.trained, *described]
-        self.by_key: dict[str, Place] = {}
-        for place in reversed(self.all):
-            for key in (diffusers_key(place), lycoris_key(place), part_key(place)):
-                if key:
-                    self.by_key[key] = place
-        for layer, layer_rows in {place.layer: place.layer_rows for place in self.all}.items():
-            known = [place for place in self.parts_of(layer) if place.rows is None]
-            whole = known[0] if known else Place(layer, layer_rows)
-            self.by_key |= {layer: whole, kohya_key(layer): whole}
+        self.all = [*self.trained, *(_described(model) if model is not None else [])]
+        self.native: dict[str, Place] = {}
+        self.foreign: dict[str, Place] = {}
+        self.comfyui: Mapping[str, Any] | None = None
+        by_layer: dict[str, list[Place]] = {}
+        for place in self.all:
+            by_layer.setdefault(place.layer, []).append(place)
+        for layer, of_layer in by_layer.items():
+            whole = _whole(of_layer)
+            self.native |= {layer: whole, _joined(layer): whole}
         if model is not None:
             self._learn_comfyui_names(model)
+        self.known = self._summed_up()
+        for place in self.known.values():
+            for key in _foreign_keys(place):
+                self.foreign.setdefault(key, place)
+        for layer, place in self.native.items():
+            for before in DOTTED:
+                key = f"{before}{layer.removeprefix('diffusion_model.')}"
+                self.foreign.setdefault(key, replace(place, swapped=False))
+        self.sd_scripts = any(AS_IN_DIFFUSERS.match(place.name or "") for place in self.all)
 
-    def parts_of(self, layer: str) -> list[Place]:
-        """The places on a layer, in the order of rows: those trained, else all that the model has."""
-        trained = [place for place in self.trained if place.layer == layer]
-        found = trained or [place for place in self.all if place.layer == layer]
-        return sorted(found, key=lambda place: place.rows or (0, 0))
+    def at(self, key: str) -> Place | None:
+        """The place of a key; `swapped` only if the key's own tensors have the halves of their rows swapped."""
+        if key in self.native:
+            return replace(self.native[key], swapped=False)
+        return self.foreign.get(key)
+
+    def named(self, place: Place) -> Place:
+        """A place with what is known of it elsewhere: its name in diffusers, and whether rows are swapped there."""
+        return self.known.get((place.layer, place.rows), place)
+
+    def kohya_key(self, place: Place) -> str:
+        """The layer's name in a kohya file: for SD1 and SD2 after diffusers, else after the native name."""
+        if self.sd_scripts and place.name and UNET.match(place.layer):
+            return f"lora_unet_{place.name.replace('.', '_')}"
+        return _joined(place.layer)
+
+    def _summed_up(self) -> dict[tuple[str, Any], Place]:
+        """What metadata and model say of each place together; for the training, metadata comes first."""
+        known: dict[tuple[str, Any], Place] = {}
+        for one in reversed(self.all):
+            other = known.get((one.layer, one.rows), one)
+            name, kernel, swapped = (
+                one.name or other.name,
+                one.kernel or other.kernel,
+                one.swapped or other.swapped,
+            )
+            columns = one.columns or other.columns
+            known[one.layer, one.rows] = replace(
+                one, name=name, kernel=kernel, columns=columns, swapped=swapped
+            )
+        return known
+
+    def in_comfyui(self, part: Part) -> bool:
+        """Whether ComfyUI's loader has a name for the part of a fused weight, as far as is known, and takes it all."""
+        key, (start, stop) = part_key(part.place), part.place.rows or (0, 0)
+        if key is None or "diff_b" in part.tensors:
+            return False
+        at = (f"{part.place.layer}.weight", (0, start, stop - start))
+        return self.comfyui is None or self.comfyui.get(key) == at
 
     def _learn_comfyui_names(self, model: Any) -> None:
         from ..adapters.layer import root_of
         from ..comfy_bridge.lora import key_map
 
-        rows = {place.layer: place.layer_rows for place in self.all}
-        by_rows = {(place.layer, place.rows): place for place in self.all}
-        for key, to in key_map(root_of(model)).items():
-            weight, offset = (to, None) if isinstance(to, str) else to[:2]
+        self.comfyui = names = key_map(root_of(model))
+        in_diffusers = any(f"transformer.{place.name}" in names for place in self.all)
+        known = {(place.layer, place.rows): place for place in reversed(self.all)}
+        named = {place.layer for place in self.all if place.name or place.rows}
+        for key, to in names.items():
+            weight, offset, *reorder = (to, None) if isinstance(to, str) else to
             layer = weight.removesuffix(".weight")
-            if layer in rows and (isinstance(to, str) or len(to) == 2):
-                at = None if offset is None else (offset[1], offset[1] + offset[2])
-                self.by_key.setdefault(key, by_rows.get((layer, at), Place(layer, rows[layer], at)))
+            if layer not in self.native or key in self.native:
+                continue
+            rows = None if offset is None else (offset[1], offset[1] + offset[2])
+            whole = self.native[layer]
+            place = known.get((layer, rows), whole if rows is None else replace(whole, rows=rows, name=None))
+            if reorder:
+                place = replace(place, swapped=_swaps(reorder[0]))
+            if rows is None and layer not in named and in_diffusers and key.startswith("transformer."):
+                named.add(layer)
+                place = known[layer, rows] = replace(place, name=key.removeprefix("transformer."))
+                self.all.insert(0, place)
+                self.native |= {layer: place, _joined(layer): place}
+            self.foreign.setdefault(key, place)
+
+
+def _whole(of_layer: Sequence[Place]) -> Place:
+    """The whole layer of some places, with its name where diffusers has it as one."""
+    one = of_layer[0]
+    name = one.name if one.rows is None or (one.name or "").endswith(WHOLE_IN_DIFFUSERS) else None
+    whole = next((place for place in of_layer if place.rows is None), None)
+    return whole or replace(one, rows=None, name=name, rank=0, alpha=0.0)
+
+
+def _swaps(reorder: Any) -> bool:
+    """Whether a reordering of rows, as ComfyUI's key map has it, swaps their halves."""
+    return [int(row) for row in reorder(torch.arange(4))] == [2, 3, 0, 1]
+
+
+def _foreign_keys(place: Place) -> Iterable[str]:
+    if place.name:
+        yield from (f"{before}{place.name}" for before in DOTTED)
+        yield from (f"{before}{place.name.replace('.', '_')}" for before in JOINED)
+        yield part_key(place) or place.name
 
 
 def _described(model: Any) -> Iterable[Place]:
-    from ..architectures.network import network_of, sizes
-    from ..architectures.offer import offered
+    from ..architectures.network import network_of
+    from ..architectures.offer import elsewhere, offered
     from ..architectures.registry import family_of
 
     network = network_of(model)
-    heights = {layer: (sizes(module) or (0,))[0] for layer, module in network.layers.items()}
-    parts = [
-        Place(entry.target.layer, heights[entry.layer], entry.target.rows, entry.target.name)
-        for entry in offered(network, family_of(network))
-    ]
-    seen = {part.layer for part in parts}
-    whole = {f"{network.prefix}.{layer}": rows for layer, rows in heights.items()}
-    return [*parts, *(Place(layer, rows) for layer, rows in whole.items() if layer not in seen)]
+    family = family_of(network)
+    names = family.names(network.module) if family.names else {}
+    described = [*offered(network, family), *elsewhere(network, family)]
+    for entry in described:
+        target, size = entry.target, _size(network.layers[entry.layer])
+        yield Place(target.layer, rows=target.rows, name=target.name, swapped=entry.swapped, **size)
+    seen = {entry.layer for entry in described}
+    for layer, module in network.layers.items():
+        if layer not in seen:
+            yield Place(f"{network.prefix}.{layer}", name=names.get(layer), **_size(module))
+
+
+def _size(layer: Any) -> dict[str, Any]:
+    from ..architectures.network import sizes
+
+    rows, columns, kernel = sizes(layer) or (0, 0, 0)
+    return {"layer_rows": rows, "columns": columns * kernel, "kernel": tuple(getattr(layer, "kernel_size", ()))}

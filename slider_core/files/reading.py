@@ -2,93 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .errors import SliderFileError
-from .fused import ALPHA, DORA, DOWN, MID, UP, pairs_of, separated
+from ..adapters import AdapterError
+from .errors import NeedsModelError, SliderFileError
+from .fused import ALPHA, DORA, DOWN, UP, pairs_of
+from .keys import SUFFIXES, for_text_encoder, taken_apart
+from .layout import Place
+from .lengths import base_lengths
 from .peft import from_peft
-from .places import Part, Places
+from .places import WHOLE_IN_DIFFUSERS, Part, Places
+from .rows import check, height, swapped
 
-OTHER_NAMES = {
-    "lora_A.weight": DOWN,
-    "lora_B.weight": UP,
-    "lora.down.weight": DOWN,
-    "lora.up.weight": UP,
-    "lora_A.default.weight": DOWN,
-    "lora_B.default.weight": UP,
-    "lora_magnitude_vector": "magnitude",
-    "lora_magnitude_vector.weight": "magnitude",
-}
-LYCORIS = (
-    "hada_w1_a hada_w1_b hada_w2_a hada_w2_b hada_t1 hada_t2 lokr_w1 lokr_w1_a lokr_w1_b lokr_w2 lokr_w2_a lokr_w2_b "
-    "lokr_t2 oft_blocks rescale a1.weight a2.weight b1.weight b2.weight"
-).split()
-SUFFIXES = (
-    *OTHER_NAMES,
-    UP,
-    DOWN,
-    MID,
-    ALPHA,
-    DORA,
-    "diff",
-    "diff_b",
-    "reshape_weight",
-    "set_weight",
-    *LYCORIS,
-)
+NO_LAYER = "no such layer is known"
+PADDED = {UP, DOWN, ALPHA, DORA, "diff", "diff_b"}
 
 
-def read(slider: Mapping[str, Tensor], places: Places, model: Any) -> Iterator[Part]:
-    """The tensors of each module of a file, at their place, under LyCORIS's suffixes."""
-    modules: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in slider.items():
-        prefix, suffix = _taken_apart(key)
-        modules.setdefault(prefix, {})[OTHER_NAMES.get(suffix, suffix)] = tensor
-    for prefix, tensors in modules.items():
-        place = places.by_key.get(prefix)
-        if place is None:
-            raise SliderFileError(
-                f"it is not known to which layer {prefix!r} belongs. Connect the model that the slider was made for."
-            )
-        is_peft = any(key.startswith(f"{prefix}.lora_B") for key in slider)
-        if is_peft:
-            tensors = from_peft(tensors, place, model)
-        elif (pairs := pairs_of(tensors)) and ALPHA not in tensors:
-            tensors[ALPHA] = torch.tensor(float(len(tensors[pairs[0][1]])))
-        yield Part(place, tensors)
+@dataclass
+class Read:
+    """A file taken apart.
+
+    Attributes:
+        unknown: keys that are for no layer of the model, or do not fit the layer, each with the reason.
+        text: keys that are for a text encoder, which no slider touches.
+    """
+
+    parts: list[Part] = field(default_factory=list)
+    unknown: dict[str, str] = field(default_factory=dict)
+    text: list[str] = field(default_factory=list)
 
 
-def _taken_apart(key: str) -> tuple[str, str]:
-    for suffix in sorted(SUFFIXES, key=len, reverse=True):
-        if key.endswith(f".{suffix}"):
-            return key[: -len(suffix) - 1], suffix
-    raise SliderFileError(f"the tensor {key!r} is of no known kind of adapter.")
+def read(slider: Mapping[str, Tensor], places: Places, model: Any) -> Read:
+    """The tensors of each layer of a file, at their place, under LyCORIS's suffixes."""
+    found = Read(text=for_text_encoder(slider))
+    modules: dict[str, dict[str, str]] = {}
+    for key in slider.keys() - set(found.text):
+        prefix, suffix = taken_apart(key)
+        if suffix:
+            modules.setdefault(prefix, {})[suffix] = key
+        else:
+            found.unknown[key] = "of no known kind of adapter"
+    for prefix in sorted(modules):
+        keys, place = modules[prefix], places.at(prefix)
+        try:
+            if place is None:
+                raise SliderFileError(NO_LAYER)
+            named = {SUFFIXES[suffix]: slider[key] for suffix, key in keys.items()}
+            part = _part(place, named, any("lora_B" in suffix for suffix in keys), places, model)
+            found.parts.append(_of_trained_rows(part, places, model) if prefix not in places.native else part)
+        except NeedsModelError:
+            raise
+        except (SliderFileError, AdapterError, RuntimeError, KeyError, IndexError, TypeError) as reason:
+            found.unknown |= dict.fromkeys(keys.values(), str(reason))
+    return found
 
 
-def split(part: Part, places: Places) -> Iterator[Part]:
-    """A part as one for each place that its layer is divided into."""
-    at = [place for place in places.parts_of(part.place.layer) if place.rows]
-    by_rows = pairs_of(part.tensors) or part.tensors.keys() <= {"diff", "diff_b"}
-    if part.place.rows is not None or not at or not by_rows:
-        yield part
-        return
-    tensors, ranks = part.tensors, [place.rank or 1 for place in at]
-    pairs = pairs_of(tensors)
-    if not pairs:
-        for place in at:
-            rows = slice(*(place.rows or (0, 0)))
-            yield Part(place, {name: tensor[rows] for name, tensor in tensors.items()})
-    elif sum(ranks) == len(tensors[pairs[0][1]]) and all(place in places.trained for place in at):
-        parts = separated(
-            tensors, [(place.rows, rank) for place, rank in zip(at, ranks, strict=True) if place.rows]
-        )
-        yield from (Part(place, found) for place, found in zip(at, parts, strict=True))
-    else:
-        wide = {name for name, _ in pairs} | {DORA}
-        for place in at:
-            rows = slice(*(place.rows or (0, 0)))
-            yield Part(place, {name: t[rows] if name in wide else t for name, t in tensors.items()})
+def _part(place: Place, named: dict[str, Tensor], is_peft: bool, places: Places, model: Any) -> Part:
+    """The tensors of one layer, checked against its rows and under their LyCORIS names."""
+    if ("weight" in named) != ("on_input" in named):
+        raise SliderFileError("of no known kind of adapter")
+    rows, swap, place = height(named), place.swapped, replace(place, swapped=False)
+    if (place.name or "").endswith(WHOLE_IN_DIFFUSERS) and rows == place.layer_rows:
+        trained = [one for one in places.trained if one.layer == place.layer]
+        place = replace(trained[0] if trained else place, rows=None)
+    check(named, place)
+    if swap:
+        named = swapped(named)
+    if is_peft:
+        named = from_peft(named, place, model)
+    elif (pairs := pairs_of(named)) and ALPHA not in named:
+        named[ALPHA] = torch.tensor(float(len(named[pairs[0][1]])))
+    return Part(place, named)
+
+
+def _of_trained_rows(part: Part, places: Places, model: Any) -> Part:
+    """What was trained on some rows of a layer that is one in diffusers, and filled up, on those rows again."""
+    at = [one for one in places.trained if one.layer == part.place.layer and one.rows]
+    if part.place.rows or len(at) != 1 or part.place.name != at[0].name or not part.tensors.keys() <= PADDED:
+        return part
+    start, stop = at[0].rows or (0, 0)
+    wide = {name: part.tensors[name] for name in (UP, "diff", "diff_b") if name in part.tensors}
+    if any(bool(tensor[:start].any()) or bool(tensor[stop:].any()) for tensor in wide.values()):
+        return part
+    if DORA in part.tensors:
+        wide[DORA] = part.tensors[DORA]
+        kept = base_lengths(part.place, model).reshape(wide[DORA].shape)
+        kept[start:stop] = wide[DORA][start:stop]
+        if not torch.allclose(kept, wide[DORA].float(), rtol=1e-2):
+            return part
+    return Part(at[0], {**part.tensors, **{name: tensor[start:stop] for name, tensor in wide.items()}})

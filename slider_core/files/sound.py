@@ -10,7 +10,7 @@ from torch import Tensor
 from ..given import quoted
 from .errors import SliderFileError
 from .fused import ALPHA, DORA, DOWN, MID, PAIRS, UP
-from .reading import OTHER_NAMES, SUFFIXES
+from .keys import SUFFIXES, taken_apart
 from .slider import Slider
 
 # Tensors of a module that are there together or not at all.
@@ -23,48 +23,32 @@ TOGETHER = (
     {"a1.weight", "a2.weight", "b1.weight", "b2.weight"},
 )
 TUCKER = (MID, "hada_t1", "lokr_t2")  # a third tensor between the two of a pair
-LONGEST_FIRST = sorted(SUFFIXES, key=len, reverse=True)
 
 
 def sound(slider: Mapping[str, Tensor]) -> Slider:
     """The slider, with weights of 8 bits in float16, which holds them exactly.
 
     Raises:
-        SliderFileError: for a tensor that has an impossible shape or type, or holds NaN or infinity. What is
-            `incomplete` is left to those who use it.
+        SliderFileError: for a tensor that has an impossible shape or type, or holds NaN or infinity; and for half a
+            LoKr. Layers of which other parts are missing are left to those who use them.
     """
     whole = Slider(
         {key: _checked(key, tensor) for key, tensor in slider.items()}, getattr(slider, "metadata", None)
     )
-    alone = incomplete(whole)
-    for prefix, tensors in _modules({key: tensor for key, tensor in whole.items() if key not in alone}).items():
-        _check_module(quoted(prefix), {name: tensor for name, (_, tensor) in tensors.items()})
+    modules: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in whole.items():
+        prefix, suffix = taken_apart(key)
+        if suffix:
+            modules.setdefault(prefix, {})[SUFFIXES[suffix]] = tensor
+    for prefix, tensors in modules.items():
+        if not _is_incomplete(tensors):
+            _check_module(quoted(prefix), tensors)
     return whole
 
 
-def incomplete(slider: Mapping[str, Tensor]) -> dict[str, str]:
-    """The keys of layers of which a part is missing, and what that is."""
-    found: dict[str, str] = {}
-    for tensors in _modules(slider).values():
-        missing = {name for group in TOGETHER if group & tensors.keys() for name in group - tensors.keys()}
-        if any(name.startswith("lokr_") for name in tensors):
-            missing |= {half for half in ("lokr_w1", "lokr_w2") if not tensors.keys() & {half, f"{half}_a"}}
-        if missing:
-            found |= {
-                key: f"has no {' and no '.join(sorted(missing))} beside it" for key, _ in tensors.values()
-            }
-    return found
-
-
-def _modules(slider: Mapping[str, Tensor]) -> dict[str, dict[str, tuple[str, Tensor]]]:
-    """Key and tensor of each layer, by LyCORIS's suffixes."""
-    modules: dict[str, dict[str, tuple[str, Tensor]]] = {}
-    for key, tensor in slider.items():
-        suffix = next((one for one in LONGEST_FIRST if key.endswith(f".{one}")), None)
-        if suffix is not None:
-            of_layer = modules.setdefault(key.removesuffix(f".{suffix}"), {})
-            of_layer[OTHER_NAMES.get(suffix, suffix)] = key, tensor
-    return modules
+def _is_incomplete(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a part of a layer is missing, which those who use it leave out and name."""
+    return any(group & tensors.keys() and group - tensors.keys() for group in TOGETHER)
 
 
 def _checked(key: str, tensor: Tensor) -> Tensor:
@@ -82,6 +66,9 @@ def _checked(key: str, tensor: Tensor) -> Tensor:
 
 
 def _check_module(name: str, tensors: Mapping[str, Tensor]) -> None:
+    halves = [half for half in ("lokr_w1", "lokr_w2") if tensors.keys() & {half, f"{half}_a"}]
+    if len(halves) == 1:
+        raise SliderFileError(f"{name} has a {halves[0]} alone, so the file is not whole.")
     for key, tensor in tensors.items():
         if key == ALPHA and tensor.numel() != 1:
             raise SliderFileError(f"alpha of {name} has {tensor.numel()} values; it must be one number.")

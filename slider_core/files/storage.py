@@ -58,13 +58,31 @@ def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def load(path: Path | str) -> Slider:
-    """Reads a slider file, or any other LoRA in safetensors.
+    """Reads a slider file, or any other LoRA: safetensors, or what PyTorch reads without running code from the file.
 
     Raises:
-        SliderFileError: if it is not a whole safetensors file.
+        SliderFileError: if it is not a whole file of named tensors.
     """
+    if Path(path).suffix.lower() not in (".safetensors", ".sft"):
+        return _load_pickled(path)
     try:
         with safe_open(path, framework="pt") as file:
             return Slider({key: file.get_tensor(key) for key in file.keys()}, file.metadata())  # noqa: SIM118
     except Exception as error:
         raise SliderFileError(f"{Path(path).name} is no whole safetensors file ({error}).") from error
+
+
+def _load_pickled(path: Path | str) -> Slider:
+    """A `.pt` or `.ckpt` file by ComfyUI's own loader, which takes nothing but tensors out of it."""
+    from comfy.utils import load_torch_file
+
+    try:
+        found = load_torch_file(str(path), safe_load=True)
+        tensors = {str(key): value for key, value in found.items() if isinstance(value, Tensor)}
+    except Exception as error:
+        raise SliderFileError(
+            f"{Path(path).name} cannot be read as a file of tensors ({type(error).__name__}). Use a .safetensors file."
+        ) from error
+    if not tensors:
+        raise SliderFileError(f"{Path(path).name} holds no tensors. Choose a LoRA.")
+    return Slider(tensors)

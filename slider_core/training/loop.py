@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import torch
@@ -21,13 +21,14 @@ from ..comfy_bridge.model_call import ModelCalls, is_oom, load
 from ..comfy_bridge.saved_tensors import SavedTensors
 from ..comfy_bridge.trainable import trainable
 from ..data.cycle import SIGN_NAMES, Turn
-from ..files import load_into, to_slider
+from ..files import load_into, notes_on_fit, to_slider
 from ..files.atomic import NotWrittenError
 from ..strength import Delta, attached
 from .checkpoint import read_checkpoint, write_checkpoint
 from .events import Event, Message, Paused, StepDone, Stopped, TrainedSlider
 from .fingerprint import fingerprint
 from .finished import TRAINING
+from .fit import Fit, OpenAgain
 from .optimisers import make_optimiser, rate_at
 from .request import RequestError, TrainRequest
 from .rows import rows_of_turn
@@ -86,12 +87,12 @@ class _Run:
         torch.manual_seed(request.seed)
         device = request.model.load_device
         self.controls = request.control_net.get_models() if request.control_net is not None else []
-        load(
-            [request.model, *self.controls], _memory(request)
-        )  # some adapters start from the weight, patches included
+        # Some adapters start from the weight, patches included.
+        load([request.model, *self.controls], _memory(request))
         self.adapters: dict[str, list[Adapter]] = make_adapters(self.root, request.plan, request.dtype, device)
         if request.start_from is not None:
-            load_into(self.adapters, request.start_from)
+            left = load_into(self.adapters, request.start_from, self.root)
+            self._tell_left(request.start_from, left, "the targets that are trained")
         self.assistant = self._assistant(request.model.model)
         self.batch_dims, self.assistant_dims = batch_dims(self.root), batch_dims(request.model.model)
         self.parameters = [p for of_layer in self.adapters.values() for a in of_layer for p in a.parameters()]
@@ -101,7 +102,7 @@ class _Run:
         half = request.model.model_dtype() == torch.float16
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
         self.state, self.saved = State(self.parameters, self.optimiser, self.scaler), SavedTensors()
-        self.rows_at_once, self.continued_from = request.rows_at_once, 0
+        self.fit, self.continued_from = Fit(request, self.saved, tell), 0
         self.fingerprint = fingerprint(request, self.parameters) if request.checkpoint else ""
 
     @property
@@ -119,7 +120,12 @@ class _Run:
                 f"No layer of the assistant LoRA fits this model (it has {', '.join(unused[:3])} …). Choose the one "
                 "that was made for this model."
             )
+        self._tell_left(self.request.assistant, unused, "the model, as an assistant")
         return deltas
+
+    def _tell_left(self, slider: Mapping[str, Tensor], left: Sequence[str], into: str) -> None:
+        for note in notes_on_fit(slider, left, into):
+            self.tell(Message(note))
 
     def resume(self) -> None:
         """Takes over from the checkpoint of this very training, if that is asked for and there is one."""
@@ -137,14 +143,18 @@ class _Run:
     def all_steps(self) -> None:
         """The steps that are left, with pauses outside of the training's hold on the model."""
         request = self.request
-        turns = islice(request.cycle.turns(), self.state.step, request.steps)
+        turns: Iterator[Turn] = islice(request.cycle.turns(), self.state.step, request.steps)
         while not self.finished:
             done, every = self.state.step, request.pause_every or request.steps
             until = min(request.steps, (done // every + 1) * every)
-            with trainable(request.model, self.controls, _memory(request), request.checkpointing, self.saved):
+            with trainable(request.model, self.controls, _memory(request), self.fit.checkpointing, self.saved):
                 self.calls = ModelCalls(request.model, request.control_net, request.vae)
-                for turn in islice(turns, until - done):
-                    self._step_and_tell(turn)
+                try:
+                    for turn in islice(turns, until - done):
+                        self._step_and_tell(turn)
+                except OpenAgain:
+                    turns = chain([turn], turns)
+                    continue
             if request.pause_every:
                 self.tell(Paused(self.result()))
 
@@ -170,20 +180,18 @@ class _Run:
         return losses
 
     def _fitting_gradients(self, turn: Turn) -> dict[int, float]:
-        """The gradients of a step, with its rows in smaller calls if memory runs out; the loss of each sign."""
+        """The gradients of a step, in less memory if it runs out; the loss of each sign."""
         while True:
             try:
                 return self._gradients(turn)
             except RuntimeError as error:
-                out_of_memory, rows = is_oom(error), self.rows_at_once or len(turn)
-                nothing_left = rows <= 1 if out_of_memory else self.saved.careful
-                if nothing_left:
+                out_of_memory = str(error) if is_oom(error) else None
+                if out_of_memory is None and self.saved.careful:
                     raise
-            if not out_of_memory:
+            if out_of_memory is not None:
+                self.fit.smaller(out_of_memory, len(turn))
+            else:
                 self.saved.careful = True  # this step writes to what it keeps, as those before it did not
-                continue
-            self.rows_at_once = (rows + 1) // 2
-            self.tell(Message(f"Memory ran out with {rows} rows in a call; now {self.rows_at_once}."))
 
     def _gradients(self, turn: Turn) -> dict[int, float]:
         seed = (self.request.seed * 1_000_003 + self.state.step) % 2**63
@@ -192,7 +200,7 @@ class _Run:
         self.optimiser.zero_grad(set_to_none=True)
         rows = rows_of_turn(turn, self.calls, self.request, generator)
         with self.saved.active():
-            return forward_backward(rows, self.calls, self._attach, self.rows_at_once, self.scaler.scale)
+            return forward_backward(rows, self.calls, self._attach, self.fit.rows_at_once, self.scaler.scale)
 
     def _check_finite(self, by_sign: Mapping[int, float]) -> None:
         """Clips the gradients, and raises where they or the losses are not finite."""

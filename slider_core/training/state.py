@@ -15,12 +15,41 @@ from torch.optim import Optimizer
 LOSS_NAMES = ("loss", "positive", "negative", "neutral")
 
 
+class Packed:
+    """Copies of many tensors in few pieces of memory: one for each device and type."""
+
+    def __init__(self, tensors: Sequence[Tensor]):
+        self._shapes = [tensor.shape for tensor in tensors]
+        self._forms = [(tensor.device, tensor.dtype) for tensor in tensors]
+        self._pieces = {
+            form: torch.cat(
+                [t.detach().reshape(-1) for t, own in zip(tensors, self._forms, strict=True) if own == form]
+            )
+            for form in set(self._forms)
+        }
+
+    def unpacked(self) -> list[Tensor]:
+        """The copies, in the order and shapes of the tensors."""
+        places = dict.fromkeys(self._pieces, 0)
+        tensors = []
+        for shape, form in zip(self._shapes, self._forms, strict=True):
+            start = places[form]
+            places[form] += shape.numel()
+            tensors.append(self._pieces[form][start : places[form]].view(shape))
+        return tensors
+
+
 @dataclass(frozen=True)
 class Copy:
-    """What an optimiser's step writes to, as it was before."""
+    """What an optimiser's step writes to, as it was before.
 
-    parameters: list[Tensor]
-    optimiser: list[dict[str, Any]]
+    Attributes:
+        tensors: the parameters, and the tensors among the optimiser's state.
+        states: the optimiser's state of each parameter; the tensors in it are not copies.
+    """
+
+    tensors: Packed
+    states: list[dict[str, Any]]
     scaler: dict[str, Any]
 
 
@@ -67,7 +96,7 @@ class State:
         """Takes a step back that was not finished; to be called before adapters or optimiser are looked at."""
         step, before = self._now
         if before is not None:
-            self._take(before.parameters, before.optimiser, before.scaler)
+            self._take_back(before)
             self._now = step, None
 
     def restore(
@@ -85,11 +114,18 @@ class State:
         self._now = step, None
 
     def _copy(self) -> Copy:
-        parameters = [parameter.detach().clone() for parameter in self.parameters]
-        states: list[dict[str, Any]] = [
-            self.optimiser.state.get(parameter, {}) for parameter in self.parameters
+        states = [dict(self.optimiser.state.get(parameter, {})) for parameter in self.parameters]
+        of_states = [value for state in states for value in state.values() if isinstance(value, Tensor)]
+        return Copy(Packed([*self.parameters, *of_states]), states, self.scaler.state_dict())
+
+    def _take_back(self, copy: Copy) -> None:
+        values = iter(copy.tensors.unpacked())
+        parameters = [next(values) for _ in self.parameters]
+        states = [
+            {name: next(values) if isinstance(value, Tensor) else value for name, value in state.items()}
+            for state in copy.states
         ]
-        return Copy(parameters, [_cloned(state) for state in states], self.scaler.state_dict())
+        self._take(parameters, states, copy.scaler)
 
     def _take(
         self, parameters: Sequence[Tensor], optimiser: Sequence[dict[str, Any]], scaler: dict[str, Any]
@@ -101,15 +137,13 @@ class State:
         self.optimiser.state.clear()
         for parameter, state in zip(self.parameters, optimiser, strict=True):
             if state:
-                self.optimiser.state[parameter] = {name: _placed(v, parameter) for name, v in state.items()}
+                self.optimiser.state[parameter] = {
+                    name: self._placed(v, parameter) for name, v in state.items()
+                }
         if scaler:
             self.scaler.load_state_dict(scaler)
 
-
-def _cloned(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value.clone() if isinstance(value, Tensor) else value for name, value in state.items()}
-
-
-def _placed(value: Any, parameter: Tensor) -> Any:
-    """As torch's optimisers keep it: counters in main memory, everything else beside the parameter."""
-    return value.to(parameter.device) if isinstance(value, Tensor) and value.ndim else value
+    def _placed(self, value: Any, parameter: Tensor) -> Any:
+        """As torch's optimisers keep it: counters in main memory unless fused, all else beside the parameter."""
+        beside = isinstance(value, Tensor) and (value.ndim > 0 or self.optimiser.defaults.get("fused"))
+        return value.to(parameter.device) if beside else value

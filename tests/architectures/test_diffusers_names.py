@@ -7,7 +7,7 @@ import torch
 from architectures.newer import NEWER, newer_model
 from comfy import lora
 from concept_sliders.slider_core.architectures.network import network_of
-from concept_sliders.slider_core.architectures.offer import offered
+from concept_sliders.slider_core.architectures.offer import elsewhere, offered
 from concept_sliders.slider_core.architectures.registry import family_of
 from tiny_models import NAMES, model_config
 
@@ -62,7 +62,9 @@ def on_meta(name):
 
 def targets_with_names(model):
     network = network_of(model)
-    return [entry.target for entry in offered(network, family_of(network)) if entry.target.name]
+    family = family_of(network)
+    entries = [*offered(network, family), *elsewhere(network, family)]
+    return [entry.target for entry in entries if entry.target.name]
 
 
 def pattern(name):

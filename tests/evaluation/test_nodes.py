@@ -157,6 +157,14 @@ def test_a_sweep_of_a_slider_file(sweep_inputs, slider, folders, monkeypatch):
     assert torch.equal(of_file.args[1], run(SliderSweep, positive=positive, **sweep_inputs).args[1])
 
 
+def test_what_of_a_slider_does_not_fit_is_said_first(sweep_inputs, slider):
+    strange = {**slider, "transformer.transformer_blocks.9.attn.to_q.lora_A.weight": torch.ones(2, 128)}
+    positive = TinyClip().encode_from_tokens_scheduled("a face")
+    output = run(SliderSweep, positive=positive, **{**sweep_inputs, "seeds": 1, "slider": strange})
+    assert output.args[2].startswith("⚠ Only 1 of 2 layers of this file fit the model")
+    assert output.ui["text"][0] == output.args[2]
+
+
 def test_bad_inputs_are_said(sweep_inputs):
     positive = TinyClip().encode_from_tokens_scheduled("a face")
     with pytest.raises(ValueError, match="either positive or prompts"):

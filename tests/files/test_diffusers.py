@@ -67,10 +67,15 @@ def test_load_lora_adapter(name, tmp_path):
         assert_same_change(name, base, called(name, model), expected)
 
 
-@pytest.mark.parametrize("name", ["flux", "sd15"])
-def test_dora_in_diffusers(name, tmp_path):
+DORA = {"dora": AdapterConfig("lora", 2, options={"dora": True}), "ia3": AdapterConfig("ia3")}
+
+
+@pytest.mark.parametrize("kind", DORA)
+@pytest.mark.parametrize("name", ["flux", "flux2", "sd15"])
+def test_dora_in_diffusers(name, kind, tmp_path):
+    """And IA³, which is DoRA's lengths alone."""
     patcher = shared_model(name)
-    slider = trained(patcher, AdapterConfig("lora", 2, options={"dora": True}))
+    slider = trained(patcher, DORA[kind])
     path = save(slider, tmp_path / "slider.safetensors", "diffusers", patcher)
     model = in_diffusers(name, weights(patcher))
     base = called(name, model)
@@ -111,6 +116,7 @@ LYCORIS = {
 
 # lycoris-lora 4.1 cannot load its own LoKr of low rank on convolutions: it guesses another factor.
 CASES = [(kind, name) for kind in LYCORIS for name in ("flux", "sd15") if (kind, name) != ("lokr", "sd15")]
+CASES.append(("lokr full", "wan21"))  # whose patch embedding is a 3-D convolution
 
 
 @pytest.mark.parametrize("kind, name", CASES)

@@ -66,7 +66,7 @@ def test_what_other_loaders_cannot_do_is_said(output):
     plan = uniform_plan(select_targets(patcher)[:3], AdapterConfig("oft", 4))
     slider = to_slider(make_adapters(patcher, plan))
     _, report = run(slider=slider, file_name="turn", key_format="diffusers", model=patcher)
-    assert "square of the strength" in report and "ComfyUI does not know" in report
+    assert "square of the strength" in report and "own loader does not know" in report
     _, report = run(slider=slider, file_name="turn")
     assert "it is large" in report
 
@@ -79,6 +79,7 @@ def test_comfyuis_save_and_load_nodes_take_a_slider(output, slider):
     outputs = []
     for lora in (slider, load(path)):
         changed = LoraModelLoader.execute(patcher, lora, -0.7).result[0]
+        changed.unpatch_model()  # ComfyUI passes over layers that a test before this one has loaded
         changed.patch_model()
         outputs.append(changed.model.apply_model(**call))
         changed.unpatch_model()
@@ -99,6 +100,7 @@ def test_comfyuis_lora_loaders_read_the_file_by_name(output, slider, monkeypatch
             (changed,) = loader.load_lora_model_only(patcher, "smile_00001_.safetensors", -1.3)
         else:
             changed, _ = loader.load_lora(patcher, None, "smile_00001_.safetensors", -1.3, 0.0)
+        changed.unpatch_model()  # ComfyUI passes over layers that a test before this one has loaded
         changed.patch_model()
         outputs.append(changed.model.apply_model(**call))
         changed.unpatch_model()
@@ -107,3 +109,18 @@ def test_comfyuis_lora_loaders_read_the_file_by_name(output, slider, monkeypatch
         ours = patcher.model.apply_model(**call)
     assert torch.equal(*outputs) and torch.allclose(outputs[0], ours, atol=1e-4)
     assert not [record.message for record in caplog.records if "not loaded" in record.message.lower()]
+
+
+def test_a_foreign_file_on_fused_weights_with_a_text_encoder_is_written_for_each_program(output):
+    qkv = "diffusion_model.double_blocks.0.img_attn.qkv"
+    text = "lora_te1_text_model_encoder_layers_0_mlp_fc1.lora_up.weight"
+    lora = {f"{qkv}.lora_up.weight": torch.randn(768, 2), f"{qkv}.lora_down.weight": torch.randn(2, 256)}
+    for key_format, kept in (("diffusers", "not in the file"), ("kohya", "in the file as they were")):
+        file, report = run(
+            slider={**lora, text: torch.ones(4, 2)},
+            file_name="x",
+            key_format=key_format,
+            model=shared_model("flux"),
+        )
+        assert f"1 tensors are for the text encoder, which sliders leave alone: they are {kept}." in report
+        assert (text in load(output / file)) == (key_format == "kohya")

@@ -1,17 +1,22 @@
 """A saved slider in ComfyUI's own LoRA loader gives the same output as in SliderApply, at any strength."""
 
 import logging
+from functools import cache
+from itertools import combinations
 
 import comfy.sd
 import pytest
 import torch
+from comfy.model_management import load_models_gpu
+from comfy.model_patcher import create_model_options_clone
+from comfy.sampler_helpers import prepare_model_patcher
 from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
+from concept_sliders.slider_core.comfy_bridge.apply import READER, AppliedSlider, apply_slider
 from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.files import load, save, to_slider
 from concept_sliders.slider_core.strength import attached
-from tiny_models import NAMES, shared_model, tiny_call
+from tiny_models import NAMES, samples, shared_model, tiny_call
 
 STRENGTHS = (-2.0, -0.5, 0.0, 1.3)
 KINDS = {
@@ -94,6 +99,31 @@ def test_lora_on_every_family(name, tmp_path, caplog):
     assert_same_everywhere(patcher, adapters, tmp_path / "slider.safetensors", tiny_call(name), caplog)
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if samples(tiny_call(name)) > 1])
+@torch.no_grad()
+def test_each_row_has_its_own_strength_on_every_family(name):
+    """A call of rows with different strengths gives each row what the weights give it at its strength."""
+    patcher, call = shared_model(name), tiny_call(name)
+    deltas, _ = deltas_for(patcher, to_slider(trained(patcher, AdapterConfig("lora", 2, 1.0), 0.2)))
+    strengths = [s for s in (-0.7, 1.3) for _ in range(len(call["x"]) // 2)]
+
+    def called(strength, **options):
+        applied = apply_slider(patcher, AppliedSlider(deltas, strength))
+        load_models_gpu([applied])
+        forget_prompts(applied.model)
+        given = create_model_options_clone(applied.model_options)
+        prepare_model_patcher(applied, {}, given)
+        options |= given["transformer_options"] | call.get("transformer_options", {})
+        return applied.model.apply_model(**call | {"transformer_options": options})
+
+    got = called(0.0, **{READER: {None: strengths}})
+    base = called(0.0)
+    for row, strength in enumerate(strengths):
+        expected = called(strength)[row]
+        effect = (expected - base[row]).abs().max()
+        assert effect > 1e-4 and (got[row] - expected).abs().max() <= 1e-3 * effect + 1e-6 * base.abs().max()
+
+
 @pytest.mark.parametrize("name", ["sd15", "flux", "hunyuan_video", "wan21"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind(kind, name, tmp_path, caplog):
@@ -101,3 +131,55 @@ def test_every_kind(kind, name, tmp_path, caplog):
     patcher = shared_model(name)
     adapters = trained(patcher, KINDS[kind])
     assert_same_everywhere(patcher, adapters, tmp_path / "slider.safetensors", tiny_call(name), caplog)
+
+
+STACKED_ON = "flux"
+PAIR = (0.8, -0.6)
+DIFFERENT = [kind for kind in KINDS if kind not in ("lokr full", "lokr both", "dylora")]
+
+
+@cache
+def deltas_of(kind):
+    patcher = shared_model(STACKED_ON)
+    found, unused = deltas_for(patcher, to_slider(trained(patcher, KINDS[kind])))
+    assert not unused
+    return found
+
+
+@torch.no_grad()
+def in_weights(*stack):
+    """The weights of the model with these sliders, by key, and its prediction."""
+    patcher = shared_model(STACKED_ON)
+    for kind, strength in stack:
+        patcher = apply_slider(patcher, AppliedSlider(deltas_of(kind), strength))
+    load_models_gpu([patcher])
+    weights = {key: value.clone() for key, value in patcher.model.state_dict().items()}
+    return weights, patcher.model.apply_model(**tiny_call(STACKED_ON))
+
+
+@torch.no_grad()
+def by_rows(*stack):
+    load_models_gpu([shared_model(STACKED_ON)])
+    model, rows = shared_model(STACKED_ON).model, torch.ones(2)
+    (one, s), (two, t) = stack
+    with attached(model, deltas_of(one), s * rows), attached(model, deltas_of(two), t * rows):
+        return model.apply_model(**tiny_call(STACKED_ON))
+
+
+@cache
+def alone(kind, strength):
+    return in_weights((kind, strength))
+
+
+@pytest.mark.parametrize("one, two", combinations(DIFFERENT, 2))
+def test_each_of_two_sliders_changes_the_base_weight_in_any_order(one, two):
+    base, plain = in_weights()
+    stack = (one, PAIR[0]), (two, PAIR[1])
+    singly = [alone(*slider)[0] for slider in stack]
+    rows = [by_rows(*stack), by_rows(*reversed(stack))]
+    for weights, output in (in_weights(*stack), in_weights(*reversed(stack))):
+        for key, value in weights.items():
+            expected = singly[0][key] + singly[1][key] - base[key]
+            assert torch.allclose(value, expected, atol=1e-5), key
+        effect = (output - plain).abs().max()
+        assert effect > 1e-3 and all((of_rows - output).abs().max() <= 1e-3 * effect for of_rows in rows)

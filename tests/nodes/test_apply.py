@@ -1,18 +1,18 @@
 """SliderApply and SliderStrength against the stock LoRA loader, through ComfyUI's own sampler."""
 
+import gc
+from weakref import ref
+
 import comfy.sd
+import comfy_extras.nodes_custom_sampler as comfy_custom_sampler
 import nodes as comfy_nodes
 import pytest
 import torch
+from concept_sliders.nodes import apply as nodes_apply
 from concept_sliders.nodes.apply import SliderApply, SliderStrength
 from concept_sliders.slider_core.files import Slider
-from tiny_models import TinyVAE, shared_model, tiny_control_net
-
-LAYERS = {
-    "sd3": "joint_blocks.{}.x_block.attn.{}",
-    "flux": "double_blocks.{}.img_attn.{}",
-}
-CONTEXT = {"sd3": (48, 24), "flux": (48, 24)}
+from small_sampling import LAYERS, apply, at, close, prompt, sample, slider
+from tiny_models import TinyVAE, shared_model, tiny_control_net, tiny_model
 
 
 @pytest.fixture(params=["sd3", "flux"])
@@ -24,46 +24,6 @@ def family(request):
 def model(family):
     with torch.inference_mode():
         yield shared_model(family)
-
-
-def slider(family, seed=0):
-    """A LoRA of random weights, large enough to be seen."""
-    random = torch.Generator().manual_seed(seed)
-    weights = shared_model(family).model.state_dict()
-    tensors = {}
-    for layer in (LAYERS[family].format(i, n) for i in (0, 1) for n in ("qkv", "proj")):
-        rows, columns = weights[f"diffusion_model.{layer}.weight"].shape
-        tensors[f"diffusion_model.{layer}.lora_up.weight"] = torch.randn(rows, 4, generator=random) * 0.1
-        tensors[f"diffusion_model.{layer}.lora_down.weight"] = torch.randn(4, columns, generator=random) * 0.1
-        tensors[f"diffusion_model.{layer}.alpha"] = torch.tensor(4.0)
-    return Slider(tensors)
-
-
-def prompt(family, seed):
-    random = torch.Generator().manual_seed(seed)
-    width, pooled = CONTEXT[family]
-    options = {"pooled_output": torch.randn(1, pooled, generator=random)}
-    return [[torch.randn(1, 6, width, generator=random), options]]
-
-
-def sample(model, positive, negative, count=1, cfg=3.0):
-    """The stock KSampler on `count` latents with the same noise each."""
-    latent = {"samples": torch.zeros(count, 16, 8, 8), "batch_index": [0] * count}
-    return comfy_nodes.common_ksampler(model, 7, 4, cfg, "euler", "simple", positive, negative, latent)[0][
-        "samples"
-    ]
-
-
-def apply(model, slider, strength, **options):
-    return SliderApply.execute(strength, model=model, slider=slider, **options).result[0]
-
-
-def at(conditioning, strength, slider=""):
-    return SliderStrength.execute(conditioning, strength, slider).result[0]
-
-
-def close(one, other):
-    return (one - other).abs().max() <= 1e-4 * other.abs().max()
 
 
 def test_five_strengths_in_one_run_equal_five_runs_with_the_stock_loader(model, family):
@@ -85,25 +45,76 @@ def test_strength_zero_is_the_base_model_exactly(model, family):
     )
 
 
-def test_a_strength_on_one_prompt_is_for_that_prompt_alone(model, family):
-    """With cfg the guided result is linear in both predictions: each must come from its own model."""
+def step(model, positive, negative, cfg=3.0):
+    """One step: guided = negative + cfg · (positive − negative), linear in both predictions."""
+    latent = {"samples": torch.zeros(1, 16, 8, 8)}
+    return comfy_nodes.common_ksampler(model, 7, 1, cfg, "euler", "simple", positive, negative, latent)[0][
+        "samples"
+    ]
+
+
+def test_a_prompts_strength_holds_for_the_negative_too_unless_that_has_one_of_its_own(model, family):
     positive, negative, lora = prompt(family, 1), prompt(family, 2), slider(family)
-    one_sided = sample(apply(model, lora, 0.0), at(positive, "1.0"), negative)
-    stock, _ = comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0)
-    # On one step, guided = uncond(base) + cfg * (cond(slider) - uncond(base)).
-    assert not close(one_sided, sample(stock, positive, negative))
-    assert not close(one_sided, sample(model, positive, negative))
-    only_uncond = sample(apply(model, lora, 1.0), at(positive, "0"), negative)
-    assert not close(only_uncond, one_sided)
-    # cfg 1 leaves the positive prompt alone.
-    assert close(
-        sample(apply(model, lora, 0.0), at(positive, "1.0"), negative, cfg=1.0),
-        sample(stock, positive, negative, cfg=1.0),
+    slid, base = apply(model, lora, 0.3), apply(model, lora, 0.0)
+    both = sample(slid, at(positive, "1"), negative)
+    assert close(both, sample(slid, at(positive, "1"), at(negative, "1")))
+    assert close(both, sample(comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0)[0], positive, negative))
+    alone = step(base, at(positive, "1"), at(negative, "0"))
+    expected = 3 * step(base, at(positive, "1"), negative, cfg=1.0) - 2 * step(
+        base, negative, positive, cfg=1.0
     )
-    assert torch.equal(
-        sample(apply(model, lora, 0.0), positive, at(negative, "1.0"), cfg=1.0),
-        sample(model, positive, negative, cfg=1.0),
+    assert close(alone, expected) and not close(alone, step(base, at(positive, "1"), negative))
+    # A strength of the negative is for the negative alone.
+    one_sided = step(base, positive, at(negative, "1"))
+    expected = 3 * step(base, positive, negative, cfg=1.0) - 2 * step(
+        base, at(negative, "1"), positive, cfg=1.0
     )
+    assert close(one_sided, expected)
+
+
+def test_a_prompts_strength_holds_in_other_guiders_too(model, family):
+    positive, middle, negative, lora = (*(prompt(family, i) for i in (1, 3, 2)), slider(family))
+    noise = comfy_custom_sampler.Noise_RandomNoise(7)
+    sampler = comfy_custom_sampler.KSamplerSelect.execute("euler").result[0]
+    sigmas = comfy_custom_sampler.BasicScheduler.execute(model, "simple", 4, 1.0).result[0]
+
+    def run(model, positive, negative):
+        node = comfy_custom_sampler.DualCFGGuider
+        guider = node.execute(model, positive, middle, negative, 3.0, 2.0, "regular").result[0]
+        latent = {"samples": torch.zeros(1, 16, 8, 8)}
+        sampled = comfy_custom_sampler.SamplerCustomAdvanced.execute(noise, guider, sampler, sigmas, latent)
+        return sampled.result[0]["samples"]
+
+    stock = comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0)[0]
+    assert close(run(apply(model, lora, 0.0), at(positive, "1"), negative), run(stock, positive, negative))
+
+
+@pytest.mark.parametrize("kind", ["masks", "areas", "masks, own negative", "areas, own negative"])
+def test_each_region_has_its_prompts_strength_on_both_sides_of_guidance(model, family, kind):
+    """Left at 1 and right at −1: the left half of one step is that of a run at 1, the right half of one at −1."""
+    positive, negative, lora = prompt(family, 1), prompt(family, 2), slider(family)
+    halves = torch.zeros(2, 8, 8)
+    halves[0, :, :4] = halves[1, :, 4:] = 1
+
+    def side(number, conditioning):
+        if "areas" in kind:
+            return comfy_nodes.ConditioningSetArea().append(conditioning, 32, 64, 32 * number, 0, 1.0)[0]
+        return comfy_nodes.ConditioningSetMask().append(
+            conditioning, halves[number : number + 1], "default", 1.0
+        )[0]
+
+    own = at(negative, "0.5") if "own" in kind else negative
+    prompts = side(0, at(positive, "1")) + side(1, at(positive, "-1"))
+    got = step(apply(model, lora, 0.0), prompts, own)
+    for number, strength in enumerate(("1", "-1")):
+        of_negative = "0.5" if "own" in kind else strength
+        whole = apply(model, lora, 0.0)
+        # Both sides of the region, so that areas are cut in both.
+        alone = step(
+            whole, side(0, at(positive, strength)) + side(1, at(positive, strength)), at(negative, of_negative)
+        )
+        columns = slice(4 * number, 4 * number + 4)
+        assert close(got[..., columns], alone[..., columns])
 
 
 def test_combined_prompts_keep_their_own_strengths(model, family):
@@ -171,7 +182,7 @@ def test_a_strength_on_one_prompt_where_the_model_changes_the_order_of_prompts()
             )
             return sampled[0]["samples"]
 
-        guided = step(slid, at(positive, "1"), negative, 3.0)
+        guided = step(slid, at(positive, "1"), at(negative, "0"), 3.0)
         expected = 3 * step(slid, at(positive, "1"), negative, 1.0) - 2 * step(slid, negative, positive, 1.0)
         assert close(guided, expected)
         base_guided = step(slid, positive, negative, 3.0)
@@ -179,6 +190,27 @@ def test_a_strength_on_one_prompt_where_the_model_changes_the_order_of_prompts()
             base_guided, 3 * step(base, positive, negative, 1.0) - 2 * step(base, negative, positive, 1.0)
         )
         assert not close(guided, base_guided)
+
+
+def test_a_new_strength_reads_nothing_again(model, family, monkeypatch, tmp_path):
+    read, load, fit = [], nodes_apply.slider_of, nodes_apply.deltas_on
+    monkeypatch.setattr(nodes_apply, "slider_of", lambda *given: read.append("file") or load(*given))
+    monkeypatch.setattr(nodes_apply, "deltas_on", lambda *given: read.append("fit") or fit(*given))
+    one, two = slider(family, 1), slider(family, 2)
+    for strength in (1.0, 0.5, 0.25):
+        apply(apply(model, one, strength), two, strength)
+    assert read == ["file", "fit"] * 2
+    apply(tiny_model(family), one, 1.0)  # another model of the same kind
+    assert read == ["file", "fit"] * 3
+
+
+def test_a_model_that_is_gone_is_not_kept_by_what_was_read_for_it(family):
+    other = tiny_model(family)
+    layer = ref(other.model.get_submodule(f"diffusion_model.{LAYERS[family].format(0, 'qkv')}"))
+    apply(other, slider(family), 1.0)
+    del other
+    gc.collect()
+    assert layer() is None
 
 
 def test_bad_input_is_named(model, family):
@@ -191,6 +223,13 @@ def test_bad_input_is_named(model, family):
         SliderApply.execute(1.0, model=model, slider=foreign)
     with pytest.raises(ValueError, match="'a lot' is not a strength"):
         SliderStrength.execute(prompt(family, 1), "a lot")
+    with pytest.raises(ValueError, match="start_percent 0.8 lies after end_percent 0.3"):
+        apply(model, slider(family), 1.0, start_percent=0.8, end_percent=0.3)
+    for broken in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="must .*be .*finite number"):
+            apply(model, slider(family), broken)
+        with pytest.raises(ValueError, match="must .*be .*finite number"):
+            apply(model, slider(family), 1.0, end_percent=broken)
     with pytest.raises(ValueError, match="3 strengths were given for a batch of 2"):
         sample(apply(model, slider(family), 1.0), at(prompt(family, 1), "1 2 3"), prompt(family, 2), count=2)
 

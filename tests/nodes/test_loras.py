@@ -51,3 +51,51 @@ def test_a_damaged_file_is_named(folder):
     (folder / "smile.safetensors").write_bytes(b"cut off")
     with pytest.raises(ValueError, match=r"smile\.safetensors"):
         SliderLoad.execute("smile.safetensors")
+
+
+LAYER = "diffusion_model.joint_blocks.0.x_block.attn.proj"
+TEXT = {f"lora_te1_text_model_encoder_layers_{n}_mlp_fc1.lora_up.weight": torch.ones(4, 2) for n in range(3)}
+
+
+def lora_of(layer, rows=128, columns=128):
+    return {f"{layer}.lora_up.weight": torch.ones(rows, 2), f"{layer}.lora_down.weight": torch.ones(2, columns)}
+
+
+def test_what_does_not_fit_is_the_first_thing_that_the_node_says(model, caplog):
+    file = {**lora_of(LAYER), **lora_of("transformer.transformer_blocks.9.attn.to_q"), **TEXT}
+    output = SliderApply.execute(0.5, model=model, slider=Slider(file))
+    report = output.result[2]
+    first, second, *_ = report.splitlines()
+    assert first.startswith(
+        "⚠ Only 1 of 2 layers of this file fit the model. Left out: transformer.transformer_b"
+    )
+    assert second == "3 tensors are for the text encoder, which sliders leave alone."
+    assert output.ui["text"] == (report,)
+    assert first in caplog.messages
+
+
+def test_a_file_that_fits_whole_gives_no_warning(model, caplog):
+    report = SliderApply.execute(0.5, model=model, slider=Slider({**lora_of(LAYER), **TEXT})).result[2]
+    assert "⚠" not in report and "not for this model" not in report
+    assert report.startswith("3 tensors are for the text encoder")
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".ckpt"])
+def test_pickled_loras_are_read_without_running_what_is_in_them(folder, model, suffix, tmp_path):
+    torch.save(lora_of(LAYER), folder / f"old{suffix}")
+    torch.save({"state_dict": lora_of(LAYER)}, folder / f"nested{suffix}")
+    for name in ("old", "nested"):
+        slider, report = SliderLoad.execute(f"{name}{suffix}").result
+        assert slider.keys() == lora_of(LAYER).keys() and report.startswith("2 tensors.")
+
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    torch.save({"weight": Evil()}, folder / f"evil{suffix}")
+    with pytest.raises(ValueError, match=rf"evil\{suffix} cannot be read.*Use a \.safetensors file"):
+        SliderLoad.execute(f"evil{suffix}")
+    assert not (tmp_path / "ran").exists()
+    torch.save({"step": 3}, folder / f"empty{suffix}")
+    with pytest.raises(ValueError, match="holds no tensors"):
+        SliderLoad.execute(f"empty{suffix}")

@@ -201,3 +201,13 @@ def test_previews_show_the_slider_while_it_trains(model, output):
     progress = Progress()
     run(model, progress, preview_every=2, preview_steps=2, vae=Vae()).train()
     assert len(progress.pictures) == 2 and progress.pictures[0].width > progress.pictures[0].height
+
+
+def test_an_assistant_and_a_start_that_fit_in_part_are_the_first_thing_in_the_report(model, output, caplog):
+    trained = run(model, file_name="loras/first").train().slider
+    strange = {"transformer.transformer_blocks.9.attn.to_q.lora_A.weight": torch.ones(2, 128)}
+    trainer = run(model, assistant_lora={**trained, **strange}, start_from={**trained, **strange})
+    first, second, *_ = trainer.report(trainer.train()).splitlines()
+    assert first.startswith("⚠ Only") and "layers of this file fit the targets that are trained" in first
+    assert second.startswith("⚠ Only") and "fit the model, as an assistant" in second
+    assert first in caplog.messages and second in trainer.progress.lines

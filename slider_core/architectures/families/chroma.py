@@ -17,6 +17,13 @@ CHROMA = replace(
         ),
         *LEFT_OUT,
     ),
+    elsewhere=(
+        Layers("distilled_guidance_layer.{in_proj,out_proj}", "distilled_guidance_layer.{in_proj,out_proj}"),
+        Layers(
+            "distilled_guidance_layer.layers.*.{in_layer,out_layer}",
+            "distilled_guidance_layer.layers.*.{linear_1,linear_2}",
+        ),
+    ),
 )
 RADIANCE = replace(
     CHROMA,

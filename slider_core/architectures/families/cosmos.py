@@ -63,6 +63,13 @@ PREDICT2 = Family(
         ("final_layer.adaln_modulation.**", MODULATION),
         ("blocks.*.cross_attn.**", TEXT),
     ),
+    elsewhere=(
+        Layers(
+            "blocks.*.{adaln_modulation_self_attn,adaln_modulation_cross_attn,adaln_modulation_mlp}.{1,2}",
+            "transformer_blocks.*.{norm1,norm2,norm3}.{linear_1,linear_2}",
+        ),
+        Layers("final_layer.adaln_modulation.{1,2}", "norm_out.{linear_1,linear_2}"),
+    ),
 )
 
 
@@ -81,6 +88,7 @@ ANIMA = replace(
     time=_in_core(PREDICT2.time),
     other_attention=_in_core(PREDICT2.other_attention),
     mlp=_in_core(PREDICT2.mlp),
+    elsewhere=_in_core(PREDICT2.elsewhere),
     left_out=(*PREDICT2.left_out, ("llm_adapter.**", TEXT)),
 )
 FAMILIES = (PREDICT1, PREDICT2, ANIMA)

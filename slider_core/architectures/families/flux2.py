@@ -52,6 +52,17 @@ FAMILIES = (
             ("single_blocks.*.linear2", MIXED_OUT),
             ("guidance_in.**", POOLED),
         ),
+        elsewhere=(
+            Layers("txt_in", "context_embedder"),
+            Layers(
+                "guidance_in.{in_layer,out_layer}", "time_guidance_embed.guidance_embedder.{linear_1,linear_2}"
+            ),
+            Layers("double_blocks.*.txt_mlp.{0,2}", "transformer_blocks.*.ff_context.{linear_in,linear_out}"),
+            Layers("single_blocks.*.linear2", "single_transformer_blocks.*.attn.to_out"),
+            Layers("double_stream_modulation_img.lin", "double_stream_modulation_img.linear"),
+            Layers("double_stream_modulation_txt.lin", "double_stream_modulation_txt.linear"),
+            Layers("single_stream_modulation.lin", "single_stream_modulation.linear"),
+        ),
         caveats=(SHARED,),
         literal="attn.to_qkv_mlp_proj also takes the MLP rows of the single blocks; here only q, k and v.",
     ),

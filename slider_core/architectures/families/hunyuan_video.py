@@ -15,6 +15,9 @@ from ..family import (
     thirds,
 )
 
+REFINER = "txt_in.individual_token_refiner.blocks.*"
+REFINER_BLOCKS = "context_embedder.token_refiner.refiner_blocks.*"
+
 VIDEO = Family(
     name="HunyuanVideo",
     recognised_by=(
@@ -52,6 +55,25 @@ VIDEO = Family(
         ("single_blocks.*.linear2", MIXED_OUT),
         ("{vector_in,guidance_in,time_r_in}.**", POOLED),
         ("vision_in.**", "sees reference pictures only"),
+    ),
+    elsewhere=(
+        Layers("vector_in.{in_layer,out_layer}", "time_text_embed.text_embedder.{linear_1,linear_2}"),
+        Layers("guidance_in.{in_layer,out_layer}", "time_text_embed.guidance_embedder.{linear_1,linear_2}"),
+        Layers("txt_in.input_embedder", "context_embedder.proj_in"),
+        Layers(
+            "txt_in.{t_embedder,c_embedder}.{in_layer,out_layer}",
+            "context_embedder.time_text_embed.{timestep_embedder,text_embedder}.{linear_1,linear_2}",
+        ),
+        Layers(f"{REFINER}.self_attn.qkv", f"{REFINER_BLOCKS}.attn.{{to_q,to_k,to_v}}", thirds),
+        Layers(f"{REFINER}.self_attn.proj", f"{REFINER_BLOCKS}.attn.to_out.0"),
+        Layers(f"{REFINER}.mlp.{{0,2}}", f"{REFINER_BLOCKS}.ff.{{net.0.proj,net.2}}"),
+        Layers(f"{REFINER}.adaLN_modulation.1", f"{REFINER_BLOCKS}.norm_out.linear"),
+        Layers("double_blocks.*.img_mod.lin", "transformer_blocks.*.norm1.linear"),
+        Layers("double_blocks.*.txt_mod.lin", "transformer_blocks.*.norm1_context.linear"),
+        Layers("double_blocks.*.txt_mlp.{0,2}", "transformer_blocks.*.ff_context.{net.0.proj,net.2}"),
+        Layers("single_blocks.*.modulation.lin", "single_transformer_blocks.*.norm.linear"),
+        Layers("single_blocks.*.linear2", "single_transformer_blocks.*.proj_out"),
+        Layers("final_layer.adaLN_modulation.1", "norm_out.linear", swapped=True),
     ),
     caveats=(SHARED,),
     literal="the general list also takes the text refiner's input (context_embedder.proj_in) and linear2.",

@@ -28,6 +28,10 @@ LTXV = Family(
         ("adaln_single.linear", MODULATION),
         ("prompt_adaln_single.**", MODULATION),
     ),
+    elsewhere=(
+        Layers("adaln_single.linear", "time_embed.linear"),
+        Layers("caption_projection.{linear_1,linear_2}", "caption_projection.{linear_1,linear_2}"),
+    ),
 )
 LTXAV = replace(
     LTXV,

@@ -28,6 +28,15 @@ LUMINA2 = Family(
         ("cap_embedder.**", TEXT),
         ("{clip_text_pooled_proj,time_text_embed}.**", POOLED),
     ),
+    elsewhere=(
+        Layers("cap_embedder.1", "time_caption_embed.caption_embedder.1"),
+        Layers(
+            "context_refiner.*.feed_forward.{w1,w2,w3}",
+            "context_refiner.*.feed_forward.{linear_1,linear_2,linear_3}",
+        ),
+        *(Layers(f"{b}.adaLN_modulation.1", f"{b}.norm1.linear") for b in BLOCKS),
+        Layers("final_layer.adaLN_modulation.1", "norm_out.linear_1"),
+    ),
     caveats=(SHARED,),
     literal="the general list matches nothing here; here what the rule means.",
 )

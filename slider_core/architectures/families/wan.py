@@ -48,6 +48,10 @@ FAMILIES = (
                 "Dancer's second way in and out, for key frames only",
             ),
         ),
+        elsewhere=(
+            Layers("time_projection.1", "condition_embedder.time_proj"),
+            Layers("text_embedding.{0,2}", "condition_embedder.text_embedder.{linear_1,linear_2}"),
+        ),
         literal="SimpleTuner's Wan list also takes attn2, the cross-attention to text: half of what it trains.",
     ),
 )

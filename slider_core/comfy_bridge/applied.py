@@ -1,0 +1,108 @@
+"""A slider as a node sets it, and its strength for each row of a model call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..addition import Joined
+from ..strength import Delta, Strength, StrengthError, rows_of
+from .patches import change_in
+
+READER = "concept_sliders.strengths"
+BY_ROW = "concept_sliders.by_row"
+"""The transformer option that has the sliders which a run has not in the weights."""
+
+
+@dataclass(frozen=True)
+class AppliedSlider:
+    """A slider as one SliderApply node sets it.
+
+    Attributes:
+        deltas: layer name, from the root of the model, to its adapters.
+        strength: used by every conditioning that carries no strength of its own.
+        name: what a SliderStrength node picks this slider by.
+        start_percent, end_percent: part of the sampling, 0 (first step) to 1 (last), in which it works.
+    """
+
+    deltas: Mapping[str, Sequence[Delta]]
+    strength: float = 1.0
+    name: str = ""
+    start_percent: float = 0.0
+    end_percent: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (self.strength, self.start_percent, self.end_percent))):
+            raise StrengthError(
+                f"strength {self.strength}, start_percent {self.start_percent} and end_percent {self.end_percent} "
+                "must all be finite numbers."
+            )
+        if self.start_percent > self.end_percent:
+            raise StrengthError(
+                f"start_percent {self.start_percent:g} lies after end_percent {self.end_percent:g}, so the slider "
+                "would work in no step. Exchange them."
+            )
+
+    @property
+    def always(self) -> bool:
+        """Whether it works in every step."""
+        return self.start_percent <= 0.0 and self.end_percent >= 1.0
+
+    def active(self, t: Tensor, percent_to_sigma: Callable[[float], float]) -> bool:
+        """Whether a step at the sigmas `t` lies between start and end, as ComfyUI counts them for conditionings."""
+        if self.always:
+            return True
+        return percent_to_sigma(self.end_percent) <= float(t.max()) <= percent_to_sigma(self.start_percent)
+
+    def row_strengths(self, rows: int, transformer_options: Mapping[str, Any]) -> Tensor:
+        """One strength for each row of a model call, chunk by chunk of conditionings."""
+        given: Mapping[Any, Strength] = transformer_options.get(READER, {})
+        chunks = transformer_options.get("uuids") or [None]
+        window = transformer_options.get("context_window")
+        per_chunk = [
+            _of_window(window, given.get(uuid), self.name, self.strength, rows // len(chunks))
+            for uuid in chunks
+        ]
+        return torch.tensor([value for chunk in per_chunk for value in chunk])
+
+
+def _of_window(window: Any, given: Strength | None, slider: str, default: float, rows: int) -> list[float]:
+    """`rows_of`, where the rows may be a context window's part of the latents."""
+    if window is None or window.dim != 0:
+        return rows_of(given, slider, default, rows)
+    anchor = getattr(window, "causal_anchor_index", None)
+    indices = [*window.index_list] if anchor is None or anchor < 0 else [anchor, *window.index_list]
+    whole = rows_of(given, slider, default, window.total_frames)
+    return [whole[index] for index in indices] * (rows // len(indices))
+
+
+@dataclass
+class ByRow:
+    """A slider that is not in the weights, for the time of a run.
+
+    Attributes:
+        dims: see `batch_dims`.
+        models: those that the slider is on; a guider may run others beside them. (): all.
+        kept: see `attached`.
+    """
+
+    slider: AppliedSlider
+    dims: Mapping[str, int]
+    models: Sequence[Any] = ()
+    kept: Joined = field(default_factory=Joined)
+
+    def is_on(self, model: Any) -> bool:
+        return not self.models or any(model is own for own in self.models)
+
+    def free(self) -> None:
+        """ComfyUI does not know of the memory that adapters take on the device."""
+        self.kept = Joined()
+        for of_layer in self.slider.deltas.values():
+            for change in map(change_in, of_layer):
+                if change is not None:
+                    change.free()

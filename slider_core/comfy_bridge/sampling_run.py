@@ -1,0 +1,46 @@
+"""The start of a sampling run: which sliders are in the weights, and which get a strength for each row.
+
+A slider is in the weights while the whole run has one strength for it, in every step. On a model that does not
+sample, the strength that the slider was applied with is in the weights: so merges, saves and training see it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from ..architectures import batch_dims
+from .applied import BY_ROW, ByRow
+from .guidance import with_strengths_of_prompt
+from .placed import Sliders
+
+
+def sampling_run(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Any:
+    """A wrapper on OUTER_SAMPLE: runs with each slider in the weights or by rows, as the prompts ask."""
+    guider = executor.class_obj
+    patcher = guider.model_patcher
+    sliders = Sliders.of(patcher)
+    guider.conds = with_strengths_of_prompt(guider.conds, noise.shape[2:])
+    plan = sliders.plan([entry for entries in guider.conds.values() for entry in entries or ()])
+    options = guider.model_options["transformer_options"]
+    models = [patcher.model, *(p.model for p in patcher.get_additional_models_with_key("multigpu"))]
+    others = [p.slider for p, strength in zip(sliders.placed, plan, strict=True) if strength is None]
+    dims = batch_dims(patcher) if others else {}
+    by_row = [ByRow(slider, dims, models) for slider in others]
+    options[BY_ROW] = by_row
+    guider.model_patcher = sliders.patched(patcher, plan)
+    _forget_prompts(patcher.model)
+    try:
+        return executor(noise, *args, **kwargs)
+    finally:
+        guider.model_patcher = patcher
+        _forget_prompts(patcher.model)
+        for slider in by_row:
+            slider.free()
+
+
+def _forget_prompts(model: Any) -> None:
+    """HiDream-O1 keeps a prompt's keys and values for later runs, which may have other weights."""
+    if hasattr(model.diffusion_model, "clear_kv_cache"):
+        model.diffusion_model.clear_kv_cache()
