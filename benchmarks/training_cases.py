@@ -41,12 +41,14 @@ def memory(case: Case, checkpointing: bool) -> float:
 
 def timed(case: Case, work: Callable[[], object]) -> list[float]:
     """Seconds of each call of `work` after warm-up, as many as the case's steps and time allow (at most 10)."""
+    for _ in range(WARM_UP):
+        work()
     seconds: list[float] = []
-    while len(seconds) < WARM_UP + min(10, case.steps) and sum(seconds) < case.seconds:
+    while not seconds or (len(seconds) < min(10, case.steps) and sum(seconds) < case.seconds):
         started = meter.now()
         work()
         seconds.append(meter.now() - started)
-    return seconds[WARM_UP:] or seconds
+    return seconds
 
 
 def forward(case: Case) -> Row:

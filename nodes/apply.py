@@ -7,6 +7,8 @@ from weakref import ref
 
 from comfy_api.latest import io
 
+from ..slider_core.given import quoted
+from .inputs import checked
 from .loras import NO_FILE, changed, deltas_on, facts_of, file_input, known, slider_of
 from .progress import show
 from .types import CATEGORY, LoraModel
@@ -81,6 +83,7 @@ class SliderApply(io.ComfyNode):
         return changed(slider_file)
 
     @classmethod
+    @checked(own=["slider_file"])
     def execute(
         cls,
         strength: float,
@@ -168,6 +171,7 @@ class SliderStrength(io.ComfyNode):
             return str(error)
 
     @classmethod
+    @checked()
     def execute(cls, conditioning, strength: str, slider: str = "") -> io.NodeOutput:
         from ..slider_core.comfy_bridge.control import conditioning_at
 
@@ -183,6 +187,6 @@ def _numbers(text: str) -> list[float]:
         numbers = []
     if not numbers or not all(abs(number) <= 100 for number in numbers):
         raise ValueError(
-            f"{text!r} is not a strength. Give a number from −100 to 100, or several with commas: -1, 0, 1."
+            f"{quoted(text)} is not a strength. Give a number from −100 to 100, or several with commas: -1, 0, 1."
         )
     return numbers

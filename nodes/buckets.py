@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+import os
 
-import folder_paths
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
+from ..slider_core.given import quoted
+from .bucket_sources import NO_FOLDER, FromFolder, FromGraph, given, one_for_each, pixels_of
+from .input_folder import input_folders, input_path
+from .inputs import checked, one
 from .progress import show
 from .types import CATEGORY, SliderBuckets
 
-NO_FOLDER = "[connected images]"
 CAPTIONS = ["text file", "file name", "prompt"]
 
 
@@ -26,6 +28,7 @@ class BucketLoader(io.ComfyNode):
             description="A set of pictures that share a strength: more of the concept (+0.5), less of it (−0.5), or "
             "neutral (0). Chain one loader per bucket.",
             search_aliases=["slider dataset", "training images", "concept bucket"],
+            is_input_list=True,
             inputs=[
                 io.String.Input(
                     "name", default="bucket", tooltip="What the plan and the file's metadata call it."
@@ -51,7 +54,12 @@ class BucketLoader(io.ComfyNode):
                     tooltip="Where each picture's caption is: in a .txt file of the same name, in the file name, or "
                     "one prompt for all. A good caption does not mention the concept.",
                 ),
-                io.String.Input("prompt", default="", multiline=True, tooltip="Caption of every picture."),
+                io.String.Input(
+                    "prompt",
+                    default="",
+                    multiline=True,
+                    tooltip="Caption of every picture; a connected list of texts has one for each.",
+                ),
                 io.Vae.Input("vae", tooltip="The model's VAE."),
                 io.Clip.Input("clip", optional=True, tooltip="The model's text encoder, for the captions."),
                 io.Int.Input(
@@ -82,7 +90,9 @@ class BucketLoader(io.ComfyNode):
                     tooltip="For video models: so many connected images in a row make one clip. 1: each is a picture.",
                 ),
                 io.Image.Input(
-                    "images", optional=True, tooltip="Pictures from the graph, instead of a folder."
+                    "images",
+                    optional=True,
+                    tooltip="Pictures from the graph, instead of a folder: a batch, or a list of any sizes.",
                 ),
                 io.Image.Input(
                     "control_images", optional=True, tooltip="A control picture for each, for ControlNets."
@@ -106,30 +116,35 @@ class BucketLoader(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, folder: str) -> bool | str:
-        if folder in (NO_FOLDER, None) or folder in input_folders():
-            return True
+    def validate_inputs(cls, folder: str | list[str]) -> bool | str:
+        folder = one(folder)
+        try:
+            if folder in (NO_FOLDER, None) or os.path.isdir(input_path(folder)):
+                return True
+        except ValueError as error:
+            return str(error)
         return (
-            f"There is no folder {folder!r} below ComfyUI's input folder. Create it, or choose one of the list."
+            f"There is no folder {quoted(folder)} below ComfyUI's input folder. Create it, or choose another."
         )
 
     @classmethod
-    def fingerprint_inputs(cls, folder: str = NO_FOLDER, **_) -> str:
+    def fingerprint_inputs(cls, folder: str | list[str] = NO_FOLDER, **_) -> str:
         """Changes when a picture or caption of the folder does."""
-        if folder not in input_folders():
+        if cls.validate_inputs(folder) is not True or one(folder) in (NO_FOLDER, None):
             return ""
-        files = sorted(input_folder(folder).iterdir())
+        files = sorted(input_path(one(folder)).iterdir())
         stats = [(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.is_file()]
         return hashlib.sha256(repr(stats).encode()).hexdigest()
 
     @classmethod
+    @checked(many=["prompt", "images", "control_images", "conditioning", "buckets"], own=["folder"])
     def execute(
         cls,
         name: str,
         slider_strength: float,
         folder: str,
         captions: str,
-        prompt: str,
+        prompt: list[str],
         vae,
         resolution: int,
         probability: float,
@@ -141,78 +156,37 @@ class BucketLoader(io.ComfyNode):
         conditioning=None,
         buckets=(),
     ) -> io.NodeOutput:
+        """With `is_input_list`, pictures of any sizes, prompts and conditionings come as lists: still one bucket."""
         from ..slider_core.data import Bucket
         from ..slider_core.data.encode import encoded
 
-        if vae is None:
-            raise ValueError(
-                "The vae input got nothing: this checkpoint has none. Load it with a node of its own."
-            )
-        if clip is None and conditioning is None:
+        conditionings = given(conditioning)
+        if clip is None and not conditionings:
             raise ValueError(
                 "There is nothing to encode captions with: connect clip (where a checkpoint has no text encoder, load "
                 "it with a node of its own), or a conditioning that all pictures share."
             )
-        pictures = (
-            _from_graph(images, frames, name, prompt)
-            if images is not None
-            else _from_folder(folder, captions, prompt)
-        )
-        controls = [] if control_images is None else list(control_images[..., :3].cpu())
-        if controls and len(controls) != len(pictures):
-            raise ValueError(
-                f"Bucket {name!r} has {len(pictures)} pictures but {len(controls)} control images. Give one for each."
-            )
-        bar = ProgressBar(len(pictures))
-        examples = encoded(pictures, vae, clip, resolution, controls, conditioning, bar.update_absolute)
+        connected = bool(given(images)) or images == []
+        source: FromGraph | FromFolder
+        if connected:
+            source = FromGraph(name, given(images), frames, prompt)
+        else:
+            source = FromFolder(name, folder, captions, prompt)
+        count = len(source)
+        controls = list(pixels_of(given(control_images), "control image"))
+        one_for_each(name, count, "control images", len(controls), (0, count))
+        one_for_each(name, count, "conditionings", len(conditionings), (0, 1, count))
+        bar = ProgressBar(count)
+        examples = encoded(source, vae, clip, resolution, controls, conditionings, bar.update_absolute)
         bucket = Bucket(name, examples, slider_strength or None, probability, repeats)
-        chain = (*buckets, bucket)
-        report = "\n".join(map(_describe, chain))
+        chain = (*(earlier for chained in given(buckets) for earlier in chained), bucket)
+        lines = list(map(_describe, chain))
+        if connected and captions != "prompt":
+            lines.append(f"Note: connected images have no {captions}, so their caption is the prompt.")
+        if not connected and frames > 1:
+            lines.append("Note: frames is for connected images; in a folder each picture stands for itself.")
+        report = "\n".join(lines)
         return show(report, chain, report)
-
-
-def input_folders() -> list[str]:
-    """Folders below ComfyUI's input folder, at any depth, as `a/b`."""
-    root = Path(folder_paths.get_input_directory())
-    if not root.is_dir():
-        return []
-    return sorted(
-        f.relative_to(root).as_posix() for f in root.rglob("*") if f.is_dir() and not f.name.startswith(".")
-    )
-
-
-def input_folder(folder: str) -> Path:
-    """The folder's place on disk.
-
-    Raises:
-        ValueError: if it lies outside ComfyUI's input folder.
-    """
-    root = folder_paths.get_input_directory()
-    place = Path(root, folder)
-    if not folder_paths.is_within_directory(root, str(place.resolve())):
-        raise ValueError(f"Folder {folder!r} lies outside ComfyUI's input folder. Move the pictures below it.")
-    return place
-
-
-def _from_folder(folder: str, captions: str, prompt: str):
-    from ..slider_core.data.pictures import Picture, caption_of, picture_files, read_pixels
-
-    if folder == NO_FOLDER:
-        raise ValueError("This bucket has no pictures: choose a folder, or connect images.")
-    files = picture_files(input_folder(folder))
-    return [Picture(file.stem, read_pixels(file), caption_of(file, captions, prompt)) for file in files]
-
-
-def _from_graph(images, frames: int, name: str, prompt: str):
-    from ..slider_core.data.pictures import Picture
-
-    pixels = images[..., :3].cpu()
-    if len(pixels) % frames:
-        raise ValueError(
-            f"{len(pixels)} images cannot be cut into clips of {frames} frames. Give a multiple of {frames}."
-        )
-    clips = pixels.reshape(-1, frames, *pixels.shape[1:]) if frames > 1 else pixels
-    return [Picture(f"{index:03}", clip, prompt) for index, clip in enumerate(clips)]
 
 
 def _describe(bucket) -> str:

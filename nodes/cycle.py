@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from .inputs import checked
 from .progress import show
 from .types import CATEGORY, SliderBuckets, SliderCycle
 
@@ -18,6 +19,7 @@ class CycleSampler(io.ComfyNode):
             description="Draws from the buckets in the cycle positive → negative → neutral. A bucket that is used up "
             "drops out until the next epoch.",
             search_aliases=["slider sampler", "training cycle", "bucket sampler"],
+            is_input_list=True,
             inputs=[
                 SliderBuckets.Input("buckets", tooltip="From Load Slider Bucket."),
                 io.Combo.Input(
@@ -72,6 +74,7 @@ class CycleSampler(io.ComfyNode):
         )
 
     @classmethod
+    @checked()
     def execute(
         cls,
         buckets,

@@ -10,6 +10,8 @@ from typing import Any
 import folder_paths
 from comfy_api.latest import io
 
+from ..slider_core.given import quoted
+from .inputs import checked
 from .names import name_error
 from .types import CATEGORY, LoraModel
 
@@ -66,15 +68,17 @@ class SliderSave(io.ComfyNode):
         return (isinstance(file_name, str) and name_error(file_name)) or True
 
     @classmethod
+    @checked()
     def execute(
         cls, slider, file_name: str, key_format: str = "native", precision: str = "as trained", model=None
     ) -> io.NodeOutput:
         import torch
 
-        from ..slider_core.files import convert, notes_on, notes_on_text
+        from ..slider_core.files import convert, notes_on, notes_on_text, sound
 
         place_of(file_name)  # a name that cannot be is said before the work
-        given, slider = slider, convert(slider, key_format, model)
+        given = sound(slider)
+        slider = convert(given, key_format, model)
         dtype = PRECISIONS[precision]
         how = {"key_format": key_format, "model": model, "dtype": dtype and getattr(torch, dtype)}
         path = save_numbered(slider, file_name, **how)
@@ -122,14 +126,14 @@ def _places_of(file_name: str) -> Iterator[Path]:
     output = _output()
     if not Path(output, file_name).resolve().is_relative_to(output):
         raise ValueError(
-            f"{file_name!r} leads out of ComfyUI's output folder. Give a name such as loras/smile."
+            f"{quoted(file_name)} leads out of ComfyUI's output folder. Give a name such as loras/smile."
         )
     try:
         folder, name, counter, _, _ = folder_paths.get_save_image_path(file_name, str(output))
     except OSError as error:
         raise NotWrittenError(
-            f"The folder of {file_name!r} below {output} cannot be used ({error}). See that it is a folder, and that "
-            "files can be made in it."
+            f"The folder of {quoted(file_name)} below {output} cannot be used ({error}). See that it is a folder, "
+            "and that files can be made in it."
         ) from error
     for number in count(counter):
         yield Path(folder, f"{name}_{number:05}_.safetensors")

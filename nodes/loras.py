@@ -9,6 +9,8 @@ from typing import Any
 import folder_paths
 from comfy_api.latest import io
 
+from ..slider_core.given import quoted
+from .inputs import checked
 from .progress import show
 from .types import CATEGORY, LoraModel
 
@@ -49,6 +51,7 @@ class SliderLoad(io.ComfyNode):
         return changed(slider_file)
 
     @classmethod
+    @checked(own=["slider_file"])
     def execute(cls, slider_file: str) -> io.NodeOutput:
         slider = slider_of(None, slider_file)
         report = "\n".join([f"{len(slider)} tensors.", *facts_of(slider)])
@@ -67,26 +70,37 @@ def file_input() -> io.Combo.Input:
 
 def known(slider_file: str) -> bool | str:
     """For `validate_inputs`: whether the file is one of the LoRA folders."""
-    if slider_file == NO_FILE or folder_paths.get_full_path("loras", slider_file):
+    if slider_file == NO_FILE or _path(slider_file):
         return True
-    return f"There is no file {slider_file!r} in the LoRA folders. Choose one of the list."
+    return f"There is no file {quoted(slider_file)} in the LoRA folders. Choose one of the list."
+
+
+def _path(slider_file: str) -> str | None:
+    return folder_paths.get_full_path("loras", slider_file) if isinstance(slider_file, str) else None
 
 
 def changed(slider_file: str) -> float:
     """For `fingerprint_inputs`: when the file was last written."""
-    path = folder_paths.get_full_path("loras", slider_file) if slider_file != NO_FILE else None
+    path = _path(slider_file) if slider_file != NO_FILE else None
     return 0.0 if path is None else os.path.getmtime(path)
 
 
 def slider_of(slider: Any, slider_file: str) -> Any:
-    """The connected slider, or else the one in the file."""
-    from ..slider_core.files import load
+    """The connected slider, or else the one in the file.
+
+    Raises:
+        ValueError: if there is none, or its tensors cannot be those of a slider.
+    """
+    from ..slider_core.files import load, sound
 
     if slider is not None:
-        return slider
+        return sound(slider)
     if slider_file == NO_FILE:
         raise ValueError("There is no slider: connect one, or choose a file under slider_file.")
-    return load(folder_paths.get_full_path_or_raise("loras", slider_file))
+    path = _path(slider_file)
+    if path is None:
+        raise ValueError(known(slider_file))
+    return sound(load(path))
 
 
 def deltas_on(model: Any, slider: Any) -> tuple[dict[str, Any], list[str]]:
@@ -101,8 +115,9 @@ def deltas_on(model: Any, slider: Any) -> tuple[dict[str, Any], list[str]]:
     deltas, unused = deltas_for(model, slider)
     if not deltas:
         own = sorted(unused, key=lambda key: bool(for_text_encoder([key])))
+        named = ", ".join(map(quoted, own[:2]))
         raise ValueError(
-            f"No layer of the slider fits this model; its tensors are named like {', '.join(own[:2])}. Choose a "
+            f"No layer of the slider fits this model; its tensors are named like {named}. Choose a "
             "slider that was made for this kind of model."
         )
     notes = notes_on_fit(slider, unused)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+import os
 
-import folder_paths
 from comfy_api.latest import io
 
+from ..slider_core.given import quoted
+from .input_folder import input_path, json_files
+from .inputs import checked
 from .progress import show
 from .types import CATEGORY, SliderPrompts
 
 NO_FILE = "[text below]"
+LARGEST = 4 << 20  # bytes of a library
 EXAMPLE = """{
   "plain": "regular prompt",
   "slider_plus": { "prompt": "same prompt", "adapter_strength": 1.2 },
@@ -32,7 +36,7 @@ class SliderPromptLibrary(io.ComfyNode):
                 io.Clip.Input("clip", tooltip="The model's text encoder."),
                 io.Combo.Input(
                     "file",
-                    options=[NO_FILE, *library_files()],
+                    options=[NO_FILE, *json_files()],
                     default=NO_FILE,
                     tooltip="A .json file below ComfyUI's input folder, used instead of the text.",
                 ),
@@ -68,26 +72,26 @@ class SliderPromptLibrary(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file: str | None) -> bool | str:
-        if file in (None, NO_FILE, *library_files()):
-            return True
-        return f"There is no prompt library {file!r} below ComfyUI's input folder. Choose one of the list."
+        try:
+            if file not in (None, NO_FILE):
+                library_text(file)
+        except ValueError as error:
+            return str(error)
+        return True
 
     @classmethod
     def fingerprint_inputs(cls, file: str = NO_FILE, **_) -> float:
-        return library_path(file).stat().st_mtime if file in library_files() else 0.0
+        return 0.0 if file in (None, NO_FILE) else input_path(file).stat().st_mtime
 
     @classmethod
+    @checked(own=["file"])
     def execute(cls, clip, file: str, library: str, strength: float) -> io.NodeOutput:
         from dataclasses import replace
 
         from ..slider_core.evaluation import parse_library
         from ..slider_core.strength import with_strength
 
-        if clip is None:
-            raise ValueError(
-                "The clip input got nothing: this checkpoint has no text encoder. Load one of its own."
-            )
-        text = library if file == NO_FILE else library_path(file).read_text(encoding="utf-8")
+        text = library if file == NO_FILE else library_text(file)
         prompts = [
             replace(prompt, conditioning=clip.encode_from_tokens_scheduled(clip.tokenize(prompt.text)))
             for prompt in parse_library(text, strength)
@@ -100,20 +104,23 @@ class SliderPromptLibrary(io.ComfyNode):
         return show(report, tuple(prompts), conditionings, [prompt.name for prompt in prompts], report)
 
 
-def library_files() -> list[str]:
-    """JSON files below ComfyUI's input folder, as `a/b.json`."""
-    root = Path(folder_paths.get_input_directory())
-    return sorted(file.relative_to(root).as_posix() for file in root.rglob("*.json") if file.is_file())
-
-
-def library_path(file: str) -> Path:
-    """The file's place on disk.
+def library_text(file: str) -> str:
+    """The text of a JSON file below ComfyUI's input folder, in any of the encodings of JSON.
 
     Raises:
-        ValueError: if it lies outside ComfyUI's input folder.
+        ValueError: if there is no such file, or it is not text.
     """
-    root = folder_paths.get_input_directory()
-    place = Path(root, file)
-    if not folder_paths.is_within_directory(root, str(place.resolve())):
-        raise ValueError(f"{file!r} lies outside ComfyUI's input folder. Move it below it.")
-    return place
+    path = input_path(file)
+    try:
+        if path.suffix != ".json" or not os.path.isfile(path):
+            raise ValueError(
+                f"There is no prompt library {quoted(file)} below ComfyUI's input folder. Choose one of the list."
+            )
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"{path.name} is larger than {LARGEST >> 20} MB, so it is no prompt library.")
+        data = path.read_bytes()
+        return data.decode(json.detect_encoding(data))
+    except UnicodeDecodeError:
+        raise ValueError(f"{path.name} is not text in UTF-8. Save it again as UTF-8.") from None
+    except OSError as error:
+        raise ValueError(f"{quoted(file)} cannot be read ({error.strerror}). Choose another file.") from None

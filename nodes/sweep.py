@@ -9,6 +9,7 @@ import torch
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
+from .inputs import checked
 from .loras import NO_FILE, changed, deltas_on, file_input, known, slider_of
 from .sweep_pictures import for_viewer, grid_image, keep_rows
 from .types import CATEGORY, LoraModel, SliderPrompts
@@ -126,6 +127,7 @@ class SliderSweep(io.ComfyNode):
         return changed(slider_file)
 
     @classmethod
+    @checked(own=["slider_file"])
     def execute(
         cls,
         model,
@@ -153,13 +155,9 @@ class SliderSweep(io.ComfyNode):
         from ..slider_core.evaluation import sweep, sweep_strengths
         from ..slider_core.evaluation.report import with_range
 
-        if vae is None:
-            raise ValueError(
-                "The vae input got nothing: this checkpoint has none. Load it with a node of its own."
-            )
         task = sweep.Sweep(
             _prompts(positive, prompts),
-            tuple(range(seed, seed + seeds)),
+            tuple((seed + more) % 2**64 for more in range(seeds)),
             tuple(sweep_strengths(strengths)),
         )
         slider = slider_of(slider, slider_file)

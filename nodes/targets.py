@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io, ui
 
+from .inputs import checked
 from .types import CATEGORY
 from .types import SliderTargets as TargetsSocket
 
@@ -71,6 +72,7 @@ class SliderTargets(io.ComfyNode):
         return True
 
     @classmethod
+    @checked()
     def execute(
         cls, preset: str = "slider", custom_targets: str = "", exclude: str = "", model=None, control_net=None
     ) -> io.NodeOutput:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from .inputs import checked, one
 from .names import name_error
 from .progress import TrainingProgress
 from .types import CATEGORY, LoraModel, LossMap, SliderCycle, SliderTargets
@@ -24,6 +25,7 @@ class SliderTrainer(io.ComfyNode):
             "ComfyUI's output/loras folder and is then in every list of LoRAs.",
             search_aliases=["train lora", "concept slider", "lora training"],
             is_output_node=True,
+            is_input_list=True,
             hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Model.Input("model", tooltip="The model to train on. Its weights are not changed."),
@@ -219,10 +221,12 @@ class SliderTrainer(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file_name: str | None) -> bool | str:
+    def validate_inputs(cls, file_name: str | list[str] | None) -> bool | str:
+        file_name = one(file_name)
         return (isinstance(file_name, str) and name_error(file_name)) or True
 
     @classmethod
+    @checked()
     def execute(cls, model, targets, cycle, **settings) -> io.NodeOutput:
         from .training_run import TrainingRun
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import re
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from ..architectures import select_targets
 from ..architectures.target import Target
+from ..given import checked_text, parsed_json, quoted
 from .base import AdapterConfig, AdapterError
-from .layer import layer_of, root_of, shape_of
+from .expressions import ExpressionError
+from .layer import layer_of, shape_of
+from .lycoris_names import AlgoMaps
 from .registry import KINDS, Plan, adapter_class, nearest
 
 # What LyCORIS calls our options, older names of its own included.
@@ -44,17 +43,10 @@ SWITCHES = {"use_scalar", "use_tucker", "rescaled", "full_matrix", "decompose_bo
 SWITCHES |= {"rank_dropout_scale", "train_on_input", "wd_on_output", "bypass_mode", "train_norm"}
 SWITCHES |= {"disable_conv_cp", "train_llm_adapter", "warn_on_unmatched", *RENAMED} - NUMBERS
 KNOWN = {"algo", "apply_preset", *NUMBERS, *SWITCHES}
-PRESET = {
-    "enable_conv",
-    "target_module",
-    "target_name",
-    "module_algo_map",
-    "name_algo_map",
-    "use_fnmatch",
-    "exclude_name",
-    "lora_prefix",
-}
-ROLES = {"Attention": ("attention", "other"), "FeedForward": ("mlp",)}  # classes of diffusers
+PRESET = {"enable_conv", "target_module", "target_name", "module_algo_map", "name_algo_map"}
+PRESET |= {"use_fnmatch", "exclude_name", "lora_prefix"}
+MOST_ENTRIES = 1000  # of a map
+HIGHEST = 1e6  # of any number
 
 
 class LycorisConfigError(AdapterError):
@@ -99,8 +91,12 @@ def lycoris_plan(
         targets = select_targets(model, "custom", custom=read.targets, exclude=read.exclude)
     elif targets is None:
         targets = select_targets(model, exclude=read.exclude)
-    plan = [(target, adapter_config(_settings_for(target, read, model))) for target in targets]
-    _warn_of_unused(read, model, targets)
+    try:
+        maps = AlgoMaps(read.names, read.modules, read.by_fnmatch, model, targets)
+    except ExpressionError as error:
+        raise LycorisConfigError(f"name_algo_map: {error}") from None
+    plan = [(target, adapter_config({**read.base, **maps.entry_for(target)})) for target in targets]
+    maps.warn_of_unused()
     if not read.enable_conv:
         plan = [(target, c) for target, c in plan if shape_of(layer_of(model, target), target).pointwise]
     return plan
@@ -114,13 +110,7 @@ def read_config(config: str | Path | Mapping[str, Any]) -> LycorisConfig:
     if not isinstance(preset, Mapping):
         raise LycorisConfigError("apply_preset must be an object with lists such as target_module.")
     _check_keys(preset, PRESET, "apply_preset")
-    maps = {name: dict(preset.get(name) or {}) for name in ("module_algo_map", "name_algo_map")}
-    for name, entries in maps.items():
-        for key, entry in entries.items():
-            if not isinstance(entry, Mapping):
-                raise LycorisConfigError(f"{name} of {key!r} must be an object such as {{'algo': 'lokr'}}.")
-            _check_keys(entry, KNOWN - {"apply_preset"}, f"{name} of {key!r}")
-            entries[key] = _checked(entry)
+    maps = {name: _map(preset, name) for name in ("module_algo_map", "name_algo_map")}
     listed = [*_names(preset, "target_module"), *_names(preset, "target_name")]
     mapped = [*maps["module_algo_map"], *maps["name_algo_map"]] if listed else []
     read = LycorisConfig(
@@ -137,14 +127,34 @@ def read_config(config: str | Path | Mapping[str, Any]) -> LycorisConfig:
     return read
 
 
+def _map(preset: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
+    given = preset.get(name) or {}
+    if not isinstance(given, Mapping) or len(given) > MOST_ENTRIES:
+        raise LycorisConfigError(
+            f"{name} must be an object of at most {MOST_ENTRIES} entries, such as {{'attn1': {{'algo': 'lokr'}}}}, "
+            f"not {quoted(given)}."
+        )
+    read = {}
+    for key, entry in given.items():
+        where = f"{name} of {quoted(key)}"
+        if not isinstance(entry, Mapping):
+            raise LycorisConfigError(f"{where} must be an object such as {{'algo': 'lokr'}}.")
+        _check_keys(entry, KNOWN - {"apply_preset"}, where)
+        read[checked_text(key, where, LycorisConfigError)] = _checked(entry)
+    return read
+
+
 def _parsed(config: str | Path | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(config, Path):
-        config = config.read_text(encoding="utf-8")
-    if isinstance(config, str):
+        file = config
         try:
-            config = json.loads(config)
-        except json.JSONDecodeError as error:
-            raise LycorisConfigError(f"the LyCORIS config is no valid JSON: {error}.") from None
+            config = file.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise LycorisConfigError(
+                f"the LyCORIS config {file.name} cannot be read as UTF-8 text ({error})."
+            ) from None
+    if isinstance(config, str):
+        config = parsed_json(config, "the LyCORIS config", LycorisConfigError)
     if not isinstance(config, Mapping):
         raise LycorisConfigError('a LyCORIS config is a JSON object: {"algo": "lokr", "linear_dim": 4, …}.')
     return dict(config)
@@ -158,13 +168,13 @@ def _check_keys(given: Mapping[str, Any], known: set[str], where: str) -> None:
         )
     for key in given:
         if key not in known:
-            raise LycorisConfigError(f"{where} has the unknown key {key!r}. {nearest(key, known)}")
+            raise LycorisConfigError(f"{where} has the unknown key {quoted(key)}. {nearest(key[:100], known)}")
 
 
 def _names(preset: Mapping[str, Any], key: str) -> list[str]:
     names = preset.get(key) or []
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-        raise LycorisConfigError(f"apply_preset.{key} must be a list of names, not {names!r}.")
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise LycorisConfigError(f"apply_preset.{key} must be a list of names, not {quoted(names)}.")
     return list(names)
 
 
@@ -186,25 +196,25 @@ def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _algo(value: Any) -> str:
     if str(value).lower() not in KINDS:
-        raise LycorisConfigError(f"there is no algo {value!r}. {nearest(str(value), KINDS)}")
+        raise LycorisConfigError(f"there is no algo {quoted(value)}. {nearest(str(value)[:100], KINDS)}")
     return str(value).lower()
 
 
 def _number(key: str, value: Any) -> float | int:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise LycorisConfigError(f"{key} must be a number, not {value!r}.") from None
     low = {"dim": 1, "linear_dim": 1, "conv_dim": 1, "block_size": 1, "factor": -1}.get(key, 0)
-    if isinstance(value, bool) or number != number or number < low or (low and number != int(number)):
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not low <= number <= HIGHEST or (low and number != int(number)):
         kind = "a whole number" if low else "a number"
-        raise LycorisConfigError(f"{key} must be {kind} of {low} or more, not {value!r}.")
+        raise LycorisConfigError(f"{key} must be {kind} of {low} to {HIGHEST:.0f}, not {quoted(value)}.")
     return int(number) if low else number
 
 
 def _switch(key: str, value: Any) -> bool:
     if str(value).lower() not in ("true", "false", "1", "0"):
-        raise LycorisConfigError(f"{key} must be true or false, not {value!r}.")
+        raise LycorisConfigError(f"{key} must be true or false, not {quoted(value)}.")
     return str(value).lower() in ("true", "1")
 
 
@@ -239,46 +249,3 @@ def _multiplied(config: AdapterConfig, multiplier: float) -> AdapterConfig:
         raise LycorisConfigError(f"multiplier must be 1 for algo {config.kind}: choose strengths instead.")
     conv = None if config.conv_alpha is None else config.conv_alpha * multiplier
     return replace(config, alpha=(config.alpha or config.rank) * multiplier, conv_alpha=conv)
-
-
-def _settings_for(target: Target, config: LycorisConfig, model: Any) -> Mapping[str, Any]:
-    """The settings for a target: those of its name win over those of its module."""
-    for pattern, entry in config.names.items():
-        if _is_called(target, pattern, config.by_fnmatch):
-            return {**config.base, **entry}
-    for name, entry in config.modules.items():
-        if _is_within(target, name, model):
-            return {**config.base, **entry}
-    return config.base
-
-
-def _is_called(target: Target, pattern: str, by_fnmatch: bool) -> bool:
-    """Whether the layer's native or diffusers name is, or ends at a dot with, or matches the pattern."""
-    names = [name for name in (target.layer, target.layer.partition(".")[2], target.name) if name]
-    if any(name == pattern or name.endswith(f".{pattern}") or fnmatch(name, pattern) for name in names):
-        return True
-    try:
-        return not by_fnmatch and any(re.match(pattern, name) for name in names)
-    except re.error:
-        return False
-
-
-def _is_within(target: Target, name: str, model: Any) -> bool:
-    """Whether the layer lies within a module of the class, or plays the part that the class of diffusers holds."""
-    return target.role in ROLES.get(name, ()) or name in _classes_around(target, model)
-
-
-def _classes_around(target: Target, model: Any) -> Iterator[str]:
-    """The names of the classes of the layer and of the modules that it lies in."""
-    parts = target.layer.split(".")
-    for depth in range(1, len(parts) + 1):
-        yield type(reduce(getattr, parts[:depth], root_of(model))).__name__
-
-
-def _warn_of_unused(config: LycorisConfig, model: Any, targets: Sequence[Target]) -> None:
-    for pattern in config.names:
-        if not any(_is_called(target, pattern, config.by_fnmatch) for target in targets):
-            logging.warning("name_algo_map: no target is called %r.", pattern)
-    for name in config.modules:
-        if not any(_is_within(target, name, model) for target in targets):
-            logging.warning("module_algo_map: no target lies in a %r.", name)

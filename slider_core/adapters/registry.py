@@ -38,6 +38,8 @@ KINDS: dict[str, type[Adapter]] = {
     "full": Full,
 }
 
+MOST_RANK = 4096  # as wide as most layers; LoKr takes more to mean its whole matrices
+
 Rows = tuple[int, int]
 Plan = Sequence[tuple[Target, AdapterConfig]]
 
@@ -123,4 +125,7 @@ def adapter_class(config: AdapterConfig) -> type[Adapter]:
         raise AdapterError(
             f"the rank must be 1 or more, not {min(config.rank, config.conv_rank or config.rank)}."
         )
+    most = max(config.rank, config.conv_rank or 0)
+    if most > MOST_RANK and kind is not Lokr:
+        raise AdapterError(f"rank {most} is more than a layer has use for; give at most {MOST_RANK}.")
     return Dora if config.options.get("dora") else kind

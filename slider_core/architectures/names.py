@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
 
+from ..given import checked_text, parsed_json, quoted
 from .network import Network, TargetError
 from .offer import PICTURE, Offered, whole
-from .patterns import alternatives, compiled
+from .patterns import Pieces, ends, pieces_of
+
+MOST = 2000  # names in one list; a list of every layer of the largest model has fewer
 
 _QKV = {"to_q", "to_k", "to_v", "to_qkv"}
 _ATTENTION = {
@@ -42,33 +43,51 @@ def parsed(text: str | Iterable[str]) -> list[str]:
     """Names from a text field: a JSON list, a LyCORIS config, or names divided by lines, commas or spaces.
 
     Raises:
-        TargetError: if the text is a JSON object that cannot be read or lists no target modules.
+        TargetError: if the text is a JSON object that cannot be read or lists no target modules, if a name cannot
+            be one, or if there are too many.
     """
-    if not isinstance(text, str):
-        return [name for item in text for name in parsed(item)]
-    stripped = text.strip()
-    if stripped.startswith("{") and '"' in stripped:
-        return _of_lycoris(stripped)
-    without_comments = re.sub(r"(?m)(^|\s)(#|//).*$", "", stripped)
-    return [name for name in re.split(r"[\s\"'\[\]]+|,(?![^{]*\})", without_comments) if name]
+    texts = [text] if isinstance(text, str) else text
+    names = list(dict.fromkeys(name for item in texts for name in _read(item.strip())))
+    if len(names) > MOST:
+        raise TargetError(
+            f"{len(names)} layer names are given; at most {MOST} are possible. Use * for numbers."
+        )
+    for name in names:
+        try:
+            pieces_of(checked_text(name, "a layer name"))
+        except ValueError as error:
+            raise TargetError(str(error)) from None
+    return names
+
+
+def _read(text: str) -> list[str]:
+    if text.startswith("{") and '"' in text:
+        return _of_lycoris(text)
+    without_comments = re.sub(r"(?m)(^|\s)(#|//).*$", "", text)
+    # Commas within braces divide alternatives, not names.
+    return re.findall(r"""(?:\{[^{}\s"'\[\]]*\}|[^\s"'\[\],])+""", without_comments)
 
 
 def _of_lycoris(text: str) -> list[str]:
     try:
-        config: Any = json.loads(text)
-    except json.JSONDecodeError as error:
+        config = parsed_json(text, "it")
+    except ValueError as error:
         raise TargetError(
-            f"custom_targets starts like a JSON object but cannot be read: {error}. Paste a whole LyCORIS config, "
+            f"custom_targets starts like a JSON object but cannot be read: {error} Paste a whole LyCORIS config, "
             f"a JSON list of names, or one name a line."
         ) from None
-    preset = config.get("apply_preset", config)
-    names = [*preset.get("target_module", ()), *preset.get("target_name", ())]
-    if not names:
+    preset = config.get("apply_preset") or config
+    lists = [preset.get(key) for key in ("target_module", "target_name")] if isinstance(preset, dict) else []
+    found = [names for names in lists if names]
+    for names in found:
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise TargetError(f"target_module and target_name are lists of names, not {quoted(names)}.")
+    if not found:
         raise TargetError(
             "the JSON in custom_targets has no `target_module` list (at its top or in `apply_preset`), so it names "
             "no layers."
         )
-    return [str(name) for name in names]
+    return [name for names in found for name in names]
 
 
 def named(name: str, offer: Sequence[Offered], network: Network) -> list[Offered]:
@@ -95,11 +114,19 @@ def called(name: str, entries: Iterable[Offered], fused: bool = False) -> list[O
     Args:
         fused: whether the native name of a fused weight stands for the ranges of its rows too.
     """
-    names = [(entry, _names(entry, fused)) for entry in entries]
-    ends = [re.compile(rf"(?:.*\.)?(?:{compiled(choice).pattern})") for choice in alternatives(name)]
-    layers = [entry for entry, its in names if any(end.fullmatch(one) for end in ends for one in its)]
-    within = [re.compile(rf"(?:.*\.)?(?:{compiled(choice).pattern})\..*") for choice in alternatives(name)]
-    return layers or [entry for entry, its in names if any(end.fullmatch(one) for end in within for one in its)]
+    pieces = pieces_of(name)
+    found = [(entry, [_reach(pieces, one) for one in _names(entry, fused)]) for entry in entries]
+    layers = [entry for entry, reached in found if "end" in reached]
+    return layers or [entry for entry, reached in found if "dot" in reached]
+
+
+def _reach(pieces: Pieces, name: str) -> str:
+    """How far a pattern that begins at a dot comes: to the `end` of the name, to another `dot`, or to neither."""
+    starts = [0, *(match.end() for match in re.finditer(r"\.", name))]
+    stops = ends(pieces, name, starts)
+    if len(name) in stops:
+        return "end"
+    return "dot" if any(name.startswith(".", stop) for stop in stops) else ""
 
 
 def _names(entry: Offered, fused: bool) -> list[str]:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
+from typing import TypeAlias
+
+from ..given import quoted
 
 _NUMBER = re.compile(r"(?:block)?\d+")
 _BRACES = re.compile(r"\{([^{}]*)\}")
+_PIECES = re.compile(r"\*\*|\*|[{},]|[^*{},]+")
+LONGEST = 300  # characters of a pattern
+
+# Text, `*` or `**`, or the choices of a pair of braces.
+Piece: TypeAlias = "str | tuple[Pieces, ...]"
+Pieces = tuple[Piece, ...]
+
+
+class PatternError(ValueError):
+    """A pattern that a user wrote is too long, or a brace of it has no partner."""
 
 
 def alternatives(pattern: str) -> list[str]:
@@ -31,6 +44,63 @@ def compiled(pattern: str) -> re.Pattern[str]:
 def matches(pattern: str, name: str) -> bool:
     """Whether a pattern, braces and all, describes the whole name."""
     return any(compiled(choice).fullmatch(name) for choice in alternatives(pattern))
+
+
+@lru_cache(1024)
+def pieces_of(pattern: str) -> Pieces:
+    """A pattern taken apart, for `ends`.
+
+    Raises:
+        PatternError: if it is longer than any name, or has a brace without a partner.
+    """
+    if len(pattern) > LONGEST:
+        raise PatternError(
+            f"{quoted(pattern)} has {len(pattern)} characters; a layer name has at most {LONGEST}."
+        )
+    open_braces: list[list[list[Piece]]] = [[[]]]
+    for piece in _PIECES.findall(pattern):
+        inside = len(open_braces) > 1
+        if piece == "{":
+            open_braces.append([[]])
+        elif piece == "}" and inside:
+            choices = open_braces.pop()
+            open_braces[-1][-1].append(tuple(map(tuple, choices)))
+        elif piece == "," and inside:
+            open_braces[-1].append([])
+        else:
+            open_braces[-1][-1].append(piece)
+    if len(open_braces) > 1:
+        raise PatternError(f"{quoted(pattern)} has a {{ without its }}. Write alternatives as to_{{q,k,v}}.")
+    return tuple(open_braces[0][0])
+
+
+def ends(pieces: Pieces, name: str, starts: Iterable[int]) -> set[int]:
+    """Where in `name` matches that begin at one of `starts` can end.
+
+    All of them are followed at once, so the time grows with the length of both, whatever the user wrote.
+    """
+    at = set(starts)
+    for piece in pieces:
+        if not at:
+            break
+        if isinstance(piece, tuple):
+            at = {end for choice in piece for end in ends(choice, name, at)}
+        elif piece == "**":
+            at = set(range(min(at) + 1, len(name) + 1))
+        elif piece == "*":
+            at = _within_part(name, at)
+        else:
+            at = {start + len(piece) for start in at if name.startswith(piece, start)}
+    return at
+
+
+def _within_part(name: str, starts: set[int]) -> set[int]:
+    """The places that can be reached from `starts` without passing a dot."""
+    reached: set[int] = set()
+    for at in range(min(starts), len(name) + 1):
+        if at in starts or (at - 1 in reached and name[at - 1] != "."):
+            reached.add(at)
+    return reached
 
 
 def filled(pattern: str, stars: Iterable[str]) -> str:

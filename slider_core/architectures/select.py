@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ..given import quoted
 from . import names
 from .family import Family
 from .general_rule import UNKNOWN
@@ -18,6 +19,7 @@ from .selection import Selection
 from .target import Target
 
 PRESETS = ("slider", "attention", "mlp", "custom")
+MOST_SAID = 10  # names of which a message speaks one by one
 
 
 def select_targets(
@@ -45,7 +47,7 @@ def select(
         TargetError: if nothing is selected, or the preset or the model is not one.
     """
     if preset not in PRESETS:
-        raise TargetError(f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}.")
+        raise TargetError(f"there is no preset {quoted(preset)}; choose one of {', '.join(PRESETS)}.")
     network = network_of(model)
     family = family_of(network)
     offer = offered(network, family)
@@ -84,16 +86,23 @@ def _custom(wanted: Sequence[str], offer: list[Offered], network: Network, notes
     if not wanted:
         raise TargetError("preset custom needs names in custom_targets: a JSON list, or one name a line.")
     found: dict[Target, Offered] = {}
+    missing: list[str] = []
     for name in wanted:
         entries = names.named(name, offer, network)
         found |= {entry.target: entry for entry in entries}
         if not entries:
-            notes.append(f"No layer is called {name!r}.")
+            missing.append(quoted(name))
+    notes += _missing("No layer is called", missing)
     notes += _also_matched(wanted, offer)
     whole_layers = {target.key for target in found if target.rows is None}
     kept = [entry for target, entry in found.items() if target.rows is None or target.key not in whole_layers]
     order = {layer: index for index, layer in enumerate(network.layers)}
     return sorted(kept, key=lambda entry: (order[entry.layer], entry.target.rows or (0, 0)))
+
+
+def _missing(what: str, names: Sequence[str]) -> list[str]:
+    said = [f"{what} {name}." for name in names[:MOST_SAID]]
+    return [*said, f"… and {len(names) - MOST_SAID} names more."] if len(names) > MOST_SAID else said
 
 
 def _also_matched(wanted: Sequence[str], offer: Sequence[Offered]) -> list[str]:
@@ -105,11 +114,13 @@ def _also_matched(wanted: Sequence[str], offer: Sequence[Offered]) -> list[str]:
 
 
 def _without(unwanted: Sequence[str], chosen: list[Offered], notes: list[str]) -> list[Offered]:
+    missing: list[str] = []
     for name in unwanted:
-        hit = names.called(name, chosen, fused=True) or names.meant(name, chosen)
+        hit = set(names.called(name, chosen, fused=True) or names.meant(name, chosen))
         if not hit:
-            notes.append(f"exclude: nothing selected is called {name!r}.")
+            missing.append(quoted(name))
         chosen = [entry for entry in chosen if entry not in hit]
+    notes += _missing("exclude: nothing selected is called", missing)
     return chosen
 
 
@@ -126,11 +137,10 @@ def _nothing(network: Network, family: Family, offer: list[Offered], preset: str
     lines = [f"preset {preset} selects nothing on this model (family {family.name})."]
     known = {".".join(n.split(".")[-3:]) for e in offer for n in (e.layer, e.target.name) if n}
     known |= {".".join(layer.split(".")[-2:]) for layer in network.layers}
-    for name in wanted:
+    for name in wanted[:MOST_SAID]:
         near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
-        lines.append(
-            f"  {name!r}: " + (f"did you mean {', '.join(near)}?" if near else "nothing is called so.")
-        )
+        hint = f"did you mean {', '.join(near)}?" if near else "nothing is called so."
+        lines.append(f"  {quoted(name)}: {hint}")
     lines.append("The model has:")
     lines += [f"  {pattern} ({count})" for pattern, count in summed_up(network.layers)]
     return "\n".join(lines)

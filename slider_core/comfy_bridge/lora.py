@@ -143,7 +143,12 @@ def _at_place(root: Any, part: Part, model: Any) -> Found:
         tensors = tensors | {BIAS: padded([(place.rows, tensors[BIAS])], place.layer_rows)}
     start, stop = place.rows or (0, 0)
     at = (weight, (0, start, stop - start)) if place.rows else weight
-    found, unusable = _as_comfyui_reads(root, {"x": at}, {f"x.{n}": t for n, t in tensors.items() if n != BIAS})
+    try:
+        found, unusable = _as_comfyui_reads(
+            root, {"x": at}, {f"x.{n}": t for n, t in tensors.items() if n != BIAS}
+        )
+    except KeyError as missing:
+        return [], [f"{weight} (the file has no {str(missing.args[0]).removeprefix('x.')} for it)"]
     if BIAS in tensors:
         bias = _as_comfyui_reads(root, {"x": weight}, {f"x.{BIAS}": tensors[BIAS]})
         found, unusable = found + bias[0], unusable + bias[1]

@@ -7,10 +7,12 @@ with what is left; when nothing is left, the next epoch begins with every bucket
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..given import quoted
 from .bucket import Bucket, Example
 from .pairing import Place, pair_up
 
@@ -18,6 +20,8 @@ MODES = ("together", "alternate")
 WEIGHTINGS = ("uniform", "auto")
 NEUTRALS = ("anchor", "plain", "off")
 SIGNS = (+1, -1, 0)
+MOST = 1_000_000  # draws in an epoch
+STRONGEST = 100.0
 SIGN_NAMES = {+1: "positive", -1: "negative", 0: "neutral"}
 
 
@@ -82,14 +86,11 @@ class Cycle:
         choices = (("cycle", self.mode, MODES), ("weighting", self.weighting, WEIGHTINGS), ("neutral", self.neutral, NEUTRALS))  # fmt: skip  # noqa: E501
         for what, value, known in choices:
             if value not in known:
-                raise CycleError(f"There is no {what} {value!r}; choose one of {', '.join(known)}.")
+                raise CycleError(f"There is no {what} {quoted(value)}; choose one of {', '.join(known)}.")
         for bucket in self.buckets:
-            if not bucket.examples:
-                raise CycleError(f"Bucket {bucket.name!r} is empty; remove it or give it pictures.")
-            if bucket.probability < 0 or bucket.repeats < 1:
-                raise CycleError(
-                    f"Bucket {bucket.name!r} needs a probability of 0 or more and at least 1 repeat."
-                )
+            _check(bucket)
+        if sum(len(bucket.examples) * bucket.repeats for bucket in self.buckets) > MOST:
+            raise CycleError(f"The buckets have more than {MOST:,} draws an epoch. Lower the repeats.")
         missing = [SIGN_NAMES[sign] for sign in (+1, -1) if not self.size(sign)]
         if len(missing) == 2:
             raise CycleError(
@@ -140,6 +141,21 @@ class Cycle:
                         yield turn
                     if any(draw.sign == 0 for draw in turn):
                         anchor_sign = -anchor_sign
+
+
+def _check(bucket: Bucket) -> None:
+    name = f"Bucket {quoted(bucket.name)}"
+    if not bucket.examples:
+        raise CycleError(f"{name} is empty; remove it or give it pictures.")
+    if not 0 <= bucket.probability < math.inf or bucket.repeats < 1:
+        raise CycleError(
+            f"{name} needs a probability of 0 or more and at least 1 repeat; it has {bucket.probability:g} and "
+            f"{quoted(bucket.repeats)}."
+        )
+    if not abs(bucket.strength or 0.0) <= STRONGEST:
+        raise CycleError(
+            f"{name} has strength {bucket.strength:g}; give one from −{STRONGEST:g} to {STRONGEST:g}."
+        )
 
 
 class _Epoch:

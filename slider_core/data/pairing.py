@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..given import quoted
 from .bucket import Bucket
 
 PAIRINGS = ("auto", "name", "order", "random")
@@ -28,7 +29,7 @@ def pair_up(buckets: Sequence[Bucket], pairing: str) -> dict[Place, Place]:
         PairingError: if `name` is asked for and no name matches, or for an unknown pairing.
     """
     if pairing not in PAIRINGS:
-        raise PairingError(f"There is no pairing {pairing!r}; choose one of {', '.join(PAIRINGS)}.")
+        raise PairingError(f"There is no pairing {quoted(pairing)}; choose one of {', '.join(PAIRINGS)}.")
     positive, negative = places(buckets, +1), places(buckets, -1)
     if pairing == "random" or not positive or not negative:
         return {}
@@ -36,7 +37,7 @@ def pair_up(buckets: Sequence[Bucket], pairing: str) -> dict[Place, Place]:
     if pairing == "name" and not by_name:
         first, second = (buckets[i].examples[j].name for i, j in (positive[0], negative[0]))
         raise PairingError(
-            f"No positive and negative picture share a file name ({first!r} and {second!r}, for example). "
+            f"No positive and negative picture share a file name ({quoted(first)} and {quoted(second)}, for example). "
             "Name both pictures of a pair alike, or choose pairing 'order' or 'random'."
         )
     if pairing == "name" or (pairing == "auto" and 2 * len(by_name) >= len(positive)):

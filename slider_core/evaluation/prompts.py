@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import json
-import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..given import checked_text, parsed_json, quoted
+
+MOST = 1000  # entries of a library
+HIGHEST = 100.0  # strength
 KEYS = ("prompt", "adapter_strength", "neutral")
 
 
@@ -45,14 +48,11 @@ def parse_library(text: str, strength: float | None = None) -> tuple[Prompt, ...
     Raises:
         PromptLibraryError: naming the entry and the key at fault.
     """
-    try:
-        library = json.loads(text, object_pairs_hook=_no_repeats)
-    except json.JSONDecodeError as error:
-        at = f"line {error.lineno}, column {error.colno}"
-        raise PromptLibraryError(f"The prompt library is not valid JSON: {error.msg} at {at}.") from error
-    if not isinstance(library, Mapping) or not library:
+    library = parsed_json(text, "The prompt library", PromptLibraryError, _no_repeats)
+    if not isinstance(library, Mapping) or not 0 < len(library) <= MOST:
         raise PromptLibraryError(
-            'The prompt library must be a JSON object with at least one entry, like {"plain": "a portrait"}.'
+            'The prompt library must be a JSON object with at least one entry, like {"plain": "a portrait"}, and at '
+            f"most {MOST}."
         )
     return tuple(_prompt(name, entry, strength) for name, entry in library.items())
 
@@ -60,18 +60,20 @@ def parse_library(text: str, strength: float | None = None) -> tuple[Prompt, ...
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     entries = dict(pairs)
     if len(entries) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise PromptLibraryError(f"{twice!r} stands twice in the prompt library. Give each entry its own name.")
+        (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise PromptLibraryError(
+            f"{quoted(twice)} stands twice in the prompt library. Give each entry its own name."
+        )
     return entries
 
 
 def _prompt(name: str, entry: Any, strength: float | None) -> Prompt:
     if isinstance(entry, str):
         entry = {"prompt": entry}
+    checked_text(name, "The name of an entry", PromptLibraryError)
     if not isinstance(entry, Mapping):
         raise PromptLibraryError(
-            f"Entry {name!r} is {json.dumps(entry)}; it must be a prompt in quotes or an object with "
+            f"Entry {quoted(name)} is {quoted(entry)}; it must be a prompt in quotes or an object with "
             f"'prompt' and 'adapter_strength'."
         )
     _check_keys(name, entry)
@@ -81,23 +83,26 @@ def _prompt(name: str, entry: Any, strength: float | None) -> Prompt:
     if not isinstance(neutral, bool):
         raise _wrong(name, "neutral", neutral, "true or false")
     if own is not None and not _is_number(own):
-        raise _wrong(name, "adapter_strength", own, "a number, like 1.2 or -0.5")
+        raise _wrong(
+            name, "adapter_strength", own, f"a number from −{HIGHEST:g} to {HIGHEST:g}, like 1.2 or -0.5"
+        )
+    checked_text(text, f"Entry {quoted(name)}", PromptLibraryError)
     return Prompt(name, text, strength if own is None else float(own), neutral)
 
 
 def _wrong(name: str, key: str, found: Any, expected: str) -> PromptLibraryError:
-    return PromptLibraryError(f"Entry {name!r}: {key!r} is {json.dumps(found)}; it must be {expected}.")
+    return PromptLibraryError(f"Entry {quoted(name)}: {key!r} is {quoted(found)}; it must be {expected}.")
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= HIGHEST
 
 
 def _check_keys(name: str, entry: Mapping[str, Any]) -> None:
     for key in entry:
         if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5)
+            near = difflib.get_close_matches(key[:100], KEYS, n=1, cutoff=0.5)
             hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(KEYS)}."
-            raise PromptLibraryError(f"Entry {name!r} has an unknown key {key!r}. {hint}")
+            raise PromptLibraryError(f"Entry {quoted(name)} has an unknown key {quoted(key)}. {hint}")
     if "prompt" not in entry:
-        raise PromptLibraryError(f"Entry {name!r} has no 'prompt'.")
+        raise PromptLibraryError(f"Entry {quoted(name)} has no 'prompt'; write its text there, in quotes.")

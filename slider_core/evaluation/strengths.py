@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import re
 
+from ..given import quoted
+
+HIGHEST = 100.0
 MOST = 101  # a sweep renders a picture for each
 
 
@@ -49,10 +52,10 @@ def _part(part: str) -> list[float]:
     if len(pieces) == 1:
         return [_number(part, part)]
     if len(pieces) != 3:
-        raise StrengthsError(f"{part!r} is no range. Write start:stop:count, like -2:2:9.")
+        raise StrengthsError(f"{quoted(part)} is no range. Write start:stop:count, like -2:2:9.")
     start, stop = (_number(piece, part) for piece in pieces[:2])
     if not re.fullmatch(r"\d{1,4}", pieces[2]) or not 2 <= int(pieces[2]) <= MOST:
-        raise StrengthsError(f"The count in {part!r} must be a whole number from 2 to {MOST}.")
+        raise StrengthsError(f"The count in {quoted(part)} must be a whole number from 2 to {MOST}.")
     steps = int(pieces[2]) - 1
     return [_rounded(start + (stop - start) * i / steps) for i in range(steps + 1)]
 
@@ -62,8 +65,11 @@ def _number(text: str, part: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
-        raise StrengthsError(f"{text!r} in {part!r} is no number. Write a range -2:2:9 or a list -1, 0, 1.")
+    if not abs(value) <= HIGHEST:
+        raise StrengthsError(
+            f"{quoted(text)} in {quoted(part)} is no number from −{HIGHEST:g} to {HIGHEST:g}. Write a range -2:2:9 "
+            "or a list -1, 0, 1."
+        )
     return value + 0.0  # no -0.0
 
 

@@ -6,6 +6,7 @@ from .metadata import SliderFacts, describe, read_facts, usable_range
 from .native import load_into, to_slider
 from .notes import WARNING, notes_on, notes_on_fit, notes_on_text
 from .slider import Slider
+from .sound import sound
 from .storage import load, save
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "notes_on_text",
     "read_facts",
     "save",
+    "sound",
     "to_slider",
     "usable_range",
 ]

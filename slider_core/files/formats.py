@@ -20,6 +20,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..given import quoted
 from .errors import SliderFileError
 from .keys import OTHER_NAMES, for_text_encoder, taken_apart
 from .layout import FORMAT
@@ -61,13 +62,19 @@ def convert(slider: Mapping[str, Tensor], key_format: str, model: Any = None) ->
     if not found.parts:
         raise SliderFileError("the file has nothing for the diffusion model. Choose a LoRA that has.")
     metadata.pop(CONFIG, None)
-    if key_format == "diffusers":
-        tensors, config = for_diffusers(
-            [part for whole in found.parts for part in split(whole, places, model)], places, model
-        )
-        metadata |= {CONFIG: config} if config else {}
-    else:
-        tensors = by_layer(found.parts, key_format, places, model)
+    try:
+        if key_format == "diffusers":
+            tensors, config = for_diffusers(
+                [part for whole in found.parts for part in split(whole, places, model)], places, model
+            )
+            metadata |= {CONFIG: config} if config else {}
+        else:
+            tensors = by_layer(found.parts, key_format, places, model)
+    except (KeyError, IndexError, RuntimeError) as reason:
+        raise SliderFileError(
+            f"the file cannot be said in {key_format} format: a tensor is missing or does not fit the others "
+            f"({quoted(str(reason))})."
+        ) from reason
     return Slider({**tensors, **{key: slider[key] for key in kept}}, {**metadata, FORMAT: key_format})
 
 

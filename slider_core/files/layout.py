@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..adapters.base import Adapter
+from ..given import parsed_json
 
 LAYOUT = "concept_sliders.layout"
 FORMAT = "concept_sliders.key_format"
 LONGEST = 4_000_000  # characters; the layout of any real model stays far below
+MOST_ROWS = 1_000_000  # of a layer, likewise
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,10 @@ def read_layout(metadata: Mapping[str, str]) -> list[Place]:
     try:
         return [
             _place(layer, rows, *entry)
-            for layer, (rows, *of_layer) in json.loads(text).items()
+            for layer, (rows, *of_layer) in parsed_json(text, LAYOUT).items()
             for entry in of_layer
         ]
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         return []
 
 
@@ -70,7 +73,9 @@ def _place(
     layer: str, layer_rows: int, start: Any, stop: Any, rank: int, alpha: float, name: Any, *kernel: int
 ) -> Place:
     rows = None if start is None else (int(start), int(stop))
-    if rows and not 0 <= rows[0] < rows[1] <= int(layer_rows):
+    if int(layer_rows) > MOST_ROWS or (rows and not 0 <= rows[0] < rows[1] <= int(layer_rows)):
         raise ValueError("rows outside of the layer")
+    if not 0 <= int(rank) <= MOST_ROWS or not math.isfinite(alpha):
+        raise ValueError("no rank or alpha")
     sizes = tuple(int(size) for size in kernel)
     return Place(str(layer), int(layer_rows), rows, name and str(name), int(rank), float(alpha), sizes)

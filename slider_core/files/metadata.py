@@ -28,8 +28,11 @@ from ..adapters.base import AdapterConfig
 from ..architectures.patterns import summed_up
 from ..architectures.target import Target
 from ..data.bucket import Bucket
+from ..given import parsed_json, quoted
 
 LONGEST = 200_000  # characters of one value that are read
+HIGHEST = 2**64  # of a whole number
+MOST_BUCKETS = 1000
 
 # modelspec's names of architectures, by ComfyUI's class; others are called after the class.
 ARCHITECTURES = {
@@ -146,10 +149,10 @@ def read_facts(metadata: Mapping[str, str]) -> tuple[SliderFacts, list[str]]:
             continue
         try:
             if len(text) > LONGEST:
-                raise ValueError("it is too long")
+                raise ValueError
             found[key] = read(text)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            messages.append(f"The file's {key} was ignored: {error}.")
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            messages.append(f"The file's {key} was ignored: {quoted(text)} is not what should stand there.")
     return SliderFacts(**found), messages
 
 
@@ -160,40 +163,50 @@ def usable_range(slider: Any) -> tuple[float, float] | None:
 
 def _line(text: str) -> str:
     if len(text) > 1000:
-        raise ValueError("it is too long")
-    return " ".join(text.split())
+        raise ValueError
+    return " ".join(text.encode(errors="replace").decode().split())
 
 
 def _range(text: str) -> tuple[float, float]:
-    low, high = (float(number) for number in json.loads(text))
-    if not (math.isfinite(low) and math.isfinite(high) and -1000 <= low <= high <= 1000):
-        raise ValueError(f"{text[:100]!r} is no range of strengths")
+    low, high = (float(number) for number in parsed_json(text, "it"))
+    if not -1000 <= low <= high <= 1000:
+        raise ValueError
     return low, high
 
 
-def _number(text: str) -> float:
-    number = float(text)
+def _number(given: Any) -> float:
+    number = float(given)
     if not math.isfinite(number):
-        raise ValueError(f"{text[:100]!r} is no number")
+        raise ValueError
+    return number
+
+
+def _whole(given: Any) -> int:
+    number = int(given)
+    if not 0 <= number < HIGHEST:
+        raise ValueError
     return number
 
 
 def _buckets(text: str) -> tuple[tuple[str, int, float | None], ...]:
+    given = parsed_json(text, "it")
+    if len(given) > MOST_BUCKETS:
+        raise ValueError
     return tuple(
-        (_line(str(name)), int(count), None if strength is None else _number(strength))
-        for name, count, strength in json.loads(text)
+        (_line(str(name)), _whole(count), None if strength is None else _number(strength))
+        for name, count, strength in given
     )
 
 
 def _targets(text: str) -> tuple[tuple[str, int], ...]:
-    return tuple((_line(pattern), int(count)) for pattern, count in json.loads(text).items())
+    return tuple((_line(pattern), _whole(count)) for pattern, count in parsed_json(text, "it").items())
 
 
 LINES = ("base_model", "family", "kind", "rank", "alpha", "objective", "pack_version")
 READERS: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(LINES, _line),
-    "steps": int,
-    "seed": int,
+    "steps": _whole,
+    "seed": _whole,
     "learning_rate": _number,
     "buckets": _buckets,
     "targets": _targets,

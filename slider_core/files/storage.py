@@ -37,13 +37,24 @@ def save(
         NotWrittenError: if the file cannot be written.
     """
     converted = convert(slider, key_format, model)
-    tensors = {key: _stored(key, tensor, dtype) for key, tensor in converted.items()}
+    tensors = _apart({key: _stored(key, tensor, dtype) for key, tensor in converted.items()})
     return write_whole(Path(path), tensors, {"format": "pt", **converted.metadata}, new)
 
 
 def _stored(key: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     is_weight = tensor.is_floating_point() and not key.endswith(".alpha")
     return tensor.to(dtype) if dtype is not None and is_weight else tensor
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors with no two on one storage, as safetensors wants it; q, k and v of one LoRA share theirs."""
+    seen: set[int] = set()
+    apart = {}
+    for key, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        apart[key] = tensor.clone() if place in seen else tensor
+        seen.add(place)
+    return apart
 
 
 def load(path: Path | str) -> Slider:

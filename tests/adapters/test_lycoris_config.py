@@ -3,7 +3,13 @@
 import json
 
 import pytest
-from concept_sliders.slider_core.adapters import AdapterError, lycoris_plan, make_adapters
+from concept_sliders.slider_core.adapters import (
+    AdapterError,
+    LycorisConfigError,
+    expressions,
+    lycoris_plan,
+    make_adapters,
+)
 from concept_sliders.slider_core.architectures import TargetError, select_targets
 from tiny_models import shared_model
 
@@ -89,12 +95,23 @@ def test_multiplier_scales_the_addition():
         ({"dropout": 1}, "dropout must be below 1"),
         ({"rank_dropout": 1.0}, "rank_dropout must be below 1"),
         ({"module_dropout": 2}, "module_dropout must be below 1"),
-        ('{"algo": "lokr",}', "no valid JSON.*line 1"),
+        ('{"algo": "lokr",}', "not valid JSON.*line 1"),
         ("[1]", "a LyCORIS config is a JSON object"),
         ({"algo": "lokrr"}, "no algo 'lokrr'. Did you mean 'lokr'"),
         ({"linear_dims": 4}, "unknown key 'linear_dims'. Did you mean 'linear_dim'"),
-        ({"linear_dim": 0}, "linear_dim must be a whole number of 1 or more, not 0"),
-        ({"linear_alpha": "much"}, "linear_alpha must be a number, not 'much'"),
+        ({"linear_dim": 0}, "linear_dim must be a whole number of 1 to 1000000, not 0"),
+        ({"linear_dim": float("inf")}, "linear_dim must be a whole number of 1 to 1000000, not inf"),
+        ({"linear_dim": 10**400}, "not a whole number of more than 80 digits"),
+        ({"linear_alpha": float("nan")}, "linear_alpha must be a number of 0 to 1000000, not nan"),
+        ('{"linear_alpha": ' + "9" * 5000 + "}", "a number of 5000 digits"),
+        ("[" * 100_000, "nested too deep"),
+        ({"algo": "lokr" * 1000}, "no algo 'lokrlokr"),
+        ({"apply_preset": {"target_module": {"to_q": 1}}}, "must be a list of names"),
+        ({"apply_preset": {"target_module": 7}}, "must be a list of names, not 7"),
+        ({"apply_preset": {"name_algo_map": ["to_q"]}}, "name_algo_map must be an object"),
+        ({"apply_preset": {"name_algo_map": {"a" * 600: {}}}}, "has more than 500 characters"),
+        ({"apply_preset": {"name_algo_map": {"\ud800+": {}}}}, r"U\+D800"),
+        ({"linear_alpha": "much"}, "linear_alpha must be a number of 0 to 1000000, not 'much'"),
         ({"use_tucker": "perhaps"}, "use_tucker must be true or false"),
         ({"apply_preset": {"target_modul": []}}, "apply_preset has the unknown key.*'target_module'"),
         ({"apply_preset": {"target_module": "to_q"}}, "must be a list of names"),
@@ -106,8 +123,54 @@ def test_multiplier_scales_the_addition():
     ],
 )
 def test_what_is_wrong_is_named(config, message):
-    with pytest.raises(AdapterError, match=message):
+    with pytest.raises(AdapterError, match=message) as error:
         lycoris_plan(config, shared_model("flux"))
+    assert len(str(error.value)) < 500
+
+
+def plan_by_name(expression, model="flux"):
+    config = {"algo": "lora", "apply_preset": {"name_algo_map": {expression: {"dim": 2}}}}
+    return {target.name: config.rank for target, config in lycoris_plan(config, shared_model(model))}
+
+
+@pytest.mark.parametrize("expression", [r".*attn\.to_[qk]$", r"(?!.*to_v).*attn\.to_q|.*attn\.to_k"])
+def test_names_can_be_regular_expressions(expression):
+    ranks = plan_by_name(expression)
+    assert {rank for name, rank in ranks.items() if name.endswith(("attn.to_q", "attn.to_k"))} == {2}
+    assert {rank for name, rank in ranks.items() if name.endswith("attn.to_v")} == {4}
+
+
+@pytest.mark.parametrize("expression", [".*(?:(?:[a-z]|[a-z])*)*!", "(.|.)*(.|.)*(.|.)*$!"])
+def test_an_expression_without_end_is_ended(expression, monkeypatch):
+    """`(a+)+$` and its like held ComfyUI for hours, and Cancel did nothing."""
+    monkeypatch.setattr(expressions, "PATIENCE", 0.5)
+    with pytest.raises(LycorisConfigError, match="takes more than 0.5 seconds"):
+        plan_by_name(expression)
+
+
+def test_an_expression_that_is_none_is_a_name_that_fits_nothing():
+    assert set(plan_by_name("(to_q").values()) == {4}
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe{\x00", b"\xef\xbb\xbf{}"])
+def test_config_files_of_other_encodings(tmp_path, content):
+    path = tmp_path / "config.json"
+    path.write_bytes(content)
+    if content.endswith(b"{}"):
+        assert lycoris_plan(path, shared_model("flux"))
+    else:
+        with pytest.raises(LycorisConfigError, match="cannot be read as UTF-8"):
+            lycoris_plan(path, shared_model("flux"))
+
+
+def test_a_rank_that_would_fill_the_memory():
+    """LoKr's configs write 10000 to have its matrices whole."""
+    with pytest.raises(AdapterError, match="rank 10000 is more than a layer has use for"):
+        lycoris_plan({"algo": "lora", "linear_dim": 10_000}, shared_model("flux"))
+    model = shared_model("flux")
+    made = make_adapters(model, lycoris_plan({"algo": "lokr", "linear_dim": 10_000, "factor": 4}, model))
+    most = max(weight.numel() for of_layer in made.values() for a in of_layer for weight in a.parameters())
+    assert most <= max(weight.numel() for weight in model.model.parameters())
 
 
 def test_target_modules_that_match_nothing():

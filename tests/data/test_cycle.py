@@ -1,6 +1,8 @@
 """The cycle positive → negative → neutral, as the guide describes it."""
 
+import math
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -106,6 +108,22 @@ def test_one_sided_and_strengthless_sets_are_refused_unless_asked_for():
 def test_an_empty_bucket_is_named():
     with pytest.raises(CycleError, match="'nothing' is empty"):
         Cycle((*THREE, bucket("nothing", 0.5, "")))
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"strength": math.nan}, "'more' has strength nan; give one from −100 to 100"),
+        ({"strength": 1e9}, "has strength 1e"),
+        ({"probability": math.nan}, "needs a probability of 0 or more"),
+        ({"probability": math.inf}, "needs a probability of 0 or more"),
+        ({"repeats": 0}, "at least 1 repeat"),
+        ({"repeats": 10**9}, "more than 1,000,000 draws an epoch"),
+    ],
+)
+def test_numbers_that_no_bucket_can_have(values, message):
+    with pytest.raises(CycleError, match=message):
+        Cycle((replace(THREE[0], **values), *THREE[1:]))
 
 
 def test_the_plan_says_what_is_unequal_unused_or_of_different_size():

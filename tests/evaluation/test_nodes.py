@@ -132,6 +132,14 @@ def test_a_sweep_of_a_library(folders, sweep_inputs):
         assert (folders / "temp" / file["subfolder"] / file["filename"]).is_file()
 
 
+def test_the_last_seed_is_followed_by_the_first(sweep_inputs):
+    """2**64 is no seed: with two seeds the sweep ended in a bare error."""
+    positive = TinyClip().encode_from_tokens_scheduled("a face")
+    output = run(SliderSweep, positive=positive, **{**sweep_inputs, "seed": 2**64 - 1, "steps": 1})
+    rows = output.ui["slider_sweep"][0]["rows"]
+    assert [row["seed"] for row in rows] == [f"seed {2**64 - 1}", "seed 0"]
+
+
 def test_a_sweep_of_one_prompt_from_a_latent(sweep_inputs):
     positive = TinyClip().encode_from_tokens_scheduled("a face")
     latent = {"samples": torch.zeros(1, 16, 4, 4)}
@@ -169,7 +177,7 @@ def test_bad_inputs_are_said(sweep_inputs):
         run(
             SliderSweep,
             positive=positive,
-            **{**sweep_inputs, "slider": {"nowhere.lora_up.weight": torch.zeros(1)}},
+            **{**sweep_inputs, "slider": {"nowhere.diff": torch.zeros(1)}},
         )
     with pytest.raises(ValueError, match="vae input got nothing"):
         run(SliderSweep, positive=positive, **{**sweep_inputs, "vae": None})

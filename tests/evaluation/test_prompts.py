@@ -41,8 +41,19 @@ def test_without_a_global_strength_it_stays_open():
         ('{"a": {"prompt": "x", "adapter_strength": NaN}}', "must be a number"),
         ('{"a": {"prompt": "x", "neutral": 1}}', "true or false"),
         ('{"a": "x", "a": "y"}', "'a' stands twice"),
+        ('{"a": {"prompt": "x", "adapter_strength": 1e9}}', "a number from −100 to 100"),
+        ('{"a": {"prompt": "x", "adapter_strength": 1' + "0" * 299 + "}}", "a number from −100 to 100"),
+        ('{"a": {"prompt": "x", "adapter_strength": ' + "9" * 5000 + "}}", "a number of 5000 digits"),
+        ("[" * 100_000, "nested too deep"),
+        ('{"a": ' * 100_000, "nested too deep"),
+        ('{"a": "\\ud800"}', r"Entry 'a' has the character U\+D800"),
+        ('{"a\\u0000": "x"}', r"name of an entry has the character U\+0000"),
+        ("\ufeff{}", "at least one entry"),
+        ('{"a": ' + '["x", ' * 50 + '"' + "y" * 10_000 + '"' + "]" * 50 + "}", "it must be a prompt"),
+        ("{" + ", ".join(f'"{i}": "x"' for i in range(2000)) + "}", "at most 1000"),
     ],
 )
 def test_the_entry_at_fault_is_named(text, message):
-    with pytest.raises(PromptLibraryError, match=message):
+    with pytest.raises(PromptLibraryError, match=message) as error:
         parse_library(text)
+    assert len(str(error.value)) < 400

@@ -36,11 +36,16 @@ def test_a_symmetric_range_meets_zero_exactly():
         ("nan", "is no number"),
         ("1, 2, 1", "1 is given twice"),
         ("0:1:60, 2:3:60", "120 strengths"),
+        ("1e9", "no number from −100 to 100"),
+        ("-1e308:1e308:3", "no number from −100 to 100"),
+        ("x" * 10_000, "no number from −100 to 100"),
+        ("1:" * 10_000, "start:stop:count"),
     ],
 )
 def test_what_is_wrong_is_said(text, message):
-    with pytest.raises(StrengthsError, match=message):
+    with pytest.raises(StrengthsError, match=message) as error:
         parse_strengths(text)
+    assert len(str(error.value)) < 400
 
 
 def test_a_sweep_is_sorted_and_has_zero():

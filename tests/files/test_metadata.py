@@ -2,11 +2,20 @@
 
 import json
 
+import pytest
 import torch
 from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
 from concept_sliders.slider_core.architectures.target import Target
 from concept_sliders.slider_core.data.bucket import Bucket
-from concept_sliders.slider_core.files import Slider, describe, load, read_facts, save, usable_range
+from concept_sliders.slider_core.files import (
+    Slider,
+    SliderFacts,
+    describe,
+    load,
+    read_facts,
+    save,
+    usable_range,
+)
 from concept_sliders.slider_core.files.layout import LAYOUT, read_layout
 
 TARGETS = [Target(f"diffusion_model.blocks.{index}.attn.qkv.weight") for index in range(3)]
@@ -65,8 +74,46 @@ def test_bad_values_are_ignored_and_named():
     assert any("usable_range was ignored" in message for message in messages)
 
 
+@pytest.mark.parametrize(
+    "key, text",
+    [
+        ("steps", "9" * 5000),
+        ("seed", "-1"),
+        ("learning_rate", "nan"),
+        ("buckets", '[["a", Infinity, 1]]'),
+        ("buckets", '[["a", 1, ' + "9" * 4000 + "]]"),
+        ("buckets", "[" + '["a", 1, 1],' * 9000 + '["a", 1, 1]]'),
+        ("buckets", "7"),
+        ("usable_range", "[1e400, 1]"),
+        ("usable_range", "[" + "9" * 400 + ", 1]"),
+        ("targets", '{"a": 1e999}'),
+        ("targets", "[" * 150_000),
+        ("kind", "x" * 300_000),
+    ],
+)
+def test_no_value_is_a_bare_error_and_none_is_quoted_whole(key, text):
+    facts, (message,) = read_facts({key: text})
+    assert facts == SliderFacts()
+    assert message.startswith(f"The file's {key} was ignored: ") and len(message) < 200
+
+
+def test_half_a_surrogate_pair_can_be_shown():
+    facts, _ = read_facts({"kind": "lo\ud800ra"})
+    assert facts.kind.encode() == b"lo?ra"
+
+
 def test_a_layout_that_cannot_be_trusted_is_none():
     good = {"layer": [8, [0, 4, 2, 1.0, "to_q"]]}
     assert read_layout({LAYOUT: json.dumps(good)})[0].rows == (0, 4)
-    for bad in ("no json", "[1]", '{"layer": [8, [0, 99, 2, 1.0, "to_q"]]}', '{"layer": 3}'):
+    huge = '{"layer": [%s, [0, 4, 2, 1.0, "to_q"]]}'
+    for bad in (
+        huge % 10**12,
+        huge % "1e400",
+        huge % ("9" * 5000),
+        "[" * 100_000,
+        "no json",
+        "[1]",
+        '{"layer": [8, [0, 99, 2, 1.0, "to_q"]]}',
+        '{"layer": 3}',
+    ):
         assert read_layout({LAYOUT: bad}) == []

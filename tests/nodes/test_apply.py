@@ -218,16 +218,17 @@ def test_bad_input_is_named(model, family):
         SliderApply.execute(1.0, model=model)
     with pytest.raises(ValueError, match="either a model or a control_net"):
         SliderApply.execute(1.0, slider=slider(family))
+    foreign = Slider({f"x.lora_{side}.weight": torch.ones(2, 2) for side in ("up", "down")})
     with pytest.raises(ValueError, match="No layer"):
-        SliderApply.execute(1.0, model=model, slider=Slider({"x.lora_up.weight": torch.ones(2, 2)}))
+        SliderApply.execute(1.0, model=model, slider=foreign)
     with pytest.raises(ValueError, match="'a lot' is not a strength"):
         SliderStrength.execute(prompt(family, 1), "a lot")
     with pytest.raises(ValueError, match="start_percent 0.8 lies after end_percent 0.3"):
         apply(model, slider(family), 1.0, start_percent=0.8, end_percent=0.3)
     for broken in (float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="must all be finite numbers"):
+        with pytest.raises(ValueError, match="must .*be .*finite number"):
             apply(model, slider(family), broken)
-        with pytest.raises(ValueError, match="must all be finite numbers"):
+        with pytest.raises(ValueError, match="must .*be .*finite number"):
             apply(model, slider(family), 1.0, end_percent=broken)
     with pytest.raises(ValueError, match="3 strengths were given for a batch of 2"):
         sample(apply(model, slider(family), 1.0), at(prompt(family, 1), "1 2 3"), prompt(family, 2), count=2)
