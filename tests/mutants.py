@@ -1,0 +1,301 @@
+"""Breaks the code on purpose, one place at a time, and shows that a test notices.
+
+    python3 scripts/run.py python tests/mutants.py          all mutants, about ten minutes on one core
+    python3 scripts/run.py python tests/mutants.py NAME …   those whose names have this in them
+
+The checkout is copied into a temporary folder, where the tests must pass first. Ends with 1 if a mutant survives.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMIT = 600  # seconds for the tests of one mutant
+PASSED, FAILED = 0, 1  # pytest's exit codes; others say that tests could not be run
+
+
+class MutantError(Exception):
+    """The list of mutants does not fit the code or the tests any more."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A change of the code that a test has to notice.
+
+    Attributes:
+        old: is in the file exactly once.
+        tests: what to give pytest; one of these tests has to fail.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+    def apply(self, root: Path) -> str:
+        """Writes the change; what the file was before.
+
+        Raises:
+            MutantError: if the old text is not there exactly once.
+        """
+        path = root / self.file
+        before = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if (found := before.count(self.old)) != 1:
+            raise MutantError(
+                f"{self.name}: {self.old!r} is {found} times in {self.file}, expected once. The code has changed; "
+                "change this mutant with it."
+            )
+        path.write_text(before.replace(self.old, self.new), encoding="utf-8")
+        return before
+
+
+LOOP, FILES = "slider_core/training/loop.py", "slider_core/files"
+SETTINGS = "tests/training/test_settings.py"
+WIDGETS = "tests/nodes/test_train.py -k widget"
+ROWS = "tests/files/test_stock_loader.py -k own_strength"
+
+MUTANTS = (
+    Mutant("clipping off", LOOP, "limit = self.request.max_norm or math.inf", "limit = math.inf", SETTINGS),
+    Mutant(
+        "anchor_below ignored",
+        "slider_core/training/rows.py",
+        "level = level * request.anchor_below",
+        "level = level * 1.0",
+        SETTINGS,
+    ),
+    Mutant(
+        "anchor_weight ignored",
+        "slider_core/training/rows.py",
+        "(request.anchor_weight if anchor else 1.0)",
+        "1.0",
+        SETTINGS,
+    ),
+    Mutant(
+        "weight_decay ignored",
+        "slider_core/training/optimisers.py",
+        "weight_decay=weight_decay, **fused",
+        "weight_decay=0.0, **fused",
+        SETTINGS,
+    ),
+    Mutant(
+        "warm-up gone",
+        "slider_core/training/optimisers.py",
+        "return (step + 1) / (warmup + 1)",
+        "return 1.0",
+        SETTINGS,
+    ),
+    Mutant(
+        "cosine made linear",
+        "slider_core/training/optimisers.py",
+        "return 0.5 * (1 + math.cos(math.pi * done))",
+        "return 1 - done",
+        SETTINGS,
+    ),
+    Mutant(
+        "rate not stepped with",
+        LOOP,
+        'group["lr"] = request.learning_rate * factor',
+        'group["lr"] = request.learning_rate',
+        SETTINGS,
+    ),
+    Mutant(
+        "adapter precision ignored",
+        LOOP,
+        "make_adapters(self.root, request.plan, request.dtype, device)",
+        "make_adapters(self.root, request.plan, torch.float32, device)",
+        SETTINGS,
+    ),
+    Mutant("GradScaler off for float16", LOOP, "enabled=half", "enabled=False", SETTINGS),
+    Mutant("memory estimate 0", LOOP, "return float(estimate) *", "return 0.0 *", SETTINGS),
+    Mutant(
+        "memory estimate of one row",
+        LOOP,
+        "request.rows_at_once or 2 * request.cycle.batch_size",
+        "request.rows_at_once or 1",
+        SETTINGS,
+    ),
+    Mutant(
+        "area and mask kept",
+        "slider_core/comfy_bridge/model_call.py",
+        "if key not in ONLY_PART",
+        "if True",
+        SETTINGS,
+    ),
+    Mutant(
+        "batch dimensions dropped",
+        LOOP,
+        "strengths, self.batch_dims, self.joined",
+        "strengths, None, self.joined",
+        SETTINGS,
+    ),
+    Mutant("assistant off", LOOP, "at_one = torch.ones(", "at_one = torch.zeros(", SETTINGS),
+    *(
+        Mutant(f"widget {name} not handed on", "nodes/training_run.py", old, new, WIDGETS)
+        for name, old, new in (
+            ("anchor_below", "anchor_weight anchor_below", "anchor_weight"),
+            ("anchor_weight", "objective anchor_weight", "objective"),
+            ("weight_decay", "warmup weight_decay", "warmup"),
+            ("max_norm", "weight_decay max_norm ", "weight_decay "),
+            ("warmup", "schedule warmup", "schedule"),
+            ("precision", 'dtype=DTYPES[settings["precision"]]', "dtype=torch.float32"),
+            ("noise_levels", 'density=settings["noise_levels"]', 'density="auto"'),
+        )
+    ),
+    Mutant(
+        "preview_prompt ignored",
+        "nodes/preview.py",
+        'settings.get("preview_prompt") or self.example.conditioning',
+        "self.example.conditioning",
+        "tests/nodes/test_train.py -k preview",
+    ),
+    Mutant(
+        "preview_negative ignored",
+        "nodes/preview.py",
+        "return given or ConditioningZeroOut()",
+        "return ConditioningZeroOut()",
+        "tests/nodes/test_train.py -k preview",
+    ),
+    Mutant(
+        "rank_dropout_scale ignored",
+        "slider_core/adapters/base.py",
+        "if self.rank_dropout_scale:",
+        "if False:",
+        "tests/adapters/test_kinds.py -k dropout",
+    ),
+    Mutant(
+        "alpha stored in bfloat16",
+        f"{FILES}/storage.py",
+        'tensor.is_floating_point() and not key.endswith(".alpha")',
+        "tensor.is_floating_point()",
+        "tests/files/test_save_node.py -k alpha",
+    ),
+    Mutant(
+        "guard for ControlNets of one network gone",
+        "slider_core/comfy_bridge/control.py",
+        "if (before := self.previous_controlnet) is not None:",
+        "if (before := self.previous_controlnet) and False:",
+        "tests/test_control.py -k network",
+    ),
+    Mutant(
+        "Apply Slider attaches nothing by row",
+        "slider_core/comfy_bridge/apply.py",
+        "stack.enter_context(attached(model, by_row.slider.deltas, strengths, by_row.dims, by_row.kept))",
+        "pass",
+        ROWS,
+    ),
+    Mutant(
+        "Apply Slider puts nothing into the weights",
+        "slider_core/comfy_bridge/placed.py",
+        "put_in(clone.patches, changes or {}, placed.at_rest)",
+        "pass",
+        "tests/files/test_stock_loader.py -k lora_on_every_family",
+    ),
+    Mutant(
+        "gradients not handed over in one piece",
+        "slider_core/joint.py",
+        "of_all.add_(memory)",
+        "pass",
+        SETTINGS,
+    ),
+    Mutant("new weights not taken over", LOOP, "self.joined.refresh()", "pass", SETTINGS),
+    Mutant(
+        "care ends at once",
+        "slider_core/comfy_bridge/saved_tensors.py",
+        "self.careful = self.careful and self.copies.acted",
+        "self.careful = False",
+        "tests/training/test_exact_steps.py -k in_place",
+    ),
+    Mutant(
+        "care never comes back",
+        LOOP,
+        "self.saved.careful = True  #",
+        "raise OverflowError  #",
+        "tests/training/test_exact_steps.py -k in_place",
+    ),
+    Mutant(
+        "offload ignored",
+        "slider_core/comfy_bridge/saved_tensors.py",
+        "if self.offload and large",
+        "if False",
+        "tests/training/test_fit.py -k main_memory",
+    ),
+    Mutant(
+        "fingerprint without patches",
+        "slider_core/comfy_bridge/contents.py",
+        '"patches": patcher.patches,',
+        "",
+        "tests/training/test_fingerprint.py -k every_change",
+    ),
+    Mutant(
+        "sides exchanged in the objective",
+        "slider_core/training/objectives.py",
+        "return base - share *",
+        "return base + share *",
+        "tests/training/test_direction.py",
+    ),
+)
+
+
+@contextmanager
+def copied() -> Iterator[Path]:
+    """What git tracks of this checkout, as it is on disk, in a folder of the pack's name."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "concept-sliders"
+        for name in filter(None, listed.stdout.split("\0")):
+            if (ROOT / name).is_file():
+                (copy / name).parent.mkdir(parents=True, exist_ok=True)
+                (copy / name).write_bytes((ROOT / name).read_bytes())
+        yield copy
+
+
+def tested(root: Path, tests: str) -> int:
+    """Runs the tests; pytest's exit code, FAILED also where they do not come to an end."""
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-x", *tests.split()]
+    try:
+        run = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        return FAILED
+    if run.returncode not in (PASSED, FAILED):
+        raise MutantError(f"{' '.join(command)} could not be run:\n{run.stdout[-2000:]}{run.stderr[-2000:]}")
+    return run.returncode
+
+
+def survivors(root: Path, mutants: Iterable[Mutant]) -> Iterator[Mutant]:
+    for mutant in mutants:
+        before = mutant.apply(root)
+        killed = tested(root, mutant.tests) == FAILED
+        (root / mutant.file).write_text(before, encoding="utf-8")
+        print(f"{'killed  ' if killed else 'SURVIVED'}  {mutant.name}", flush=True)
+        if not killed:
+            yield mutant
+
+
+def main(names: list[str]) -> int:
+    chosen = [mutant for mutant in MUTANTS if not names or any(name in mutant.name for name in names)]
+    if not chosen:
+        sys.exit(f"No mutant is called so; there are: {', '.join(mutant.name for mutant in MUTANTS)}.")
+    with copied() as root:
+        for tests in dict.fromkeys(mutant.tests for mutant in chosen):
+            if tested(root, tests) != PASSED:
+                sys.exit(f"Without a mutant, these tests must pass: {tests}")
+        alive = list(survivors(root, chosen))
+    print(f"{len(chosen) - len(alive)} of {len(chosen)} killed")
+    return 1 if alive else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except MutantError as error:
+        sys.exit(str(error))
