@@ -60,7 +60,8 @@ class Mutant:
 
 LOOP, FILES = "slider_core/training/loop.py", "slider_core/files"
 SETTINGS = "tests/training/test_settings.py"
-WIDGETS = "tests/nodes/test_train.py -k widget"
+LEARNING = "tests/training/test_training.py -k learns"
+WIDGETS = "tests/nodes/test_train.py -k widgets"
 ROWS = "tests/files/test_stock_loader.py -k own_strength"
 
 MUTANTS = (
@@ -204,9 +205,9 @@ MUTANTS = (
         "slider_core/joint.py",
         "of_all.add_(memory)",
         "pass",
-        SETTINGS,
+        LEARNING,
     ),
-    Mutant("new weights not taken over", LOOP, "self.joined.refresh()", "pass", SETTINGS),
+    Mutant("new weights not taken over", LOOP, "self.joined.refresh()", "pass", LEARNING),
     Mutant(
         "care ends at once",
         "slider_core/comfy_bridge/saved_tensors.py",

@@ -143,6 +143,20 @@ def test_a_sampling_run_equals_one_with_the_changed_weights():
     assert not torch.allclose(got, run(original, original), rtol=1e-2)
 
 
+def test_two_controls_on_one_network_have_a_slider_each():
+    """As two Apply ControlNet nodes in a row on one ControlNet: the first one's call is not in the second's slider."""
+    plain, call, model = tiny_control_net("sd15"), tiny_call("sd15"), shared_model("sd15").model
+    slid = apply_slider_to_control_net(plain, AppliedSlider(adapters_on(plain)))
+
+    def chained(before):
+        control = with_picture(slid, "sd15", seed=1).set_previous_controlnet(with_picture(before, "sd15"))
+        with torch.inference_mode():
+            return prediction(model, control, call)
+
+    shared, apart = chained(plain), chained(tiny_control_net("sd15"))
+    assert torch.equal(shared, apart) and not torch.allclose(shared, chained(slid), rtol=1e-2)
+
+
 def control_net_with_changed_weights(adapters, strength):
     control_net = tiny_control_net("sd15")
     with torch.no_grad():

@@ -190,6 +190,24 @@ def test_dropouts_act_in_training_only(model):
             assert adapter.train().delta(x, y, model["linear"], scale).abs().sum() == 0
 
 
+@pytest.mark.parametrize("kind", ["lora", "loha", "lokr", "full"])
+def test_rank_dropout_can_make_up_for_what_it_drops(model, kind):
+    """With `rank_dropout_scale`, what is left counts more, by the share that is left."""
+    x, scale = torch.ones(1, 16), torch.ones(1, 1)
+
+    def dropped(**options):
+        torch.manual_seed(1)
+        config = AdapterConfig(kind, 4, options={"rank_dropout": 0.5, **options})
+        (adapter,) = make_adapters(model, uniform_plan([Target("linear.weight")], config))["linear"]
+        randomise({"linear": [adapter]})
+        torch.manual_seed(2)
+        return adapter.train().delta(x, model["linear"](x), model["linear"], scale)
+
+    plain, made_up = dropped(), dropped(rank_dropout_scale=True)
+    ratio = (made_up / plain)[plain != 0]
+    assert bool(plain.any()) and ratio[0] > 1.1 and torch.allclose(ratio, ratio[0])
+
+
 def test_dylora_trains_one_block_of_a_random_prefix(model):
     torch.manual_seed(1)
     (adapter,) = make(model, "dylora", "linear", rank=4)["linear"]

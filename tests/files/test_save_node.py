@@ -13,6 +13,8 @@ from concept_sliders.slider_core.files import load, to_slider
 from concept_sliders.slider_core.strength import attached
 from tiny_models import shared_model, tiny_call
 
+ALPHA = 2 + 2**-20  # bfloat16 has no such number
+
 
 @pytest.fixture
 def output(tmp_path):
@@ -25,7 +27,7 @@ def output(tmp_path):
 @pytest.fixture(scope="module")
 def slider():
     patcher = shared_model("flux")
-    adapters = make_adapters(patcher, uniform_plan(select_targets(patcher), AdapterConfig(rank=2)))
+    adapters = make_adapters(patcher, uniform_plan(select_targets(patcher), AdapterConfig(rank=2, alpha=ALPHA)))
     for of_layer in adapters.values():
         for adapter in of_layer:
             torch.nn.init.normal_(adapter.up, std=0.1)
@@ -50,8 +52,10 @@ def test_precision_halves_the_size_and_keeps_alpha(output, slider):
     whole, _ = run(slider=slider, file_name="whole")
     half, _ = run(slider=slider, file_name="half", precision="bfloat16")
     assert (output / half).stat().st_size < 0.6 * (output / whole).stat().st_size
-    types = {tensor.dtype for key, tensor in load(output / half).items() if not key.endswith("alpha")}
-    assert types == {torch.bfloat16}
+    stored = load(output / half)
+    assert {t.dtype for key, t in stored.items() if not key.endswith(".alpha")} == {torch.bfloat16}
+    alphas = {key: t for key, t in load(output / whole).items() if key.endswith(".alpha")}
+    assert ALPHA in alphas.values() and all(float(stored[key]) == float(t) for key, t in alphas.items())
 
 
 def test_names_that_lead_outside_are_refused(output, slider):

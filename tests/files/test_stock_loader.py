@@ -7,7 +7,7 @@ from itertools import combinations
 import comfy.sd
 import pytest
 import torch
-from comfy.model_management import load_models_gpu
+from comfy.model_management import load_models_gpu, unload_all_models
 from comfy.model_patcher import create_model_options_clone
 from comfy.sampler_helpers import prepare_model_patcher
 from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
@@ -66,28 +66,43 @@ def forget_prompts(model):
         model.diffusion_model.clear_kv_cache()
 
 
-def in_slider_apply(patcher, slider, strength, call):
+def in_slider_apply(patcher, slider, strength, call, **options):
     deltas, unused = deltas_for(patcher, slider)
     assert not unused
-    applied = apply_slider(patcher, AppliedSlider(deltas, strength))
-    with torch.no_grad(), attached(applied.model, deltas, torch.full((len(call["x"]),), strength)):
-        return applied.model.apply_model(**call)
+    return called(apply_slider(patcher, AppliedSlider(deltas, strength)), call, **options)
+
+
+def called(patcher, call, **options):
+    """A model call as ComfyUI's samplers make it: loaded, with the wrappers and options of the patcher."""
+    load_models_gpu([patcher])
+    forget_prompts(patcher.model)
+    given = create_model_options_clone(patcher.model_options)
+    prepare_model_patcher(patcher, {}, given)
+    options |= given["transformer_options"] | call.get("transformer_options", {})
+    try:
+        return patcher.model.apply_model(**call | {"transformer_options": options})
+    finally:
+        unload_all_models()
+        forget_prompts(patcher.model)
 
 
 @torch.no_grad()
 def assert_same_everywhere(patcher, adapters, path, call, caplog):
-    """Adapters as trained, the file in Apply Slider, and the file in ComfyUI's loader agree."""
+    """Adapters as trained, the file in Apply Slider (in the weights, and by row), and in ComfyUI's loader agree."""
     slider = load(save(to_slider(adapters), path))
     base = patcher.model.apply_model(**call)
     for strength in STRENGTHS:
         with caplog.at_level(logging.WARNING), attached(patcher.model, adapters, torch.full((2,), strength)):
             training = patcher.model.apply_model(**call)
         stock = in_stock_loader(patcher, slider, strength, call)
-        applied = in_slider_apply(patcher, slider, strength, call)
         effect = (training - base).abs().max()
-        assert (stock - applied).abs().max() <= 2e-4 * effect + 1e-6 * base.abs().max()
-        assert (training - applied).abs().max() <= 2e-4 * effect + 1e-6 * base.abs().max()
-        assert (effect > 1e-3) if strength else torch.equal(applied, base)
+        for applied in (
+            in_slider_apply(patcher, slider, strength, call),
+            in_slider_apply(patcher, slider, 0.0, call, **{READER: {None: strength}}),
+        ):
+            assert (stock - applied).abs().max() <= 2e-4 * effect + 1e-6 * base.abs().max()
+            assert (training - applied).abs().max() <= 2e-4 * effect + 1e-6 * base.abs().max()
+            assert (effect > 1e-3) if strength else torch.equal(applied, base)
     assert not [record.message for record in caplog.records if "loaded" in record.message.lower()]
     assert not [record.message for record in caplog.records if record.levelno >= logging.ERROR]
 
@@ -104,22 +119,12 @@ def test_lora_on_every_family(name, tmp_path, caplog):
 def test_each_row_has_its_own_strength_on_every_family(name):
     """A call of rows with different strengths gives each row what the weights give it at its strength."""
     patcher, call = shared_model(name), tiny_call(name)
-    deltas, _ = deltas_for(patcher, to_slider(trained(patcher, AdapterConfig("lora", 2, 1.0), 0.2)))
+    slider = to_slider(trained(patcher, AdapterConfig("lora", 2, 1.0), 0.2))
     strengths = [s for s in (-0.7, 1.3) for _ in range(len(call["x"]) // 2)]
-
-    def called(strength, **options):
-        applied = apply_slider(patcher, AppliedSlider(deltas, strength))
-        load_models_gpu([applied])
-        forget_prompts(applied.model)
-        given = create_model_options_clone(applied.model_options)
-        prepare_model_patcher(applied, {}, given)
-        options |= given["transformer_options"] | call.get("transformer_options", {})
-        return applied.model.apply_model(**call | {"transformer_options": options})
-
-    got = called(0.0, **{READER: {None: strengths}})
-    base = called(0.0)
+    got = in_slider_apply(patcher, slider, 0.0, call, **{READER: {None: strengths}})
+    base = in_slider_apply(patcher, slider, 0.0, call)
     for row, strength in enumerate(strengths):
-        expected = called(strength)[row]
+        expected = in_slider_apply(patcher, slider, strength, call)[row]
         effect = (expected - base[row]).abs().max()
         assert effect > 1e-4 and (got[row] - expected).abs().max() <= 1e-3 * effect + 1e-6 * base.abs().max()
 

@@ -17,6 +17,7 @@ from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.data import Bucket, Cycle
 from concept_sliders.slider_core.files import load, read_facts
 from concept_sliders.slider_core.files.atomic import NotWrittenError
+from nodes import ConditioningZeroOut
 from small_training import buckets, example
 from unknown_models import Attends, Mixes, unknown_model
 
@@ -193,14 +194,63 @@ def test_previews_need_a_vae(model, output):
         run(model, preview_every=2)
 
 
-def test_previews_show_the_slider_while_it_trains(model, output):
-    class Vae:
-        def decode(self, latents):
-            return latents[:, :3].movedim(1, -1).repeat_interleave(8, 1).repeat_interleave(8, 2).sigmoid()
+class Vae:
+    def decode(self, latents):
+        return latents[:, :3].movedim(1, -1).repeat_interleave(8, 1).repeat_interleave(8, 2).sigmoid()
 
-    progress = Progress()
-    run(model, progress, preview_every=2, preview_steps=2, vae=Vae()).train()
-    assert len(progress.pictures) == 2 and progress.pictures[0].width > progress.pictures[0].height
+
+def previews(model, **settings):
+    run(model, progress := Progress(), preview_every=2, preview_steps=2, vae=Vae(), **settings).train()
+    return progress.pictures
+
+
+def test_previews_show_the_slider_while_it_trains(model, output):
+    pictures = previews(model)
+    assert len(pictures) == 2 and pictures[0].width > pictures[0].height
+
+
+def test_previews_are_of_the_prompts_connected_else_of_the_first_caption_and_an_empty_prompt(model, output):
+    def preview(**prompts):
+        return previews(model, steps=2, resume="start over", **prompts)[0].tobytes()
+
+    caption, other = buckets()[0].examples[0].conditioning, example("other").conditioning
+    (empty,) = ConditioningZeroOut().zero_out(caption)
+    default = preview()
+    assert preview(preview_prompt=caption, preview_negative=empty) == default
+    assert len({default, preview(preview_prompt=other), preview(preview_negative=other)}) == 3
+
+
+ALIKE = {
+    "steps": 7,
+    "learning_rate": 3e-3,
+    "seed": 5,
+    "objective": "difference",
+    "anchor_weight": 0.3,
+    "anchor_below": 0.2,
+    "optimiser": "SGD",
+    "schedule": "linear",
+    "warmup": 3,
+    "weight_decay": 0.1,
+    "max_norm": 0.7,
+    "rows_at_once": 2,
+    "checkpoint_every": 9,
+}
+CALLED_OTHERWISE = {
+    "noise_levels": "uniform",
+    "precision": "bfloat16",
+    "gradient_checkpointing": False,
+    "resume": "start over",
+}
+
+
+def test_the_training_asked_for_is_the_one_of_the_widgets(model, output):
+    wanted = run(model, **ALIKE, **CALLED_OTHERWISE).request
+    assert {name: getattr(wanted, name) for name in ALIKE} == ALIKE
+    assert (wanted.density, wanted.dtype) == ("uniform", torch.bfloat16)
+    assert not wanted.checkpointing and not wanted.resume
+    assert run(model, preview_every=4, vae=Vae()).request.pause_every == 4
+    ((_, config), *_) = run(model, kind="dora", rank=3, alpha=1.5).request.plan
+    assert (config.kind, config.rank, config.alpha, config.options) == ("lora", 3, 1.5, {"dora": True})
 
 
 def test_an_assistant_and_a_start_that_fit_in_part_are_the_first_thing_in_the_report(model, output, caplog):

@@ -102,3 +102,16 @@ def test_a_model_that_starts_to_write_in_place_after_the_first_step_still_trains
 
     expected = losses(model(in_place=False), checkpointing=checkpointing)
     torch.testing.assert_close(losses(model(in_place=True), checkpointing=checkpointing), expected)
+
+
+def test_a_model_that_writes_in_place_in_every_step_takes_each_step_once():
+    patcher, calls = tiny_model("sd3"), []
+
+    def scaled(module, args, y):
+        kept = y.square()
+        calls.append(module)
+        return y.mul_(0.5) + kept
+
+    patcher.model.diffusion_model.joint_blocks[0].x_block.mlp.fc1.register_forward_hook(scaled)
+    losses(patcher, anchor_weight=0.0)
+    assert len(calls) == 4

@@ -77,7 +77,7 @@ def test_the_weight_of_anchors_is_theirs_in_the_mean_of_the_losses(model):
     gradient = {w: still - moved(model, start_from=start, anchor_weight=w) for w in (0.0, 1.0, 3.0)}
     others = 2 * gradient[0.0]
     anchor = 3 * gradient[1.0] - others
-    assert anchor.norm() > 1e-2 * others.norm()
+    assert anchor.norm() > 1e-2 * others.norm() and not torch.allclose(gradient[0.0], gradient[3.0], rtol=1e-2)
     torch.testing.assert_close(5 * gradient[3.0] - others, 3 * anchor, rtol=1e-2, atol=1e-4)
 
 
