@@ -241,7 +241,29 @@ MUTANTS = (
         "slider_core/training/objectives.py",
         "return base - share *",
         "return base + share *",
-        "tests/training/test_direction.py",
+        "tests/training/test_direction.py -k asks",
+    ),
+    Mutant(
+        "strengths without their sign",
+        "slider_core/training/step.py",
+        "torch.tensor([row.strength for row in chunk])",
+        "torch.tensor([abs(row.strength) for row in chunk])",
+        LEARNING,
+    ),
+    Mutant("start_from ignored", LOOP, "if request.start_from is not None:", "if False:", SETTINGS),
+    Mutant(
+        "an unfinished step counts",
+        "slider_core/training/state.py",
+        "self._take_back(before)",
+        "pass",
+        "tests/training/test_faults.py -k whole_or_not",
+    ),
+    Mutant(
+        "gradients of float16 models stay scaled",
+        LOOP,
+        "self.scaler.unscale_(self.optimiser)",
+        "pass",
+        SETTINGS,
     ),
 )
 

@@ -97,7 +97,7 @@ class _Run:
             left = load_into(self.adapters, request.start_from, self.root)
             self._tell_left(request.start_from, left, "the targets that are trained")
         self.assistant = self._assistant(request.model.model)
-        self.batch_dims, self.assistant_dims = batch_dims(self.root), batch_dims(request.model.model)
+        self.batch_dims = batch_dims(self.root)
         parameters = [p for of_layer in self.adapters.values() for a in of_layer for p in a.parameters()]
         self.joined = self._join()
         places = {id(tensor): place for place, tensor in enumerate(self.joined.sources(parameters[0]))}
@@ -237,8 +237,8 @@ class _Run:
         model = self.request.model.model
         with ExitStack() as stack:
             if self.assistant:
-                at_one = torch.ones(len(strengths))
-                stack.enter_context(attached(model, self.assistant, at_one, self.assistant_dims))
+                at_one = torch.ones(len(strengths))  # all alike: which dimension counts the rows does not matter
+                stack.enter_context(attached(model, self.assistant, at_one))
             put_on = attached_to_control if self.request.train_control else attached
             stack.enter_context(put_on(self.root, self.adapters, strengths, self.batch_dims, self.joined))
             yield
