@@ -116,13 +116,18 @@ def _read(model, slider, slider_file: str) -> tuple[Any, dict, list[str]]:
     """The slider and what `deltas_on` says of it; the latest few are kept, so that a new strength reads nothing."""
     from ..slider_core.adapters.layer import root_of
 
-    root, key = root_of(model), id(slider) if slider is not None else (slider_file, changed(slider_file))
-    found = next((entry for entry in _latest if entry[0]() is root and entry[1] == key), None)
+    root, given = root_of(model), (slider_file, changed(slider_file)) if slider is None else slider
+    found = next((entry for entry in _latest if entry[0]() is root and _same(entry[1], given)), None)
     if found is None:
         slider = slider_of(slider, slider_file)
-        found = ref(root, _forget), key, (slider, *deltas_on(model, slider))
+        found = ref(root, _forget), given, (slider, *deltas_on(model, slider))
     _latest[:] = [found, *(entry for entry in _latest if entry is not found)][:KEPT]
     return found[2]
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two are the same slider itself, or the same state of a file."""
+    return one is other or (isinstance(one, tuple) and isinstance(other, tuple) and one == other)
 
 
 def _forget(gone: ref) -> None:
