@@ -17,7 +17,7 @@ from ..adapters.base import Adapter
 from ..adapters.layer import layer_of
 from ..addition import Joined
 from ..architectures import batch_dims
-from ..comfy_bridge.control import attached_to_control
+from ..comfy_bridge.control import attached_to_control, sliders_freed
 from ..comfy_bridge.lora import deltas_for
 from ..comfy_bridge.model_call import ModelCalls, is_oom, load
 from ..comfy_bridge.saved_tensors import SavedTensors
@@ -163,7 +163,10 @@ class _Run:
         while not self.finished:
             done, every = self.state.step, request.pause_every or request.steps
             until = min(request.steps, (done // every + 1) * every)
-            with trainable(request.model, self.controls, _memory(request), self.fit.checkpointing, self.saved):
+            with (
+                sliders_freed(request.control_net),
+                trainable(request.model, self.controls, _memory(request), self.fit.checkpointing, self.saved),
+            ):
                 self.calls = ModelCalls(request.model, request.control_net, request.vae)
                 try:
                     for turn in islice(turns, until - done):
