@@ -55,6 +55,22 @@ def test_in_bfloat16_too(model, tmp_path, optimiser):
     assert equal(train(request(model, **saved)).slider, train(request(model, **settings)).slider)
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells")
+def test_the_file_that_a_training_goes_on_from_is_let_go(model, tmp_path):
+    """Windows does not replace a file that a process has mapped, so no further state could be kept."""
+    saved = {"checkpoint": tmp_path / "slider", "resume": True, "optimiser": "NAdam"}
+    with pytest.raises(InterruptProcessingException):
+        train(request(model, **saved), cancel_at(3))
+    mapped = []
+
+    def look(event):
+        if isinstance(event, StepDone):
+            mapped.append(str(tmp_path) in Path("/proc/self/maps").read_text())
+
+    train(request(model, **saved, checkpoint_every=0), look)
+    assert mapped == [False] * 3
+
+
 KILLED = """
 import os, sys
 from pathlib import Path
