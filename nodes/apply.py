@@ -7,7 +7,7 @@ from weakref import ref
 
 from comfy_api.latest import io
 
-from ..slider_core.given import quoted
+from ..slider_core.given import STRONGEST, quoted
 from .inputs import checked
 from .loras import NO_FILE, changed, deltas_on, facts_of, file_input, known, slider_of
 from .progress import show
@@ -34,8 +34,8 @@ class SliderApply(io.ComfyNode):
                 io.Float.Input(
                     "strength",
                     default=1.0,
-                    min=-100.0,
-                    max=100.0,
+                    min=-STRONGEST,
+                    max=STRONGEST,
                     step=0.05,
                     tooltip="Above 0: more of the concept; below 0: less; 0: the model as it is. For every prompt "
                     "that has no strength of its own.",
@@ -190,8 +190,9 @@ def _numbers(text: str) -> list[float]:
         numbers = [float(part) for part in str(text).replace(",", " ").split()]
     except ValueError:
         numbers = []
-    if not numbers or not all(abs(number) <= 100 for number in numbers):
+    if not numbers or not all(abs(number) <= STRONGEST for number in numbers):
         raise ValueError(
-            f"{quoted(text)} is not a strength. Give a number from −100 to 100, or several with commas: -1, 0, 1."
+            f"{quoted(text)} is not a strength. Give a number from −{STRONGEST:g} to {STRONGEST:g}, or several with "
+            "commas: -1, 0, 1."
         )
     return numbers

@@ -10,7 +10,7 @@ from typing import Any
 from ..architectures import select_targets
 from ..architectures.target import Target
 from ..given import checked_text, parsed_json, quoted
-from .base import AdapterConfig
+from .base import DROPOUTS, AdapterConfig
 from .expressions import ExpressionError
 from .layer import layer_of, shape_of
 from .lycoris_names import AlgoMaps
@@ -156,7 +156,7 @@ def adapter_config(settings: Mapping[str, Any]) -> AdapterConfig:
         raise LycorisConfigError(f"dora_wd works with algo lora and locon, not with {kind}.")
     if settings.get("dora") and not settings.get("wd_on_output", True):
         raise LycorisConfigError("dora_wd works on the output only: leave wd_on_output out.")
-    known = KINDS[kind].OPTIONS | {"dropout", "rank_dropout", "rank_dropout_scale", "module_dropout"}
+    known = KINDS[kind].OPTIONS | DROPOUTS
     config = AdapterConfig(
         kind=kind,
         rank=settings.get("dim", 4),
