@@ -14,6 +14,7 @@ from concept_sliders.slider_core.architectures.target import Target
 from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
 from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.data import Bucket, Cycle
+from concept_sliders.slider_core.joint import Cast
 from concept_sliders.slider_core.training import (
     NotFiniteError,
     Paused,
@@ -195,6 +196,21 @@ def test_an_assistant_is_on_at_one_for_every_sign_and_is_not_in_the_file(model):
     assert set(train(request(model, cycle, steps=1, assistant=assistant)).slider) == set(assistant)
     with pytest.raises(RequestError, match="No layer of the assistant"):
         train(request(model, assistant={"other.lora_up.weight": torch.ones(2, 2)}))
+
+
+def test_of_a_slider_for_some_of_the_steps_one_copy_is_made_and_nothing_is_left(model, monkeypatch):
+    """It is not in the weights, so each model call of the training adds it to the layers' outputs."""
+    layer = LAYERS[0].removesuffix(".weight")
+    lora = {f"{layer}.lora_up.weight": torch.ones(128, 4), f"{layer}.lora_down.weight": torch.ones(4, 128)}
+    deltas, _ = deltas_for(model, lora | {f"{layer}.dora_scale": torch.ones(128, 1)})
+    plain, _ = deltas_for(model, {key.replace(".0.", ".1."): value for key, value in lora.items()})
+    slid = apply_slider(model, AppliedSlider(deltas | plain, end_percent=0.9))
+    made, cast = [], Cast.__init__
+    monkeypatch.setattr(Cast, "__init__", lambda *args: made.append(args) or cast(*args))
+    train(request(slid))
+    assert len(made) == 2  # of the slider that is applied, and of the one that is trained
+    (lengths,) = deltas[layer]
+    assert not lengths.tensors.copies and lengths._factor is None
 
 
 def test_settings_are_checked(model):
