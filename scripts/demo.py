@@ -138,8 +138,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--concept", choices=CONCEPTS, default="smile")
     parser.add_argument("--output", type=Path, default=ROOT / "demo_output")
-    parser.add_argument("--steps", type=int, default=150)
-    parser.add_argument("--learning-rate", type=float, default=5e-4)
+    parser.add_argument("--steps", type=int, default=150, help="half of a new node's, to be quick")
+    parser.add_argument(
+        "--learning-rate", type=float, default=5e-4, help="a new node has 2e-4, for twice the steps"
+    )
     parser.add_argument("--neutral", choices=["anchor", "plain", "off"], default="anchor")
     parser.add_argument("--port", type=int, default=0, help="of the server; any free one if left out")
     parser.add_argument("--timeout", type=float, default=1200, help="seconds that the workflow may take")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
 import torch
 from comfy import model_detection, supported_models
@@ -65,3 +66,19 @@ def test_the_benchmark_tells_each_measurement_and_keeps_it(tmp_path):
     assert rows[2]["to"] == "bare, checkpointed" and rows[2]["ratio"] == pytest.approx(
         rows[2]["ms"] / rows[1]["ms"]
     )
+
+
+def test_the_figures_of_a_slider_are_those_of_its_pictures():
+    """A smile of −0.5 to 0.7 over ±1, that moves the eyes by half a deviation on one side."""
+    import sliders
+    from sliders import measure, results
+
+    found = {name: numpy.full((2, 3), mean) for name, (mean, _) in measure.NUMBERS.items()}
+    found |= {name: numpy.full((2, 3), names[0]) for name, names in measure.CHOICES.items()}
+    found["smile"] = numpy.array([[-0.5, 0.0, 0.7], [-0.5, 0.0, 0.7]])
+    found["eye_size"][:, 2] += 0.5 * measure.NUMBERS["eye_size"][1]
+    figures = sliders.figures(results.Results("smile", [-1.0, 0.0, 1.0], found))
+    leak = 0.5 / 2 / 5  # mean of two sides and of five other numbers
+    expected = [1.2, 1.0, 0.7 / 0.6, leak, leak / 1.2, 0.0]
+    assert list(figures.values()) == pytest.approx(expected)
+    assert sliders.row("mine", [figures]).startswith("| mine | 1.200 | 1.000 | 1.167 | 0.050 ")

@@ -93,7 +93,8 @@ class ModelCalls:
         conds = {"positive": sampler_helpers.convert_cond([(tensor, whole)])}
         if self.control_net is not None and example.control is not None:
             hint = normal(example.control).movedim(-1, 1)
-            conds["positive"][0]["control"] = self.control_net.copy().set_cond_hint(hint, vae=self.vae)
+            vae = self.vae and _Encoder(self.vae)
+            conds["positive"][0]["control"] = self.control_net.copy().set_cond_hint(hint, vae=vae)
         shapes = [latent.shape]
         noise = torch.zeros_like(latent)
         return samplers.process_conds(
@@ -160,6 +161,21 @@ class ModelCalls:
     def backward(self, loss: Tensor) -> None:
         """The backward pass of what the last `predict` gave, under the wrappers that the model ran in."""
         self._wrapped.run_again(loss.backward)
+
+
+class _Encoder:
+    """A VAE through which no gradient goes: ControlNets encode their picture in the middle of a model call."""
+
+    def __init__(self, vae: Any):
+        self.vae = vae
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        with torch.no_grad():
+            encoded: Tensor = self.vae.encode(pixels)
+        return encoded
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.vae, name)
 
 
 @contextmanager

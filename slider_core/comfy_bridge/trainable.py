@@ -101,7 +101,7 @@ def normal_tensors(model: nn.Module) -> Iterator[None]:
     twins: dict[int, Tensor] = {}
 
     def twin(tensor: Tensor) -> Tensor:
-        return twins.setdefault(id(tensor), normal_twin(tensor))
+        return tensor if _is_normal(tensor) else twins.setdefault(id(tensor), normal_twin(tensor))
 
     with ExitStack() as stack:
         stack.callback(_drop_graphs, model)
@@ -109,7 +109,7 @@ def normal_tensors(model: nn.Module) -> Iterator[None]:
             holders: list[dict[str, Any]] = [module._parameters, module._buffers, module.__dict__]
             for holder in holders:
                 for name, value in list(holder.items()):
-                    stand_in = _normal(value, twin)
+                    stand_in = _mapped(value, twin)
                     if stand_in is not value:
                         holder[name] = stand_in
                         stack.callback(_put_back, holder, name, stand_in, value)
@@ -158,18 +158,26 @@ def _is_normal(tensor: Tensor) -> bool:
 
 
 def normal(value: Any) -> Any:
-    """`value` with every inference tensor in it cloned; lists, tuples and dicts are followed, not changed."""
-    return _normal(value, Tensor.clone)
+    """`value` with its inference tensors cloned and those that carry gradients detached.
+
+    Lists, tuples and dicts are followed, not changed.
+    """
+    return _mapped(value, _detached)
 
 
-def _normal(value: Any, made_normal: Callable[[Tensor], Tensor]) -> Any:
-    """`value` itself, or a copy with its inference tensors made normal."""
+def _detached(tensor: Tensor) -> Tensor:
+    plain = tensor if _is_normal(tensor) else tensor.clone()
+    return plain.detach() if plain.requires_grad else plain
+
+
+def _mapped(value: Any, made: Callable[[Tensor], Tensor]) -> Any:
+    """`value` itself, or a copy where `made` gives another tensor for one in it."""
     if isinstance(value, Tensor):
-        return value if _is_normal(value) else made_normal(value)
+        return made(value)
     if type(value) is dict:
-        named = {key: _normal(item, made_normal) for key, item in value.items()}
+        named = {key: _mapped(item, made) for key, item in value.items()}
         return named if any(named[key] is not value[key] for key in value) else value
     if type(value) in (list, tuple):
-        items = [_normal(item, made_normal) for item in value]
+        items = [_mapped(item, made) for item in value]
         return type(value)(items) if any(a is not b for a, b in zip(items, value, strict=True)) else value
     return value

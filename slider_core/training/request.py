@@ -69,7 +69,7 @@ class TrainRequest:
     plan: Sequence[tuple[Target, AdapterConfig]]
     cycle: Cycle
     steps: int = 300
-    learning_rate: float = 1e-4
+    learning_rate: float = 2e-4
     optimiser: str = "AdamW"
     schedule: str = "cosine"
     warmup: int = 0
@@ -120,10 +120,11 @@ class TrainRequest:
                         f"{key} of the slider given as {name} is not finite, so its training has failed. Take an "
                         "earlier file."
                     )
-        if self.objective == "difference" and (self.cycle.mode != "together" or not self.cycle.pairs):
+        both_sides = self.cycle.mode == "together" and self.cycle.size(+1) and self.cycle.size(-1)
+        if self.objective == "difference" and not both_sides:
             raise RequestError(
-                "The objective 'difference' compares the two pictures of a pair, but the cycle has none. Use cycle "
-                "'together' and pair the pictures by name or order, or the objective 'denoise'."
+                "The objective 'difference' compares a positive with a negative picture in every step. Use cycle "
+                "'together' with pictures on both sides, or the objective 'denoise'."
             )
         if self.train_control and any(e.control is None for b in self.cycle.buckets for e in b.examples):
             raise RequestError(

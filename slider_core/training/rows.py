@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
@@ -22,8 +22,8 @@ class TrainRow:
         row: what the model sees, before noise is added.
         strength: of the slider on this row.
         sign: of the bucket, for the record of losses.
-        reference: where the base model's prediction is the target, the row it is made for; else None, and the
-            target is what a perfect model would predict for `row`.
+        anchor: whether the base model's prediction is the target, and not what a perfect model would predict.
+        partner: index among the turn's rows of the one that this is compared with (objective `difference`).
     """
 
     row: Row
@@ -32,7 +32,13 @@ class TrainRow:
     strength: float
     weight: float
     sign: int
-    reference: Row | None = None
+    anchor: bool = False
+    partner: int | None = None
+
+    @property
+    def sigmas(self) -> Tensor:
+        """The noise level of each of the row's own rows."""
+        return self.sigma.expand(self.row.size)
 
 
 def rows_of_turn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator: Generator) -> list[TrainRow]:
@@ -40,12 +46,20 @@ def rows_of_turn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator
     shared: dict[int, tuple[Tensor, Tensor]] = {}
     rows = []
     for draw in turn:
-        row = calls.row(draw.example)
+        row, anchor = calls.row(draw.example), _is_anchor(draw, request)
         noise, sigma = _noise(draw, row, shared, calls, request, generator)
-        seen, reference = _compared(draw, row, turn, calls, request)
-        weight = draw.weight * (request.anchor_weight if _is_anchor(draw, request) else 1.0)
-        rows.append(TrainRow(seen, noise, sigma, draw.strength, weight, draw.sign, reference))
-    return [row for row in rows if row.weight > 0]
+        weight = draw.weight * (request.anchor_weight if anchor else 1.0)
+        rows.append(TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, anchor))
+    rows = [row for row in rows if row.weight > 0]
+    if request.objective == "difference":
+        rows = [replace(row, partner=_partner(row, rows)) for row in rows]
+    return rows
+
+
+def _partner(row: TrainRow, rows: Sequence[TrainRow]) -> int | None:
+    """The row of the other sign that has this one's noise; one-sided turns and other sizes have none."""
+    others = (i for i, other in enumerate(rows) if other.noise is row.noise and other.sign == -row.sign)
+    return next(others, None) if row.sign else None
 
 
 def _is_anchor(draw: Draw, request: TrainRequest) -> bool:
@@ -74,22 +88,8 @@ def _noise(
     return noise, sigma
 
 
-def _compared(
-    draw: Draw, row: Row, turn: Turn, calls: ModelCalls, request: TrainRequest
-) -> tuple[Row, Row | None]:
-    """The row that the model sees, and the row whose base prediction it should give (None: its own target)."""
-    if _is_anchor(draw, request):
-        return row, row
-    if request.objective == "difference" and draw.sign:
-        for other in turn:
-            if other.pair == draw.pair and other.sign == -draw.sign and (other.matched or draw.matched):
-                seen = calls.row(other.example)
-                return (seen, row) if seen.latent.shape == row.latent.shape else (row, None)
-    return row, None
-
-
 def stacked(rows: Sequence[TrainRow]) -> tuple[Tensor, Tensor, Tensor]:
     """Latents, noise and sigmas of rows of one shape, one after the other along the first dimension."""
     latents = torch.cat([row.row.latent for row in rows])
-    sigmas = torch.cat([row.sigma.expand(row.row.size) for row in rows])
+    sigmas = torch.cat([row.sigmas for row in rows])
     return latents, torch.cat([row.noise for row in rows]), sigmas

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ..comfy_bridge.model_call import ModelCalls
-from .objectives import row_losses
+from .objectives import odd_target, row_losses
 from .rows import TrainRow, stacked
 
 
@@ -39,8 +38,9 @@ def forward_backward(
     """
     total = sum(row.weight for row in rows)
     losses: dict[int, list[float]] = {}
-    for chunk in _chunks(rows, calls, rows_at_once):
-        target = _targets(chunk, calls, attach)
+    targets = _targets(rows, calls, attach, rows_at_once)
+    for indices in _chunks(rows, calls, rows_at_once):
+        chunk, target = [rows[i] for i in indices], torch.cat([targets[i] for i in indices])
         latents, noise, sigmas = stacked(chunk)
         strengths = torch.tensor([row.strength for row in chunk])
         with attach(strengths):
@@ -53,30 +53,41 @@ def forward_backward(
     return {sign: sum(values) / len(values) for sign, values in losses.items()}
 
 
-def _chunks(rows: Sequence[TrainRow], calls: ModelCalls, rows_at_once: int) -> list[list[TrainRow]]:
+def _chunks(rows: Sequence[TrainRow], calls: ModelCalls, rows_at_once: int) -> list[list[int]]:
+    """Indices of the rows of each model call."""
     chunks = []
     for group in calls.batches([row.row for row in rows]):
         size = rows_at_once or len(group)
-        chunks += [[rows[i] for i in group[start : start + size]] for start in range(0, len(group), size)]
+        chunks += [group[start : start + size] for start in range(0, len(group), size)]
     return chunks
 
 
-def _targets(rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach) -> Tensor:
-    """What each row's prediction is compared with, stacked, in float32."""
-    latents, noise, sigmas = stacked(rows)
-    targets = list(calls.target(latents, noise, sigmas).split([row.row.size for row in rows]))
-    compared = [(i, replace(row, row=row.reference)) for i, row in enumerate(rows) if row.reference is not None]
-    for group in calls.batches([row.row for _, row in compared]):
-        chosen = [compared[i] for i in group]
-        predictions = _base_predictions([row for _, row in chosen], calls, attach)
-        for (i, _), prediction in zip(chosen, predictions, strict=True):
-            targets[i] = prediction
-    return torch.cat(targets)
+def _targets(rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows_at_once: int) -> list[Tensor]:
+    """What each row's prediction is compared with, in float32."""
+    perfect = [calls.target(row.row.latent, row.noise, row.sigmas) for row in rows]
+    base = _base_predictions(rows, calls, attach, rows_at_once)
+    targets = []
+    for i, row in enumerate(rows):
+        if row.partner is None:
+            targets.append(base[i] if row.anchor else perfect[i])
+            continue
+        error, other_error = (base[j] - perfect[j] for j in (i, row.partner))
+        share = row.strength / (row.strength - rows[row.partner].strength)
+        targets.append(odd_target(base[i], error, other_error, share))
+    return targets
 
 
-def _base_predictions(rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach) -> Sequence[Tensor]:
-    """The model's predictions for each row at strength 0."""
-    latents, noise, sigmas = stacked(rows)
-    with torch.no_grad(), attach(torch.zeros(len(rows))):
-        stack = calls.predict([row.row for row in rows], calls.noised(latents, noise, sigmas), sigmas)
-    return stack.float().split([row.row.size for row in rows])
+def _base_predictions(
+    rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows_at_once: int
+) -> dict[int, Tensor]:
+    """The model's predictions at strength 0, in float32, for the rows whose targets need them, by their index."""
+    needed = [i for i, row in enumerate(rows) if row.anchor or row.partner is not None]
+    predictions: dict[int, Tensor] = {}
+    for indices in _chunks([rows[i] for i in needed], calls, rows_at_once):
+        chunk = [rows[needed[i]] for i in indices]
+        latents, noise, sigmas = stacked(chunk)
+        with torch.no_grad(), attach(torch.zeros(len(chunk))):
+            stack = calls.predict([row.row for row in chunk], calls.noised(latents, noise, sigmas), sigmas)
+        parts = stack.float().split([row.row.size for row in chunk])
+        predictions |= {needed[i]: part for i, part in zip(indices, parts, strict=True)}
+    return predictions

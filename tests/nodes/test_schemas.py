@@ -1,10 +1,13 @@
 """The names that saved workflows rely on: node ids, sockets, and inputs in their order."""
 
 import asyncio
+import json
+from pathlib import Path
 
 import nodes as comfy_nodes
 import pytest
 from concept_sliders import comfy_entrypoint
+from concept_sliders.slider_core.training import TrainRequest
 
 NODES = asyncio.run(asyncio.run(comfy_entrypoint()).get_node_list())
 SCHEMAS = {node.GET_SCHEMA().node_id: node.GET_SCHEMA() for node in NODES}
@@ -64,3 +67,22 @@ def test_every_input_and_output_says_what_it_is_for(node_id):
     assert schema.description and schema.category == "model/training/slider"
     assert [i.id for i in schema.inputs if not i.tooltip] == []
     assert [o.display_name for o in schema.outputs if not o.tooltip] == []
+
+
+def test_one_learning_rate_and_number_of_steps_everywhere():
+    """On the node, in Python, in the first example workflow (both forms) and where the texts name it."""
+    root = Path(__file__).resolve().parent.parent.parent
+    defaults = {i.id: i.default for i in SCHEMAS["SliderTrainer"].inputs if i.id in ("steps", "learning_rate")}
+    assert defaults == {"steps": 300, "learning_rate": 2e-4}
+    assert (TrainRequest.steps, TrainRequest.learning_rate) == (300, 2e-4)
+
+    name = "01_train_a_slider_from_pictures.json"
+    api = json.loads((root / "example_workflows" / "api" / name).read_text())
+    (train,) = (entry["inputs"] for entry in api.values() if entry["class_type"] == "SliderTrainer")
+    assert {key: train[key] for key in defaults} == defaults
+    page = json.loads((root / "example_workflows" / name).read_text())
+    (node,) = (node for node in page["nodes"] if node["type"] == "SliderTrainer")
+    assert node["widgets_values"][1:3] == [300, 2e-4]
+
+    assert "300 steps, learning rate 2e-4" in (root / "README.md").read_text()
+    assert "300 steps, learning rate 0.0002" in (root / "web" / "docs" / "SliderTrainer.md").read_text()

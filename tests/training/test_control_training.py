@@ -96,6 +96,26 @@ def cancelled_in_the_first_step(model):
     return clone
 
 
+class LearnedVAE(TinyVAE):
+    """With weights, as a VAE that ComfyUI has loaded."""
+
+    def __init__(self):
+        super().__init__(16)
+        self.layer = torch.nn.Conv2d(16, 16, 1)
+
+    def encode(self, pixels):
+        return self.layer(super().encode(pixels))
+
+
+@pytest.mark.parametrize("in_inference_mode", [True, False], ids=["from the graph", "from a script"])
+def test_control_pictures_are_encoded_without_gradients(model, control_net, in_inference_mode):
+    with torch.inference_mode(in_inference_mode), torch.set_grad_enabled(not in_inference_mode):
+        vae = LearnedVAE()
+    targets = [t for t in select_targets(model) if t.key in LAYERS]
+    assert train(replace(request(model, control_net, targets), vae=vae)).steps == 8
+    assert vae.layer.weight.grad is None
+
+
 def test_a_control_net_needs_control_pictures(model, control_net):
     plain = Cycle((Bucket("more", (example("a"),), 0.5), Bucket("less", (example("a"),), -0.5)))
     with pytest.raises(RequestError, match="control images"):

@@ -77,12 +77,29 @@ def test_every_mode_of_the_cycle_trains(model, mode, neutral):
     assert seen == {"positive", "negative"} | ({"neutral"} if neutral != "off" else set())
 
 
-def test_the_difference_objective_starts_at_the_difference_of_the_pair_and_learns_fast(model):
+def test_the_difference_objective_learns_fast_and_needs_both_sides_in_every_step(model):
     cycle = Cycle(buckets(neutral=False))
     trained = train(request(model, cycle, objective="difference", steps=60, learning_rate=1e-2))
     assert loss_of(trained.losses["loss"]) < 0.6 * sum(trained.losses["loss"][:5]) / 5
-    with pytest.raises(RequestError, match="has none"):
-        request(model, Cycle(buckets(), pairing="random"), objective="difference")
+    one_side = Cycle(buckets()[:1], one_sided=True)
+    for cycle in (Cycle(buckets(), mode="alternate"), one_side):
+        with pytest.raises(RequestError, match="a positive with a negative picture in every step"):
+            request(model, cycle, objective="difference")
+
+
+def test_examples_that_were_encoded_with_gradients_on_train_as_others_do(model):
+    """As of a Python script, where the weights of text encoder and VAE want gradients."""
+    weight = torch.ones(1, requires_grad=True)
+
+    def followed(example):
+        ((text, options),) = example.conditioning
+        conditioning = [[text * weight, {key: value * weight for key, value in options.items()}]]
+        return dataclasses.replace(example, latent=example.latent * weight, conditioning=conditioning)
+
+    with torch.inference_mode(False), torch.enable_grad():
+        kept = tuple(dataclasses.replace(b, examples=tuple(map(followed, b.examples))) for b in buckets())
+    plain, others = (train(request(model, Cycle(b), steps=6)).slider for b in (buckets(), kept))
+    assert all(torch.equal(plain[key], others[key]) for key in plain) and weight.grad is None
 
 
 def test_rows_in_one_call_or_one_by_one_give_the_same_slider(model):

@@ -1,0 +1,87 @@
+"""Tiny models of each kind of prediction that have learned a concept: a bright or dark square in the latent."""
+
+from functools import cache
+
+import torch
+from comfy.model_patcher import ModelPatcher
+from concept_sliders.slider_core.comfy_bridge.model_call import ModelCalls
+from concept_sliders.slider_core.comfy_bridge.trainable import trainable
+from concept_sliders.slider_core.data import Bucket, Cycle, Example
+from concept_sliders.slider_core.training.timesteps import draw_levels, sigmas_at
+from tiny_models import CONFIGS, tiny_model
+
+ROWS = 4
+
+
+def channels(name: str) -> int:
+    return CONFIGS[name]["x"][1]
+
+
+def square(name: str) -> torch.Tensor:
+    """The concept: what a latent [1, C, 8, 8] has more or less of."""
+    concept = torch.zeros(1, channels(name), 8, 8)
+    concept[..., 2:6, 2:6] = 1
+    return concept
+
+
+def example(name: str, file: str, amount: float, seed: int) -> Example:
+    """A latent with `amount` of the square over a faint ground of its own."""
+    shapes, random = CONFIGS[name]["apply_model"], torch.Generator().manual_seed(1)
+    text = torch.randn(1, *shapes["c_crossattn"][1:], generator=random)
+    options = {"pooled_output": torch.randn(1, shapes["y"][1], generator=random)} if "y" in shapes else {}
+    ground = 0.3 * torch.randn(1, channels(name), 8, 8, generator=torch.Generator().manual_seed(seed))
+    return Example(file, "a square", amount * square(name) + ground, [[text, options]])
+
+
+def cycle(name: str, paired: bool) -> Cycle:
+    """Four pictures a side, of the same grounds or of others."""
+    of_less = range(4) if paired else range(4, 8)
+    more = tuple(example(name, f"{i}", 0.9, seed=i) for i in range(4))
+    less = tuple(example(name, f"{i}", -0.9, seed=i) for i in of_less)
+    return Cycle(
+        (Bucket("more", more, 0.5), Bucket("less", less, -0.5)), pairing="auto" if paired else "random"
+    )
+
+
+@cache
+def learned_model(name: str, steps: int = 50) -> ModelPatcher:
+    """The random model of this name, trained for a moment on squares of every amount from −1 to 1."""
+    model, random = tiny_model(name), torch.Generator().manual_seed(0)
+    with trainable(model) as network:
+        calls, weights = ModelCalls(model), list(network.diffusion_model.parameters())
+        row = calls.row(example(name, "", 0.0, seed=0))
+        for weight in weights:
+            weight.requires_grad_(True)
+        optimiser = torch.optim.Adam(weights)
+        rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, steps)
+        for _ in range(steps):
+            amount = torch.rand(ROWS, 1, 1, 1, generator=random) * 2 - 1
+            latents = amount * square(name) + 0.3 * torch.randn(ROWS, channels(name), 8, 8, generator=random)
+            noise = torch.randn(latents.shape, generator=random)
+            levels = draw_levels(ROWS, "auto", calls.is_flow, random)
+            sigmas = sigmas_at(levels, calls.sampling.percent_to_sigma)
+            prediction = calls.predict([row] * ROWS, calls.noised(latents, noise, sigmas), sigmas)
+            calls.backward((prediction - calls.target(latents, noise, sigmas)).square().mean())
+            torch.nn.utils.clip_grad_norm_(weights, 1.0)
+            optimiser.step()
+            optimiser.zero_grad()
+            rates.step()
+        for weight in weights:
+            weight.requires_grad_(False)
+    return model
+
+
+@torch.no_grad()
+def amount_seen(name: str, model: ModelPatcher, level: float, count: int = 8) -> torch.Tensor:
+    """How much of the square the denoised pictures [count] have, of noised pictures that have none of it."""
+    random = torch.Generator().manual_seed(99)
+    ground = 0.3 * torch.randn(count, channels(name), 8, 8, generator=random)
+    noise = torch.randn(ground.shape, generator=random)
+    with trainable(model):
+        calls = ModelCalls(model)
+        row = calls.row(example(name, "", 0.0, seed=0))
+        sigmas = sigmas_at(torch.full((count,), level), calls.sampling.percent_to_sigma)
+        x = calls.noised(ground, noise, sigmas)
+        denoised = calls.sampling.calculate_denoised(sigmas, calls.predict([row] * count, x, sigmas), x)
+    concept = square(name)
+    return (denoised * concept).sum((1, 2, 3)) / concept.square().sum()

@@ -1,0 +1,180 @@
+"""A slider goes the right way: at +s there is more of the concept, at −s less, whatever the model predicts.
+
+Each of these fails when a sign is exchanged: in the target, in a row's strength, or between the two pictures.
+"""
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from comfy.model_base import ModelType, model_sampling
+from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
+from concept_sliders.slider_core.architectures import select_targets
+from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
+from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
+from concept_sliders.slider_core.comfy_bridge.model_call import ModelCalls, Row
+from concept_sliders.slider_core.data import Bucket, Cycle
+from concept_sliders.slider_core.training import TrainRequest, train
+from concept_sliders.slider_core.training.objectives import OBJECTIVES
+from concept_sliders.slider_core.training.rows import rows_of_turn
+from concept_sliders.slider_core.training.step import forward_backward
+from small_training import example, request
+from tiny_concepts import amount_seen, cycle, learned_model
+from tiny_models import shared_model
+
+sys.path.append(str(Path(__file__).resolve().parent.parent.parent / "benchmarks"))
+import sliders  # noqa: E402
+
+KINDS = [
+    ModelType.FLOW,
+    ModelType.FLUX,
+    ModelType.FLOW_COSMOS,
+    ModelType.V_PREDICTION,
+    ModelType.V_PREDICTION_EDM,
+    ModelType.EPS,
+    ModelType.EDM,
+    ModelType.STABLE_CASCADE,
+]
+
+
+class Settings:
+    unet_config: dict = {}
+    sampling_settings: dict = {}
+
+
+class Formula(ModelCalls):
+    """A model whose denoised picture is `kept` · the clean one + an error that all pictures share, of any size.
+
+    Its slider adds strength · `change` to the prediction.
+    """
+
+    def __init__(self, kind, kept, change):
+        self.model = type("Model", (), {"model_sampling": model_sampling(Settings(), kind)})
+        self.kept, self.change, self.device = kept, change, torch.device("cpu")
+        self.error = 3 * torch.randn(change.shape, generator=torch.Generator().manual_seed(5))
+        self.strengths = torch.zeros(1)
+
+    def row(self, example):
+        return Row(example.latent, {})
+
+    def batches(self, rows):
+        return [list(range(len(rows)))] if rows else []
+
+    @contextmanager
+    def attach(self, strengths):
+        before, self.strengths = self.strengths, strengths
+        yield
+        self.strengths = before
+
+    def predict(self, rows, x, sigmas):
+        denoised = self.kept * torch.cat([row.latent for row in rows]) + self.error
+        of_input, of_output = self.factors(sigmas)
+        base = (denoised - of_input * x) / of_output
+        return base + self.strengths.reshape(-1, 1, 1, 1) * self.change
+
+    def backward(self, loss):
+        loss.backward()
+
+    def factors(self, sigmas):
+        """Of the noised picture and of the prediction in the denoised picture."""
+        shape = (len(sigmas), 1, 1, 1)
+        one, zero = torch.ones(shape), torch.zeros(shape)
+        denoised = self.sampling.calculate_denoised
+        return denoised(sigmas, zero, one), denoised(sigmas, one, zero)
+
+
+def sides(strengths=(0.5, -0.5)):
+    """A pair of pictures; the first has more of whatever it is that they differ in."""
+    more, less = (Bucket(str(s), (example(name, 0.3 * s),), s) for name, s in zip("ab", strengths, strict=True))
+    return more, less
+
+
+def one_step(kind, kept, objective, cycle, rows_at_once=0):
+    """Losses of the first step, the change of the prediction that lowers them fastest, and the rows."""
+    change = torch.zeros(1, 16, 8, 8, requires_grad=True)
+    calls = Formula(kind, kept, change)
+    wanted = request(shared_model("sd3"), cycle, objective=objective)
+    rows = rows_of_turn(next(cycle.turns()), calls, wanted, torch.Generator().manual_seed(1))
+    losses = forward_backward(rows, calls, calls.attach, rows_at_once)
+    return losses, -change.grad * change.numel(), calls, rows
+
+
+@pytest.mark.parametrize("pairing", ["order", "random"])
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_first_step_moves_the_denoised_picture_towards_more(kind, objective, pairing):
+    """By (1 − k)/2 · (p⁺ − p⁻) at +1, k the part of the visible difference that the base model keeps."""
+    more, less = sides()
+    apart = more.examples[0].latent - less.examples[0].latent
+    for kept in (-0.5, 0.0, 0.3, 0.9):
+        _, change, calls, rows = one_step(kind, kept, objective, Cycle((more, less), pairing=pairing))
+        moved = calls.factors(rows[0].sigmas)[1] * change
+        assert (moved * apart).sum() > 0
+        torch.testing.assert_close(moved, (1 - kept) / 2 * apart, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_difference_asks_for_what_the_errors_differ_by_and_for_no_more(kind):
+    """Its losses do not know the error that both pictures share; those of `denoise` do."""
+    strengths, kept = (0.5, -0.5), 0.3
+    more, less = sides(strengths)
+    apart = more.examples[0].latent - less.examples[0].latent
+    for at_once in (0, 1):
+        losses, _, calls, rows = one_step(kind, kept, "difference", Cycle((more, less)), at_once)
+        expected = float(((1 - kept) / 2 * apart / calls.factors(rows[0].sigmas)[1]).square().mean())
+        assert losses == pytest.approx({1: expected, -1: expected}, rel=1e-2)
+    assert min(one_step(kind, kept, "denoise", Cycle((more, less)))[0].values()) > 2 * expected
+
+
+def test_sides_of_unequal_strength_share_what_differs_in_proportion():
+    """One slope for both: four fifths of the way belong to strength 1, one fifth to −0.25."""
+    more, less = sides((1.0, -0.25))
+    apart = more.examples[0].latent - less.examples[0].latent
+    losses, _, calls, rows = one_step(ModelType.FLOW, 0.3, "difference", Cycle((more, less)))
+    whole = float((0.7 * apart / calls.factors(rows[0].sigmas)[1]).square().mean())
+    assert losses == pytest.approx({1: 0.8**2 * whole, -1: 0.2**2 * whole}, rel=1e-3)
+
+
+def test_a_picture_without_a_partner_in_its_turn_has_its_own_target():
+    more, less = sides()
+    larger = Bucket("less", (example("z"),), -0.5)
+    larger.examples[0].latent.resize_(1, 16, 8, 4)
+    rows = one_step(ModelType.FLOW, 0.3, "difference", Cycle((more, less)))[3]
+    assert [row.partner for row in rows] == [1, 0]
+    wanted = request(shared_model("sd3"), Cycle((more, larger)), objective="difference")
+    calls = Formula(ModelType.FLOW, 0.3, torch.zeros(1))
+    rows = rows_of_turn(next(wanted.cycle.turns()), calls, wanted, torch.Generator())
+    assert [row.partner for row in rows] == [None, None]
+
+
+WAYS = [("denoise", True), ("difference", True), ("difference", False)]
+
+
+@pytest.mark.parametrize(("objective", "paired"), WAYS)
+@pytest.mark.parametrize("name", ["sd3", "sd15", "sd2"])  # velocity, noise, v
+def test_a_trained_slider_goes_the_right_way_on_noise_it_has_not_seen(name, objective, paired):
+    model = learned_model(name)
+    plan = uniform_plan(select_targets(model), AdapterConfig("lora", rank=2))
+    settings = {"steps": 12, "learning_rate": 1e-2, "objective": objective}
+    deltas, _ = deltas_for(model, train(TrainRequest(model, plan, cycle(name, paired), **settings)).slider)
+    for level, clearly in ((0.5, 0.005), (0.8, 0.02)):
+        less, base, more = (
+            amount_seen(name, apply_slider(model, AppliedSlider(deltas, s)), level).mean() for s in (-1, 0, 1)
+        )
+        assert less + clearly < base < more - clearly, (level, less, base, more)
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return sliders.load_ground()
+
+
+@pytest.mark.parametrize(("objective", "paired"), WAYS)
+def test_a_smile_trained_on_faces_is_a_smile_at_plus_one_and_a_frown_at_minus_one(faces, objective, paired):
+    concept = sliders.demo.CONCEPTS["smile"]
+    settings = {"steps": 40, "learning_rate": 2e-3, "objective": objective}
+    slider = sliders.trained(faces, concept, paired, seed=0, **settings).slider
+    frown, plain, smile = sliders.look(faces, slider, concept, (-1.0, 0.0, 1.0), seeds=1).means()
+    assert frown + 0.15 < plain < smile - 0.15
