@@ -168,6 +168,23 @@ def test_the_model_is_free_for_a_preview_at_each_pause(model):
     assert all(torch.equal(paused[key], straight[key]) for key in straight)
 
 
+def test_what_is_handed_out_at_a_pause_stays_as_it_is_while_training_goes_on(model):
+    handed_out = []
+
+    def on_event(event):
+        if isinstance(event, Paused):
+            slider, losses = event.result.slider, event.result.losses
+            copies = {key: value.clone() for key, value in slider.items()}
+            handed_out.append((slider, copies, losses, len(losses["loss"])))
+
+    last = train(request(model, pause_every=2, steps=5), on_event).slider
+    for slider, copies, losses, steps in handed_out:
+        assert all(torch.equal(slider[key], copies[key]) for key in copies) and len(losses["loss"]) == steps
+    assert not torch.equal(
+        *(s[f"{LAYERS[0].removesuffix('.weight')}.lora_up.weight"] for s in (handed_out[0][0], last))
+    )
+
+
 def test_a_loss_that_is_not_finite_stops_with_the_last_good_state(model):
     broken = dataclasses.replace(example("b"), latent=torch.full((1, 16, 8, 8), math.nan))
     more = Bucket("more", (example("a"), broken), 0.5)
