@@ -15,7 +15,7 @@ from ..addition import Joined
 from ..architectures import batch_dims
 from ..comfy_bridge.control import attached_to_control
 from ..comfy_bridge.lora import deltas_for
-from ..files import load_into, notes_on_fit
+from ..files import load_into, notes_on_fit, sound
 from ..strength import Delta, attached
 from .events import Event, Message
 from .flat import FlatParameters
@@ -38,8 +38,8 @@ class OnModel:
             self.root, request.plan, request.dtype, request.model.load_device
         )
         if request.start_from is not None:
-            left = load_into(self.adapters, request.start_from, self.root)
-            self._tell_left(request.start_from, left, "the targets that are trained")
+            start = sound(request.start_from)
+            self._tell_left(start, load_into(self.adapters, start, self.root), "the targets that are trained")
         self.assistant = self._assistant()
         self.batch_dims, self.assistant_dims = batch_dims(self.root), batch_dims(self.model)
         self.joined = Joined()
@@ -58,13 +58,14 @@ class OnModel:
     def _assistant(self) -> Mapping[str, Sequence[Delta]]:
         if self.request.assistant is None:
             return {}
-        deltas, unused = deltas_for(self.model, self.request.assistant)
+        assistant = sound(self.request.assistant)
+        deltas, unused = deltas_for(self.model, assistant)
         if not deltas:
             raise RequestError(
                 f"No layer of the assistant LoRA fits this model (it has {', '.join(unused[:3])} …). Choose the one "
                 "that was made for this model."
             )
-        self._tell_left(self.request.assistant, unused, "the model, as an assistant")
+        self._tell_left(assistant, unused, "the model, as an assistant")
         return deltas
 
     def _tell_left(self, slider: Mapping[str, Tensor], left: Sequence[str], into: str) -> None:

@@ -232,6 +232,15 @@ def test_an_assistant_is_on_at_one_for_every_sign_and_is_not_in_the_file(model):
         train(request(model, assistant={"other.lora_up.weight": torch.ones(2, 2)}))
 
 
+def test_an_assistant_and_a_start_may_have_weights_of_8_bits(model):
+    """As ComfyUI's own Load LoRA Model gives them from a file in fp8."""
+    slider = train(request(model, steps=2, learning_rate=1e-2)).slider
+    in_fp8 = {k: v if v.ndim < 2 else v.to(torch.float8_e4m3fn) for k, v in slider.items()}
+    exact = {k: v if v.ndim < 2 else v.half() for k, v in in_fp8.items()}
+    losses = [train(request(model, assistant=a, start_from=a)).losses["loss"] for a in (in_fp8, exact)]
+    assert losses[0] == losses[1]
+
+
 def test_of_a_slider_for_some_of_the_steps_one_copy_is_made_and_nothing_is_left(model, monkeypatch):
     """It is not in the weights, so each model call of the training adds it to the layers' outputs."""
     layer = LAYERS[0].removesuffix(".weight")
@@ -254,7 +263,10 @@ def test_settings_are_checked(model):
         ({"anchor_below": 1.5}, "anchor_below must be a number from 0 to 1; it is 1.5"),
         ({"seed": 2**64}, "seed must be"),
         ({"steps": "6"}, "it is '6'"),
-        ({"start_from": {"a.alpha": torch.tensor(math.inf)}}, "a.alpha of the slider given as start_from"),
+        (
+            {"start_from": {"a.alpha": torch.tensor(math.inf)}},
+            "start_from: tensor 'a.alpha' holds NaN or infinity",
+        ),
     ):
         with pytest.raises(RequestError, match=message):
             request(model, **settings)
