@@ -64,8 +64,9 @@ def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None
 
 
 def _memory(request: TrainRequest) -> float:
-    """Bytes to keep free of weights: ComfyUI's estimate for sampling, times what a backward pass keeps."""
-    shape = list(request.cycle.buckets[0].examples[0].latent.shape)
+    """Bytes to keep free of weights: ComfyUI's estimate for the largest latent, times what a backward pass keeps."""
+    shapes = (example.latent.shape for bucket in request.cycle.buckets for example in bucket.examples)
+    shape = max(shapes, key=math.prod)
     rows = request.rows_at_once or 2 * request.cycle.batch_size
     estimate = request.model.model.memory_required([rows, *shape[1:]])
     return float(estimate) * (2.0 if request.checkpointing else 6.0)

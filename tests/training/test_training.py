@@ -116,6 +116,15 @@ def test_pictures_of_different_size_train_in_one_step(model):
     assert all(math.isfinite(loss) for loss in trained.losses["loss"])
 
 
+def test_room_is_made_for_the_largest_picture(model, monkeypatch):
+    wide = dataclasses.replace(example("b"), latent=torch.zeros(1, 16, 8, 12))
+    buckets = [Bucket("more", (example("a"), wide), 0.5), Bucket("less", (example("a"), wide), -0.5)]
+    asked = []
+    monkeypatch.setattr(model.model, "memory_required", lambda shape, **_: asked.append(list(shape)) or 1.0)
+    train(request(model, Cycle(buckets), steps=1))
+    assert all(shape == [2, 16, 8, 12] for shape in asked) and asked
+
+
 def test_an_example_of_several_latents_is_one_row_with_one_strength(model):
     """As of video models whose frames are rows of the batch."""
 
