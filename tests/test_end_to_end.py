@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "scripts" / "demo"), str(ROOT / "scripts")]
@@ -174,6 +176,29 @@ def test_a_workflow_that_the_server_refuses_says_why(ground):
     graph["positive"]["inputs"]["folder"] = "demo/nowhere"
     with pytest.raises(DemoError, match="(?s)More of it: .*demo/nowhere"):
         ground.run(graph)
+
+
+def test_a_training_goes_on_to_the_same_slider_after_its_server_was_killed(ground):
+    def training(name):
+        graph = workflow.training(name, steps=40, learning_rate=1e-3, neutral="off")
+        graph["train"]["inputs"] |= {"resume": "continue", "seed": 5, "checkpoint_every": 5}
+        return graph
+
+    def kill_after_twelve(kind, data):
+        if kind == "progress" and data["node"] == "train" and data["value"] >= 12:
+            ground.server.process.kill()
+
+    ground.run(training("whole"))
+    with pytest.raises(DemoError, match="server ended"):
+        ground.run(training("killed"), kill_after_twelve)
+    ground.loop.run(ground.server.__aenter__())
+    (report,) = ground.run(training("killed"))["train"]["text"]
+    (step,) = re.findall(r"Continued from step (\d+) of 40", report)
+    assert int(step) >= 10 and int(step) % 5 == 0
+    whole, killed = (
+        load_file(next((ground.base / "output" / "loras").glob(f"{n}_*"))) for n in ("whole", "killed")
+    )
+    assert all(torch.equal(whole[key], killed[key]) for key in whole | killed)
 
 
 def test_a_server_that_died_is_told_from_one_that_works(ground):
