@@ -10,6 +10,7 @@ import torch
 from comfy.model_management import InterruptProcessingException
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 from concept_sliders.nodes import training_run
+from concept_sliders.nodes.preview import TrainingPreview
 from concept_sliders.nodes.train import SliderTrainer
 from concept_sliders.nodes.training_run import TrainingRun
 from concept_sliders.slider_core.architectures import select
@@ -18,6 +19,7 @@ from concept_sliders.slider_core.data import Bucket, Cycle
 from concept_sliders.slider_core.files import load, read_facts
 from concept_sliders.slider_core.files.atomic import NotWrittenError
 from small_training import buckets, example
+from tiny_models import TinyVAE
 from unknown_models import Attends, Mixes, unknown_model
 
 DEFAULTS = {i.id: i.default for i in SliderTrainer.GET_SCHEMA().inputs if hasattr(i, "default")}
@@ -201,6 +203,25 @@ def test_previews_show_the_slider_while_it_trains(model, output):
     progress = Progress()
     run(model, progress, preview_every=2, preview_steps=2, vae=Vae()).train()
     assert len(progress.pictures) == 2 and progress.pictures[0].width > progress.pictures[0].height
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, InterruptProcessingException])
+def test_a_preview_that_fails_costs_no_training_and_one_that_is_cancelled_ends_it(
+    model, output, error, monkeypatch
+):
+    def picture(self, slider):
+        raise error("no room")
+
+    monkeypatch.setattr(TrainingPreview, "picture", picture)
+    trainer = run(model, preview_every=2, vae=TinyVAE(16))
+    if error is InterruptProcessingException:
+        with pytest.raises(error):
+            trainer.train()
+        assert trainer.path.name == "smile_00001_stopped_at_2.safetensors"
+    else:
+        assert trainer.train().steps == 4
+        assert any("There is no preview (no room)" in said for said in trainer.messages)
+        assert not trainer.progress.pictures
 
 
 def test_an_assistant_and_a_start_that_fit_in_part_are_the_first_thing_in_the_report(model, output, caplog):
