@@ -13,6 +13,7 @@ from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
 from concept_sliders.slider_core.architectures.target import Target
 from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
 from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
+from concept_sliders.slider_core.comfy_bridge.saved_tensors import SavedTensors
 from concept_sliders.slider_core.data import Bucket, Cycle
 from concept_sliders.slider_core.joint import Cast
 from concept_sliders.slider_core.training import (
@@ -25,7 +26,7 @@ from concept_sliders.slider_core.training import (
     train,
 )
 from small_training import LAYERS, buckets, example, request
-from tiny_models import shared_model, tiny_call
+from tiny_models import shared_model, tiny_call, tiny_model
 
 
 def predict(model):
@@ -114,6 +115,23 @@ def test_pictures_of_different_size_train_in_one_step(model):
     more, less = Bucket("more", (example("a"), larger), 0.5), Bucket("less", (example("a"), larger), -0.5)
     trained = train(request(model, Cycle((more, less), batch_size=2), steps=2))
     assert all(math.isfinite(loss) for loss in trained.losses["loss"])
+
+
+def test_of_weights_that_layers_cast_for_each_use_nothing_is_noted_for_longer_than_a_step(monkeypatch):
+    model = tiny_model("sd3")
+    for layer in model.model.modules():
+        if isinstance(layer, torch.nn.Linear):
+            layer.weight.data, layer.comfy_cast_weights = layer.weight.data.bfloat16(), True
+    noted, seen, active = [], [], SavedTensors.active
+
+    def noting(saved):
+        noted.append(len(saved.weights._made))
+        seen.append(saved.weights.seen)
+        return active(saved)
+
+    monkeypatch.setattr(SavedTensors, "active", noting)
+    train(request(model, steps=5, checkpointing=True))
+    assert noted == [0] * 5 and seen == [False, True, True, True, True]
 
 
 def test_room_is_made_for_the_largest_picture(model, monkeypatch):
