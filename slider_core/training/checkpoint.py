@@ -17,7 +17,7 @@ from torch import Tensor
 from ..files.atomic import write_whole
 from .state import State
 
-FORMAT = "concept-sliders-checkpoint-1"
+FORMAT = "concept-sliders-checkpoint-2"  # a new number where a state means something else than before
 
 
 class CheckpointError(ValueError):
