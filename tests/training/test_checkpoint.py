@@ -12,6 +12,7 @@ from concept_sliders.slider_core.data import Cycle
 from concept_sliders.slider_core.training import Message, StepDone, train
 from concept_sliders.slider_core.training.checkpoint import CheckpointError
 from concept_sliders.slider_core.training.optimisers import OPTIMISERS
+from import_path import import_path
 from small_training import buckets, request
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -90,7 +91,7 @@ def test_killed_and_continued(model, tmp_path):
     script, path = tmp_path / "killed.py", tmp_path / "slider"
     script.write_text(KILLED.format(path=str(path)))
     command = [sys.executable, SCRIPTS / "in_comfyui.py", "--cpu", script]
-    with_tests = {**os.environ, "PYTHONPATH": str(SCRIPTS.parent / "tests")}
+    with_tests = {**os.environ, "PYTHONPATH": import_path(SCRIPTS.parent / "tests")}
     ended = subprocess.run(command, capture_output=True, text=True, env=with_tests)
     assert ended.returncode == -9, ended.stderr
     continued = train(request(model, checkpoint=path, resume=True))

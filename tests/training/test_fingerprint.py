@@ -25,6 +25,7 @@ from concept_sliders.slider_core.data import Cycle
 from concept_sliders.slider_core.training import fingerprint as module
 from concept_sliders.slider_core.training import train
 from concept_sliders.slider_core.training.fingerprint import fingerprint
+from import_path import import_path
 from small_training import LAYERS, buckets, request
 from tiny_models import CPU, TinyVAE, tiny_control_net, tiny_model
 
@@ -127,7 +128,7 @@ def test_another_process_gives_the_same_fingerprints(model, tmp_path):
     """Python's sets have another order there."""
     script = tmp_path / "restarted.py"
     script.write_text(RESTARTED.format(path=__file__))
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "PYTHONHASHSEED": "7"}
+    env = {**os.environ, "PYTHONPATH": import_path(ROOT / "tests"), "PYTHONHASHSEED": "7"}
     command = [sys.executable, ROOT / "scripts" / "in_comfyui.py", "--cpu", script]
     said = subprocess.run(command, capture_output=True, text=True, env=env)
     line = next((line for line in said.stdout.splitlines() if line.startswith("fingerprints")), said.stderr)
