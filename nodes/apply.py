@@ -7,7 +7,7 @@ from weakref import ref
 
 from comfy_api.latest import io
 
-from ..slider_core.given import quoted
+from ..slider_core.given import STRONGEST, quoted
 from .inputs import checked
 from .loras import NO_FILE, changed, deltas_on, facts_of, file_input, known, slider_of
 from .progress import show
@@ -34,8 +34,8 @@ class SliderApply(io.ComfyNode):
                 io.Float.Input(
                     "strength",
                     default=1.0,
-                    min=-100.0,
-                    max=100.0,
+                    min=-STRONGEST,
+                    max=STRONGEST,
                     step=0.05,
                     tooltip="Above 0: more of the concept; below 0: less; 0: the model as it is. For every prompt "
                     "that has no strength of its own.",
@@ -116,13 +116,18 @@ def _read(model, slider, slider_file: str) -> tuple[Any, dict, list[str]]:
     """The slider and what `deltas_on` says of it; the latest few are kept, so that a new strength reads nothing."""
     from ..slider_core.adapters.layer import root_of
 
-    root, key = root_of(model), id(slider) if slider is not None else (slider_file, changed(slider_file))
-    found = next((entry for entry in _latest if entry[0]() is root and entry[1] == key), None)
+    root, given = root_of(model), (slider_file, changed(slider_file)) if slider is None else slider
+    found = next((entry for entry in _latest if entry[0]() is root and _same(entry[1], given)), None)
     if found is None:
         slider = slider_of(slider, slider_file)
-        found = ref(root, _forget), key, (slider, *deltas_on(model, slider))
+        found = ref(root, _forget), given, (slider, *deltas_on(model, slider))
     _latest[:] = [found, *(entry for entry in _latest if entry is not found)][:KEPT]
     return found[2]
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two are the same slider itself, or the same state of a file."""
+    return one is other or (isinstance(one, tuple) and isinstance(other, tuple) and one == other)
 
 
 def _forget(gone: ref) -> None:
@@ -185,8 +190,9 @@ def _numbers(text: str) -> list[float]:
         numbers = [float(part) for part in str(text).replace(",", " ").split()]
     except ValueError:
         numbers = []
-    if not numbers or not all(abs(number) <= 100 for number in numbers):
+    if not numbers or not all(abs(number) <= STRONGEST for number in numbers):
         raise ValueError(
-            f"{quoted(text)} is not a strength. Give a number from −100 to 100, or several with commas: -1, 0, 1."
+            f"{quoted(text)} is not a strength. Give a number from −{STRONGEST:g} to {STRONGEST:g}, or several with "
+            "commas: -1, 0, 1."
         )
     return numbers

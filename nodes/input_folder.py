@@ -24,7 +24,8 @@ class Listing:
 
 
 def input_folders() -> list[str]:
-    """Folders below ComfyUI's input folder, at any depth; hidden ones and what links lead to are left out."""
+    """Folders below ComfyUI's input folder, at any depth; hidden ones are left out, as are those in linked
+    folders, and links that lead elsewhere."""
     return sorted(_listing().folders)
 
 
@@ -83,6 +84,8 @@ def _walked(root: str) -> Listing:
             with os.scandir(path) as entries:
                 for entry in entries:
                     name = prefix + entry.name
+                    if entry.is_symlink() and not folder_paths.is_within_directory(root, entry.path):
+                        continue  # `input_path` refuses it
                     if entry.name.endswith(".json"):
                         files += [name] if entry.is_file() else []
                     elif not entry.name.startswith(".") and entry.is_dir():

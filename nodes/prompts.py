@@ -7,7 +7,7 @@ import os
 
 from comfy_api.latest import io
 
-from ..slider_core.given import quoted
+from ..slider_core.given import STRONGEST, quoted
 from .input_folder import input_path, json_files
 from .inputs import checked
 from .progress import show
@@ -50,8 +50,8 @@ class SliderPromptLibrary(io.ComfyNode):
                 io.Float.Input(
                     "strength",
                     default=1.0,
-                    min=-100.0,
-                    max=100.0,
+                    min=-STRONGEST,
+                    max=STRONGEST,
                     step=0.05,
                     tooltip="The global strength: for prompts that name none of their own.",
                 ),

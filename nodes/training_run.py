@@ -8,6 +8,7 @@ from typing import Any
 
 import folder_paths
 import torch
+from comfy.model_management import InterruptProcessingException
 
 from ..slider_core.adapters import AdapterConfig, lycoris_plan, uniform_plan
 from ..slider_core.files import WARNING, describe, notes_on
@@ -85,9 +86,18 @@ class TrainingRun:
             case Message():
                 self._say(event.text)
             case Paused():
-                self.progress.picture(self.preview.picture(event.result.slider))
+                self._show(event.result)
             case Stopped():
                 self._keep(event.result)
+
+    def _show(self, result: TrainedSlider) -> None:
+        """A preview that cannot be made costs no training."""
+        try:
+            self.progress.picture(self.preview.picture(result.slider))
+        except InterruptProcessingException:
+            raise
+        except Exception as error:  # memory runs out, a prompt for another model, …
+            self._say(f"{WARNING} There is no preview ({error}). Training goes on without.")
 
     def _say(self, text: str) -> None:
         if text.startswith(WARNING):

@@ -8,6 +8,7 @@ from reprlib import Repr
 from typing import Any
 
 MOST_QUOTED = 80  # characters of the input in an error
+STRONGEST = 100.0  # a strength, above and below 0
 MOST_DIGITS = 300  # of a whole number; longer ones are no float any more
 
 _SHORT = Repr()

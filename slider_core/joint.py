@@ -27,7 +27,8 @@ class Joint:
         """The matrices of all layers on the device and in the type of `x`."""
         form = (x.device, x.dtype)
         if form not in self._casts:
-            self._casts[form] = Cast(self.layers, x)
+            with torch.inference_mode(False):  # training may come by later
+                self._casts[form] = Cast(self.layers, x)
         return self._casts[form]
 
     def refresh(self) -> None:

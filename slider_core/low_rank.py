@@ -88,6 +88,7 @@ class Matrices:
         self.down = first.as_strided((self.ranks[-1].stop, first.shape[1]), first.stride())
         self._joint_up: Tensor | None = None
 
+    @torch.inference_mode(False)
     @torch.no_grad()
     def joint_up(self, rows: Sequence[slice], height: int) -> Tensor:
         """The ups side by side, each at its rows, [height, ranks]."""

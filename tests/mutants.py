@@ -58,7 +58,7 @@ class Mutant:
         return before
 
 
-LOOP, FILES = "slider_core/training/loop.py", "slider_core/files"
+LOOP, ON_MODEL = "slider_core/training/loop.py", "slider_core/training/on_model.py"
 SETTINGS = "tests/training/test_settings.py"
 LEARNING = "tests/training/test_training.py -k learns"
 WIDGETS = "tests/nodes/test_train.py -k widgets"
@@ -110,9 +110,9 @@ MUTANTS = (
     ),
     Mutant(
         "adapter precision ignored",
-        LOOP,
-        "make_adapters(self.root, request.plan, request.dtype, device)",
-        "make_adapters(self.root, request.plan, torch.float32, device)",
+        ON_MODEL,
+        "self.root, request.plan, request.dtype,",
+        "self.root, request.plan, torch.float32,",
         SETTINGS,
     ),
     Mutant("GradScaler off for float16", LOOP, "enabled=half", "enabled=False", SETTINGS),
@@ -125,6 +125,13 @@ MUTANTS = (
         SETTINGS,
     ),
     Mutant(
+        "memory for the smallest picture",
+        LOOP,
+        "max(shapes, key=math.prod)",
+        "min(shapes, key=math.prod)",
+        "tests/training/test_training.py -k largest",
+    ),
+    Mutant(
         "area and mask kept",
         "slider_core/comfy_bridge/model_call.py",
         "if key not in ONLY_PART",
@@ -133,12 +140,12 @@ MUTANTS = (
     ),
     Mutant(
         "batch dimensions dropped",
-        LOOP,
+        ON_MODEL,
         "strengths, self.batch_dims, self.joined",
         "strengths, None, self.joined",
         SETTINGS,
     ),
-    Mutant("assistant off", LOOP, "at_one = torch.ones(", "at_one = torch.zeros(", SETTINGS),
+    Mutant("assistant off", ON_MODEL, "at_one = torch.ones(", "at_one = torch.zeros(", SETTINGS),
     *(
         Mutant(f"widget {name} not handed on", "nodes/training_run.py", old, new, WIDGETS)
         for name, old, new in (
@@ -174,7 +181,7 @@ MUTANTS = (
     ),
     Mutant(
         "alpha stored in bfloat16",
-        f"{FILES}/storage.py",
+        "slider_core/files/storage.py",
         'tensor.is_floating_point() and not key.endswith(".alpha")',
         "tensor.is_floating_point()",
         "tests/files/test_save_node.py -k alpha",
@@ -207,7 +214,7 @@ MUTANTS = (
         "pass",
         LEARNING,
     ),
-    Mutant("new weights not taken over", LOOP, "self.joined.refresh()", "pass", LEARNING),
+    Mutant("new weights not taken over", ON_MODEL, "self.joined.refresh()", "pass", LEARNING),
     Mutant(
         "care ends at once",
         "slider_core/comfy_bridge/saved_tensors.py",
@@ -250,7 +257,7 @@ MUTANTS = (
         "torch.tensor([abs(row.strength) for row in chunk])",
         LEARNING,
     ),
-    Mutant("start_from ignored", LOOP, "if request.start_from is not None:", "if False:", SETTINGS),
+    Mutant("start_from ignored", ON_MODEL, "if request.start_from is not None:", "if False:", SETTINGS),
     Mutant(
         "an unfinished step counts",
         "slider_core/training/state.py",
@@ -309,6 +316,7 @@ def main(names: list[str]) -> int:
     if not chosen:
         sys.exit(f"No mutant is called so; there are: {', '.join(mutant.name for mutant in MUTANTS)}.")
     with copied() as root:
+        print("First the tests on the code as it is.", flush=True)
         for tests in dict.fromkeys(mutant.tests for mutant in chosen):
             if tested(root, tests) != PASSED:
                 sys.exit(f"Without a mutant, these tests must pass: {tests}")

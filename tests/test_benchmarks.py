@@ -10,6 +10,7 @@ import numpy
 import pytest
 import torch
 from comfy import model_detection, supported_models
+from import_path import import_path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "benchmarks"))
@@ -36,7 +37,7 @@ def test_a_script_needs_no_pytest_and_finds_what_lies_beside_it(tmp_path):
         "print(beside.WORD, nodes.__file__, args.force_fp32, sys.argv[1:])"
     )
     printed = in_comfyui(
-        "--cpu", "--force-fp32", tmp_path / "script.py", "--steps", "3", PYTHONPATH=str(blocked)
+        "--cpu", "--force-fp32", tmp_path / "script.py", "--steps", "3", PYTHONPATH=import_path(blocked)
     )
     word, of_comfyui, wide, *arguments = printed.split()
     assert word == "found" and wide == "True" and arguments == ["['--steps',", "'3']"]

@@ -191,3 +191,17 @@ def test_an_adapter_costs_few_operations_a_step():
             train(request, lambda event: counts.append(operations.count))
     first, more = counts[2] - counts[1], counts[5] - counts[4]
     assert (more - first) / (len(layers) - 1) <= 8
+
+
+def test_what_was_made_in_inference_mode_serves_where_gradients_flow_through():
+    """ComfyUI samples in inference mode; a slider that is applied may be on the model that is trained next."""
+    network, adapters, x = made()
+    for parameter in parameters_of(adapters):
+        parameter.requires_grad_(False)
+    kept = Joined()
+    with torch.inference_mode(), attached(network, adapters, STRENGTH, kept=kept):
+        first = network(x)
+    with attached(network, adapters, STRENGTH, kept=kept):
+        again = network(x.requires_grad_())
+    again.sum().backward()
+    assert torch.equal(first, again) and bool(x.grad.any())

@@ -1,7 +1,8 @@
 """The kinds of adapter, each on one target."""
 
 from .base import Adapter, AdapterConfig, AdapterError
-from .lycoris_config import LycorisConfigError, lycoris_plan
+from .lycoris_config import lycoris_plan
+from .lycoris_values import LycorisConfigError
 from .registry import KINDS, Plan, make_adapters, uniform_plan
 
 __all__ = [

@@ -17,7 +17,7 @@ from ..low_rank import Thin
 
 RATES = frozenset({"dropout", "rank_dropout", "module_dropout"})
 DROPOUTS = RATES | {"rank_dropout_scale"}
-HIGHEST = 1e6  # alpha
+HIGHEST = 1e6  # alpha, and any other number of a LyCORIS config
 
 
 class AdapterError(ValueError):

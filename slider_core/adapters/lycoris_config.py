@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,46 +10,16 @@ from typing import Any
 from ..architectures import select_targets
 from ..architectures.target import Target
 from ..given import checked_text, parsed_json, quoted
-from .base import AdapterConfig, AdapterError
+from .base import DROPOUTS, AdapterConfig
 from .expressions import ExpressionError
 from .layer import layer_of, shape_of
 from .lycoris_names import AlgoMaps
+from .lycoris_values import KNOWN, LycorisConfigError, checked_settings, switch
 from .registry import KINDS, Plan, adapter_class, nearest
 
-# What LyCORIS calls our options, older names of its own included.
-RENAMED = {
-    "rs_lora": "rslora",
-    "dora_wd": "dora",
-    "weight_decompose": "dora",
-    "constrain": "constraint",
-    "use_cp": "use_tucker",
-    "use_conv_cp": "use_tucker",
-}
-SIZES = {"linear_dim": "dim", "linear_alpha": "alpha"}
-NUMBERS = {
-    "dim",
-    "alpha",
-    "conv_dim",
-    "conv_alpha",
-    "multiplier",
-    "factor",
-    "block_size",
-    "constraint",
-    "constrain",
-}
-NUMBERS |= {"dropout", "rank_dropout", "module_dropout", *SIZES}
-SWITCHES = {"use_scalar", "use_tucker", "rescaled", "full_matrix", "decompose_both", "unbalanced_factorization"}
-SWITCHES |= {"rank_dropout_scale", "train_on_input", "wd_on_output", "bypass_mode", "train_norm"}
-SWITCHES |= {"disable_conv_cp", "train_llm_adapter", "warn_on_unmatched", *RENAMED} - NUMBERS
-KNOWN = {"algo", "apply_preset", *NUMBERS, *SWITCHES}
 PRESET = {"enable_conv", "target_module", "target_name", "module_algo_map", "name_algo_map"}
 PRESET |= {"use_fnmatch", "exclude_name", "lora_prefix"}
 MOST_ENTRIES = 1000  # of a map
-HIGHEST = 1e6  # of any number
-
-
-class LycorisConfigError(AdapterError):
-    """A LyCORIS config has a key or a value that means nothing here."""
 
 
 @dataclass(frozen=True)
@@ -114,13 +83,13 @@ def read_config(config: str | Path | Mapping[str, Any]) -> LycorisConfig:
     listed = [*_names(preset, "target_module"), *_names(preset, "target_name")]
     mapped = [*maps["module_algo_map"], *maps["name_algo_map"]] if listed else []
     read = LycorisConfig(
-        base=_checked(settings),
+        base=checked_settings(settings),
         modules=maps["module_algo_map"],
         names=maps["name_algo_map"],
         targets=tuple(dict.fromkeys([*listed, *mapped])),
         exclude=tuple(_names(preset, "exclude_name")),
-        by_fnmatch=_switch("use_fnmatch", preset.get("use_fnmatch", False)),
-        enable_conv=_switch("enable_conv", preset.get("enable_conv", True)),
+        by_fnmatch=switch("use_fnmatch", preset.get("use_fnmatch", False)),
+        enable_conv=switch("enable_conv", preset.get("enable_conv", True)),
     )
     for entry in ({}, *read.modules.values(), *read.names.values()):
         adapter_class(adapter_config({**read.base, **entry}))
@@ -140,7 +109,7 @@ def _map(preset: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
         if not isinstance(entry, Mapping):
             raise LycorisConfigError(f"{where} must be an object such as {{'algo': 'lokr'}}.")
         _check_keys(entry, KNOWN - {"apply_preset"}, where)
-        read[checked_text(key, where, LycorisConfigError)] = _checked(entry)
+        read[checked_text(key, where, LycorisConfigError)] = checked_settings(entry)
     return read
 
 
@@ -178,46 +147,6 @@ def _names(preset: Mapping[str, Any], key: str) -> list[str]:
     return list(names)
 
 
-def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with numbers and switches read, under one name each."""
-    read: dict[str, Any] = {}
-    for key, value in settings.items():
-        name = RENAMED.get(SIZES.get(key, key), SIZES.get(key, key))
-        if value is None:
-            continue
-        if key == "algo":
-            read[name] = _algo(value)
-        else:
-            read[name] = _number(key, value) if key in NUMBERS else _switch(key, value)
-    if "disable_conv_cp" in read:
-        read["use_tucker"] = not read.pop("disable_conv_cp")
-    return read
-
-
-def _algo(value: Any) -> str:
-    if str(value).lower() not in KINDS:
-        raise LycorisConfigError(f"there is no algo {quoted(value)}. {nearest(str(value)[:100], KINDS)}")
-    return str(value).lower()
-
-
-def _number(key: str, value: Any) -> float | int:
-    low = {"dim": 1, "linear_dim": 1, "conv_dim": 1, "block_size": 1, "factor": -1}.get(key, 0)
-    try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not low <= number <= HIGHEST or (low and number != int(number)):
-        kind = "a whole number" if low else "a number"
-        raise LycorisConfigError(f"{key} must be {kind} of {low} to {HIGHEST:.0f}, not {quoted(value)}.")
-    return int(number) if low else number
-
-
-def _switch(key: str, value: Any) -> bool:
-    if str(value).lower() not in ("true", "false", "1", "0"):
-        raise LycorisConfigError(f"{key} must be true or false, not {quoted(value)}.")
-    return str(value).lower() in ("true", "1")
-
-
 def adapter_config(settings: Mapping[str, Any]) -> AdapterConfig:
     """The config of an adapter from checked settings; what another algo would use is left out, as in LyCORIS."""
     kind = settings.get("algo", "lora")
@@ -227,7 +156,7 @@ def adapter_config(settings: Mapping[str, Any]) -> AdapterConfig:
         raise LycorisConfigError(f"dora_wd works with algo lora and locon, not with {kind}.")
     if settings.get("dora") and not settings.get("wd_on_output", True):
         raise LycorisConfigError("dora_wd works on the output only: leave wd_on_output out.")
-    known = KINDS[kind].OPTIONS | {"dropout", "rank_dropout", "rank_dropout_scale", "module_dropout"}
+    known = KINDS[kind].OPTIONS | DROPOUTS
     config = AdapterConfig(
         kind=kind,
         rank=settings.get("dim", 4),

@@ -99,6 +99,10 @@ class ByRow:
     def is_on(self, model: Any) -> bool:
         return not self.models or any(model is own for own in self.models)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a slider is does not change by being used (`training.digest` looks at this)."""
+        return {**vars(self), "kept": Joined()}
+
     def free(self) -> None:
         """ComfyUI does not know of the memory that adapters take on the device."""
         self.kept = Joined()

@@ -16,7 +16,7 @@ from typing import Any
 from comfy.cli_args import args
 from comfy.model_base import SeedVR2
 from comfy.model_patcher import ModelPatcher
-from comfy.patcher_extension import WrappersMP
+from comfy.patcher_extension import CallbacksMP, WrappersMP
 from torch import Tensor
 
 from ..architectures import batch_dims
@@ -35,16 +35,23 @@ def apply_slider(patcher: ModelPatcher, slider: AppliedSlider) -> ModelPatcher:
     clone = patcher.clone()
     sliders = Sliders.of(patcher).with_one_more(clone, slider)
     clone.set_attachments(SLIDERS, sliders)
-    at_rest = sliders.by_row_at_rest
-    call = partial(_call, at_rest, batch_dims(patcher) if at_rest else {})
+    dims = batch_dims(patcher) if sliders.by_row_at_rest else {}
+    at_rest = [ByRow(by_row, dims) for by_row in sliders.by_row_at_rest]
     for kind, wrapper in (
         (WrappersMP.OUTER_SAMPLE, sampling_run),
         (WrappersMP.CALC_COND_BATCH, read_strengths),
-        (WrappersMP.APPLY_MODEL, call),
+        (WrappersMP.APPLY_MODEL, partial(_call, at_rest)),
     ):
         clone.remove_wrappers_with_key(kind, READER)
         clone.add_wrapper_with_key(kind, READER, wrapper)
+    clone.remove_callbacks_with_key(CallbacksMP.ON_CLEANUP, READER)
+    clone.add_callback_with_key(CallbacksMP.ON_CLEANUP, READER, partial(_free, at_rest))
     return clone
+
+
+def _free(sliders: Sequence[ByRow], patcher: ModelPatcher) -> None:
+    for by_row in sliders:
+        by_row.free()
 
 
 def read_strengths(executor, model, conds, x_in, timestep, model_options):
@@ -61,15 +68,14 @@ def read_strengths(executor, model, conds, x_in, timestep, model_options):
     return executor(model, conds, x_in, timestep, model_options)
 
 
-def _call(at_rest: Sequence[AppliedSlider], dims: Mapping[str, int], executor, x, t, c_concat=None,
+def _call(at_rest: Sequence[ByRow], executor, x, t, c_concat=None,
           c_crossattn=None, control=None, transformer_options=None, **kwargs):  # fmt: skip
     """A model call with the sliders that are not in the weights; outside a sampling run, those `at_rest`."""
     options = transformer_options or {}
     model = executor.class_obj
-    sliders = options[BY_ROW] if BY_ROW in options else [ByRow(s, dims) for s in at_rest]
     active = [
         (by_row, _in_network_order(model, by_row.slider.row_strengths(x.shape[0], options), options))
-        for by_row in sliders
+        for by_row in options.get(BY_ROW, at_rest)
         if by_row.is_on(model) and by_row.slider.active(t, model.model_sampling.percent_to_sigma)
     ]
     with ExitStack() as stack:

@@ -50,16 +50,16 @@ class CastWeight:
 
 
 class CastWeights:
-    """Knows the weights that layers have made for their computation, and makes them again."""
+    """Knows the weights that layers have made for their computation, and makes them again.
+
+    Attributes:
+        seen: whether a layer has made a weight so far.
+    """
 
     def __init__(self) -> None:
+        self.seen = False
         self._made: dict[int, list[Made]] = {}
         self._in_use: tuple | None = None
-
-    @property
-    def seen(self) -> bool:
-        """Whether a layer has made a weight so far."""
-        return bool(self._made)
 
     def wrapped(self, cast: Callable[..., Any]) -> Callable[..., Any]:
         """`comfy.ops.cast_bias_weight`, or a pack's function of that kind, with its results remembered."""
@@ -81,6 +81,15 @@ class CastWeights:
         known = self._made.get(address_of(made), ())
         others = [entry for entry in known if entry.tensor() is not None and entry.tensor() is not made]
         self._made[address_of(made)] = [*others, Made(weakref.ref(made), cast, index)]
+        self.seen = True
+
+    def forget_gone(self) -> None:
+        """Forgets the weights that are not alive any more: most are at another address in each step."""
+        alive = {
+            place: [entry for entry in entries if entry.tensor() is not None]
+            for place, entries in self._made.items()
+        }
+        self._made = {place: entries for place, entries in alive.items() if entries}
 
     def find(self, tensor: Tensor) -> CastWeight | None:
         """The weight that `tensor` is or is a view of, if a layer has just made it."""

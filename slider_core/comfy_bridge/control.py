@@ -88,6 +88,16 @@ class _Made:
         return self.control
 
 
+@contextmanager
+def sliders_freed(control_net: ControlBase | None) -> Iterator[None]:
+    """Frees what a cancelled sampling has left of a ControlNet's sliders, and at the end what was made meanwhile."""
+    with ExitStack() as stack:
+        for by_row in getattr(control_net, "sliders", ()):
+            by_row.free()
+            stack.callback(by_row.free)
+        yield
+
+
 def apply_slider_to_control_net(control_net: ControlBase, slider: AppliedSlider) -> ControlBase:
     """A copy of `control_net` whose calls run with the slider; several stack.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -28,6 +30,10 @@ class Lengths(LayerDelta):
         super().__init__(place, tensors, self.scaled)
         self.unscaled, self.lengths = add, lengths
         self._factor: Tensor | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a slider is does not change by being used (`training.digest` looks at this)."""
+        return {**vars(self), "_factor": None}
 
     def free(self) -> None:
         super().free()

@@ -193,6 +193,7 @@ class SavedTensors:
     def active(self) -> Iterator[None]:
         """Around one or more whole steps, forward and backward."""
         with ExitStack() as stack:
+            stack.callback(self.weights.forget_gone)
             stack.callback(self.weights.release)
             stack.callback(self.reruns.clear)
             if self.careful or self.weights.seen:

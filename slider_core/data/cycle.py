@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..given import quoted
+from ..given import STRONGEST, quoted
 from .bucket import Bucket, Example
 from .pairing import Place, pair_up
 
@@ -21,7 +21,6 @@ WEIGHTINGS = ("uniform", "auto")
 NEUTRALS = ("anchor", "plain", "off")
 SIGNS = (+1, -1, 0)
 MOST = 1_000_000  # draws in an epoch
-STRONGEST = 100.0
 SIGN_NAMES = {+1: "positive", -1: "negative", 0: "neutral"}
 
 

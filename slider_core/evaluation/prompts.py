@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..given import checked_text, parsed_json, quoted
+from ..given import STRONGEST, checked_text, parsed_json, quoted
 
 MOST = 1000  # entries of a library
-HIGHEST = 100.0  # strength
 KEYS = ("prompt", "adapter_strength", "neutral")
 
 
@@ -84,7 +83,7 @@ def _prompt(name: str, entry: Any, strength: float | None) -> Prompt:
         raise _wrong(name, "neutral", neutral, "true or false")
     if own is not None and not _is_number(own):
         raise _wrong(
-            name, "adapter_strength", own, f"a number from −{HIGHEST:g} to {HIGHEST:g}, like 1.2 or -0.5"
+            name, "adapter_strength", own, f"a number from −{STRONGEST:g} to {STRONGEST:g}, like 1.2 or -0.5"
         )
     checked_text(text, f"Entry {quoted(name)}", PromptLibraryError)
     return Prompt(name, text, strength if own is None else float(own), neutral)
@@ -95,7 +94,7 @@ def _wrong(name: str, key: str, found: Any, expected: str) -> PromptLibraryError
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= HIGHEST
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= STRONGEST
 
 
 def _check_keys(name: str, entry: Mapping[str, Any]) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-from ..given import quoted
+from ..given import STRONGEST, quoted
 
-HIGHEST = 100.0
 MOST = 101  # a sweep renders a picture for each
 
 
@@ -65,9 +64,9 @@ def _number(text: str, part: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not abs(value) <= HIGHEST:
+    if not abs(value) <= STRONGEST:
         raise StrengthsError(
-            f"{quoted(text)} in {quoted(part)} is no number from −{HIGHEST:g} to {HIGHEST:g}. Write a range -2:2:9 "
+            f"{quoted(text)} in {quoted(part)} is no number from −{STRONGEST:g} to {STRONGEST:g}. Write a range -2:2:9 "
             "or a list -1, 0, 1."
         )
     return value + 0.0  # no -0.0

@@ -84,10 +84,18 @@ def _publish_new(part: Path, path: Path) -> None:
         except FileExistsError:
             raise
         except OSError:
-            open(path, "xb").close()
-            os.replace(part, path)
+            _publish_over_empty(part, path)
     except FileExistsError:
         raise TakenError(f"There is a file {path.name} already.") from None
+
+
+def _publish_over_empty(part: Path, path: Path) -> None:
+    open(path, "xb").close()
+    try:
+        os.replace(part, path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

@@ -18,7 +18,7 @@ from ..adapters.layer import difference, row_norms, weight_rows
 from ..adapters.lokr import Lokr
 from .errors import SliderFileError
 from .formats import as_native
-from .fused import DORA, Rows, can_merge, is_block_diagonal, merged, padded, pairs_of, separated
+from .fused import DORA, Rows, can_merge, is_block_diagonal, merged, padded, pairs_of, separated, with_lengths
 from .layout import FORMAT, LAYOUT, layout_of
 from .slider import Slider
 
@@ -47,11 +47,14 @@ def _named(layer: str, adapters: Sequence[Adapter]) -> dict[str, Tensor]:
     parts = [(_rows(adapter), adapter.for_comfyui()) for adapter in adapters]
     rows = adapters[0].shape.layer_rows
     if can_merge([tensors for _, tensors in parts]) and _same_axis(parts):
-        return _under(layer, _with_lengths(merged(parts, rows), parts, adapters[0]))
+        whole = with_lengths(
+            merged(parts, rows), parts, lambda: row_norms(weight_rows(adapters[0].layer, None))
+        )
+        return _under(layer, whole)
     if len(adapters) == 1 and isinstance(adapters[0], Lokr) and not adapters[0].part_name:
-        whole = adapters[0].of_whole_weight()
-        if whole is not None:
-            return _under(layer, whole)
+        of_whole = adapters[0].of_whole_weight()
+        if of_whole is not None:
+            return _under(layer, of_whole)
     if any(adapter.kind == "full" or not adapter.part_name for adapter in adapters):
         return _under(layer, _as_difference(adapters, parts))
     under_parts = [_under(adapter.part_name, part) for adapter, (_, part) in zip(adapters, parts, strict=True)]
@@ -77,19 +80,6 @@ def _under(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _same_axis(parts: Sequence[tuple[Rows, Mapping[str, Tensor]]]) -> bool:
     """Whether lengths, if there are any, are of rows: those of columns would be of all rows of the weight."""
     return all(DORA not in tensors or len(tensors[DORA]) == stop - start for (start, stop), tensors in parts)
-
-
-def _with_lengths(
-    whole: dict[str, Tensor], parts: Sequence[tuple[Rows, Mapping[str, Tensor]]], adapter: Adapter
-) -> dict[str, Tensor]:
-    """Adds the row lengths of DoRA, which outside the parts are those of the base weight."""
-    given = [((start, stop), tensors[DORA]) for (start, stop), tensors in parts if DORA in tensors]
-    if given:
-        lengths = row_norms(weight_rows(adapter.layer, None)).reshape(-1, *given[0][1].shape[1:])
-        for (start, stop), part in given:
-            lengths[start:stop] = part
-        whole[DORA] = lengths
-    return whole
 
 
 def load_into(

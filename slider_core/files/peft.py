@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .errors import SliderFileError
-from .fused import ALPHA, DORA, DOWN, MID, UP, padded
+from .fused import ALPHA, DORA, DOWN, MID, UP, padded, with_lengths
 from .layout import Place
 from .lengths import base_lengths, lengths_ratio
 from .places import WHOLE_IN_DIFFUSERS, Part
@@ -79,11 +79,9 @@ def _whole(part: Part, model: Any) -> Part:
     place, whole = part.place, replace(part.place, rows=None)
     start, stop = place.rows or (0, place.layer_rows)
     tensors = {**part.tensors, UP: padded([((start, stop), part.tensors[UP])], place.layer_rows)}
-    if DORA in tensors:
-        lengths = base_lengths(whole, model)
-        lengths[start:stop] = tensors[DORA].flatten()
-        tensors[DORA] = lengths.reshape(-1, *[1] * (tensors[UP].ndim - 1))
-    return Part(whole, tensors)
+    return Part(
+        whole, with_lengths(tensors, [((start, stop), part.tensors)], lambda: base_lengths(whole, model))
+    )
 
 
 def peft_config(ranks: Mapping[str, int], dora: bool) -> str:

@@ -22,6 +22,7 @@ TOGETHER = (
     {"lokr_w2_a", "lokr_w2_b"},
     {"a1.weight", "a2.weight", "b1.weight", "b2.weight"},
 )
+LONGEST = 250  # characters of a tensor's name
 TUCKER = (MID, "hada_t1", "lokr_t2")  # a third tensor between the two of a pair
 
 
@@ -54,6 +55,10 @@ def _is_incomplete(tensors: Mapping[str, Tensor]) -> bool:
 def _checked(key: str, tensor: Tensor) -> Tensor:
     if not isinstance(key, str) or not isinstance(tensor, Tensor):
         raise SliderFileError(f"a slider holds tensors by name, not {quoted(tensor)} as {quoted(key)}.")
+    if len(key) > LONGEST:
+        raise SliderFileError(
+            f"a tensor has a name of {len(key)} characters, {quoted(key)}; names of layers have at most {LONGEST}."
+        )
     if tensor.is_floating_point():
         tensor = tensor if tensor.element_size() > 1 else tensor.to(torch.float16)
         if not bool(torch.isfinite(tensor).all()):

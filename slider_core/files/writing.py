@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .errors import SliderFileError
 from .forms import as_difference, for_comfyui, to_lycoris
-from .fused import BIAS, DORA, UP, Rows, can_merge, merged, padded
+from .fused import BIAS, DORA, UP, Rows, can_merge, merged, padded, with_lengths
 from .lengths import base_lengths
 from .peft import peft_config, to_peft
 from .places import Part, Places, diffusers_key, lycoris_key, part_key
@@ -38,7 +38,11 @@ def _whole(parts: list[Part], key: str, places: Places, model: Any) -> Iterator[
         return
     at = [(part.place.rows or (0, part.place.layer_rows), part.tensors) for part in parts]
     if can_merge([part.tensors for part in parts]) and _has_rows_of_its_own(at):
-        yield key, _with_lengths(merged(at, parts[0].place.layer_rows, share=True), at, parts[0], model)
+        place = replace(parts[0].place, rows=None)
+        yield (
+            key,
+            with_lengths(merged(at, place.layer_rows, share=True), at, lambda: base_lengths(place, model)),
+        )
     elif all(part.tensors.keys() <= {"diff", BIAS} for part in parts) or not all(map(places.in_comfyui, parts)):
         written = [(rows, as_difference(part, model)) for (rows, _), part in zip(at, parts, strict=True)]
         for name in ("diff", BIAS):
@@ -55,18 +59,6 @@ def _has_rows_of_its_own(at: list[tuple[Rows, dict[str, Tensor]]]) -> bool:
     apart = all(one[1] <= other[0] for one, other in zip(rows, rows[1:], strict=False))
     by_rows = all(len(tensors[DORA]) == stop - start for (start, stop), tensors in at if DORA in tensors)
     return not any(lengths) or (apart and by_rows)
-
-
-def _with_lengths(
-    whole: dict[str, Tensor], at: list[tuple[Rows, dict[str, Tensor]]], part: Part, model: Any
-) -> dict[str, Tensor]:
-    """Adds the row lengths of DoRA, which outside the parts are those of the base weight."""
-    if any(DORA in tensors for _, tensors in at):
-        lengths = base_lengths(replace(part.place, rows=None), model)
-        whole[DORA] = lengths.reshape(-1, *[1] * (whole[UP].ndim - 1)).clone()
-        for (start, stop), tensors in at:
-            whole[DORA][start:stop] = tensors.get(DORA, whole[DORA][start:stop])
-    return whole
 
 
 def for_diffusers(parts: list[Part], places: Places, model: Any) -> tuple[dict[str, Tensor], str]:

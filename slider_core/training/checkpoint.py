@@ -17,7 +17,7 @@ from torch import Tensor
 from ..files.atomic import write_whole
 from .state import State
 
-FORMAT = "concept-sliders-checkpoint-1"
+FORMAT = "concept-sliders-checkpoint-2"  # a new number where a state means something else than before
 
 
 class CheckpointError(ValueError):
@@ -61,7 +61,8 @@ def read_checkpoint(path: Path, fingerprint: str, state: State) -> bool:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT or metadata.get("fingerprint") != fingerprint:
                 return False
-            tensors = {key: file.get_tensor(key) for key in file.keys()}
+            # Copies: Windows does not replace a file while it is mapped.
+            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}
         progress = json.loads(metadata["progress"])
         plain = json.loads(metadata["optimiser"])
         parameters = [tensors[f"parameter.{i}"] for i in range(len(state.parameters))]

@@ -4,36 +4,28 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ..adapters import make_adapters
-from ..adapters.base import Adapter
-from ..adapters.layer import layer_of
-from ..addition import Joined
-from ..architectures import batch_dims
-from ..comfy_bridge.control import attached_to_control
-from ..comfy_bridge.lora import deltas_for
+from ..comfy_bridge.control import sliders_freed
 from ..comfy_bridge.model_call import ModelCalls, is_oom, load
 from ..comfy_bridge.saved_tensors import SavedTensors
 from ..comfy_bridge.trainable import trainable
 from ..data.cycle import SIGN_NAMES, Turn
-from ..files import load_into, notes_on_fit, to_slider
+from ..files import to_slider
 from ..files.atomic import NotWrittenError
-from ..strength import Delta, attached
 from .checkpoint import read_checkpoint, write_checkpoint
 from .events import Event, Message, Paused, StepDone, Stopped, TrainedSlider
 from .fingerprint import fingerprint
 from .finished import TRAINING
 from .fit import Fit, OpenAgain
-from .flat import FlatParameters
+from .on_model import OnModel
 from .optimisers import BY_NUMBER, make_optimiser, rate_at
-from .request import RequestError, TrainRequest
+from .request import TrainRequest
 from .rows import rows_of_turn
 from .state import State
 from .step import forward_backward
@@ -72,39 +64,29 @@ def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None
 
 
 def _memory(request: TrainRequest) -> float:
-    """Bytes to keep free of weights: ComfyUI's estimate for sampling, times what a backward pass keeps."""
-    shape = list(request.cycle.buckets[0].examples[0].latent.shape)
+    """Bytes to keep free of weights: ComfyUI's estimate for the largest latent, times what a backward pass keeps."""
+    shapes = (example.latent.shape for bucket in request.cycle.buckets for example in bucket.examples)
+    shape = max(shapes, key=math.prod)
     rows = request.rows_at_once or 2 * request.cycle.batch_size
     estimate = request.model.model.memory_required([rows, *shape[1:]])
     return float(estimate) * (2.0 if request.checkpointing else 6.0)
 
 
 class _Run:
-    """A training while it lasts: adapters, optimiser, and how far it has come."""
+    """A training while it lasts: slider, optimiser, and how far it has come."""
 
     calls: ModelCalls
 
     def __init__(self, request: TrainRequest, tell: Callable[[Event], None]):
         self.request, self.tell, self.started = request, tell, time.perf_counter()
-        self.root = request.control_net if request.train_control else request.model.model
         torch.manual_seed(request.seed)
         device = request.model.load_device
         self.controls = request.control_net.get_models() if request.control_net is not None else []
         # Some adapters start from the weight, patches included.
         load([request.model, *self.controls], _memory(request))
-        self.adapters: dict[str, list[Adapter]] = make_adapters(self.root, request.plan, request.dtype, device)
-        if request.start_from is not None:
-            left = load_into(self.adapters, request.start_from, self.root)
-            self._tell_left(request.start_from, left, "the targets that are trained")
-        self.assistant = self._assistant(request.model.model)
-        self.batch_dims = batch_dims(self.root)
-        parameters = [p for of_layer in self.adapters.values() for a in of_layer for p in a.parameters()]
-        self.joined = self._join()
-        places = {id(tensor): place for place, tensor in enumerate(self.joined.sources(parameters[0]))}
-        self.flat = FlatParameters(
-            sorted(parameters, key=lambda parameter: places.get(id(parameter), len(places)))
-        )
-        self.parameters = [self.flat.whole] if request.optimiser in BY_NUMBER else parameters
+        self.slider = OnModel(request, tell)
+        by_number = request.optimiser in BY_NUMBER
+        self.parameters = [self.slider.flat.whole] if by_number else self.slider.parameters
         self.optimiser = make_optimiser(
             request.optimiser, self.parameters, request.learning_rate, request.weight_decay
         )
@@ -112,36 +94,13 @@ class _Run:
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
         self.state, self.saved = State(self.parameters, self.optimiser, self.scaler), SavedTensors()
         self.fit, self.continued_from = Fit(request, self.saved, tell), 0
-        self.fingerprint = fingerprint(request, parameters) if request.checkpoint else ""
+        self.fingerprint = fingerprint(request, self.slider.parameters) if request.checkpoint else ""
 
     @property
     def checkpoint(self) -> Path | None:
         """Where the state of this very training is kept: no other training has the same file."""
         path = self.request.checkpoint
         return path and path.with_name(f"{path.name}-{self.fingerprint[:12]}.safetensors")
-
-    def _join(self) -> Joined:
-        """What lets the low-rank adapters of all layers be cast, and get their gradients, in one piece."""
-        joined = Joined()
-        for name, of_layer in self.adapters.items():
-            joined.at(name, layer_of(self.root, of_layer[0].target), of_layer)
-        return joined
-
-    def _assistant(self, model: nn.Module) -> Mapping[str, Sequence[Delta]]:
-        if self.request.assistant is None:
-            return {}
-        deltas, unused = deltas_for(model, self.request.assistant)
-        if not deltas:
-            raise RequestError(
-                f"No layer of the assistant LoRA fits this model (it has {', '.join(unused[:3])} …). Choose the one "
-                "that was made for this model."
-            )
-        self._tell_left(self.request.assistant, unused, "the model, as an assistant")
-        return deltas
-
-    def _tell_left(self, slider: Mapping[str, Tensor], left: Sequence[str], into: str) -> None:
-        for note in notes_on_fit(slider, left, into):
-            self.tell(Message(note))
 
     def resume(self) -> None:
         """Takes over from the checkpoint of this very training, if that is asked for and there is one."""
@@ -163,7 +122,10 @@ class _Run:
         while not self.finished:
             done, every = self.state.step, request.pause_every or request.steps
             until = min(request.steps, (done // every + 1) * every)
-            with trainable(request.model, self.controls, _memory(request), self.fit.checkpointing, self.saved):
+            with (
+                sliders_freed(request.control_net),
+                trainable(request.model, self.controls, _memory(request), self.fit.checkpointing, self.saved),
+            ):
                 self.calls = ModelCalls(request.model, request.control_net, request.vae)
                 try:
                     for turn in islice(turns, until - done):
@@ -213,11 +175,12 @@ class _Run:
         seed = (self.request.seed * 1_000_003 + self.state.step) % 2**63
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)
-        self.flat.zero_gradient()
-        self.joined.refresh()
+        self.slider.refresh()
         rows = rows_of_turn(turn, self.calls, self.request, generator)
         with self.saved.active():
-            return forward_backward(rows, self.calls, self._attach, self.fit.rows_at_once, self.scaler.scale)
+            return forward_backward(
+                rows, self.calls, self.slider.attach, self.fit.rows_at_once, self.scaler.scale
+            )
 
     def _check_finite(self, by_sign: Mapping[int, float]) -> None:
         """Clips the gradients, and raises where they or the losses are not finite."""
@@ -231,17 +194,6 @@ class _Run:
                 "the step before is kept. Lower the learning rate, train in bfloat16 or float32, and look for broken "
                 "pictures in the buckets."
             )
-
-    @contextmanager
-    def _attach(self, strengths: Tensor) -> Iterator[None]:
-        model = self.request.model.model
-        with ExitStack() as stack:
-            if self.assistant:
-                at_one = torch.ones(len(strengths))  # all alike: which dimension counts the rows does not matter
-                stack.enter_context(attached(model, self.assistant, at_one))
-            put_on = attached_to_control if self.request.train_control else attached
-            stack.enter_context(put_on(self.root, self.adapters, strengths, self.batch_dims, self.joined))
-            yield
 
     def keep(self) -> None:
         """Writes the checkpoint, where one is wanted; that it cannot be written does not end the training."""
@@ -258,7 +210,7 @@ class _Run:
         training = {TRAINING: self.fingerprint} if self.fingerprint else {}
         metadata = {**self.request.description, "steps": str(self.state.step), **training}
         return TrainedSlider(
-            slider=to_slider(self.adapters, metadata),
+            slider=to_slider(self.slider.adapters, metadata),
             losses=self.state.losses,
             steps=self.state.step,
             seconds=time.perf_counter() - self.started,

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..adapters.base import AdapterConfig
 from ..architectures import Target, untrainable
 from ..data.cycle import Cycle
+from ..files import SliderFileError, sound
 from .objectives import OBJECTIVES
 from .optimisers import OPTIMISERS, SCHEDULES
 from .timesteps import DENSITIES
@@ -114,12 +115,10 @@ class TrainRequest:
             if not (isinstance(value, kind) and low <= value <= high):  # NaN is in no range
                 raise RequestError(f"{name} must be a number from {low:g} to {high:g}; it is {value!r}.")
         for name in ("start_from", "assistant"):
-            for key, tensor in (getattr(self, name) or {}).items():
-                if not bool(torch.isfinite(tensor).all()):
-                    raise RequestError(
-                        f"{key} of the slider given as {name} is not finite, so its training has failed. Take an "
-                        "earlier file."
-                    )
+            try:
+                sound(getattr(self, name) or {})
+            except SliderFileError as error:
+                raise RequestError(f"{name}: {error}") from None
         both_sides = self.cycle.mode == "together" and self.cycle.size(+1) and self.cycle.size(-1)
         if self.objective == "difference" and not both_sides:
             raise RequestError(

@@ -116,6 +116,17 @@ def test_a_new_file_never_takes_the_place_of_another(tmp_path, monkeypatch, link
         write_whole(tmp_path / "file" / "a.safetensors", TENSORS, {}, new=True)
 
 
+def test_a_new_file_that_cannot_be_written_leaves_no_empty_one(tmp_path, monkeypatch):
+    def fails(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    for call in ("link", "replace"):
+        monkeypatch.setattr(os, call, fails)
+    with pytest.raises(NotWrittenError, match="Permission denied"):
+        write_whole(tmp_path / "a.safetensors", TENSORS, {}, new=True)
+    assert names(tmp_path) == []
+
+
 def test_old_leftovers_of_other_machines_are_cleaned(tmp_path):
     parts = [tmp_path / f".other-1-{age}{atomic.PART}" for age in ("old", "new")]
     for part in parts:

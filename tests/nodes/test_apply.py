@@ -204,6 +204,19 @@ def test_a_new_strength_reads_nothing_again(model, family, monkeypatch, tmp_path
     assert read == ["file", "fit"] * 3
 
 
+def test_a_slider_made_in_the_place_of_one_that_is_gone_is_another(family):
+    """Python gives the address of a slider that nobody holds any more to the next one."""
+    other, lora = tiny_model(family), slider(family)
+    first = Slider(lora)
+    apply(other, first, 1.0)
+    address, sliders = id(first), []
+    del first
+    while len(sliders) < 1000 and not (sliders and id(sliders[-1]) == address):
+        sliders.append(Slider({key: 2 * value for key, value in lora.items()}))
+    key = next(key for key in lora if key.endswith("lora_up.weight"))
+    assert torch.equal(nodes_apply._read(other, sliders[-1], "")[0][key], 2 * lora[key])
+
+
 def test_a_model_that_is_gone_is_not_kept_by_what_was_read_for_it(family):
     other = tiny_model(family)
     layer = ref(other.model.get_submodule(f"diffusion_model.{LAYERS[family].format(0, 'qkv')}"))

@@ -26,6 +26,20 @@ def test_hidden_folders_and_loops_of_links(root):
     assert input_folder.json_files() == ["a/library.json"]
 
 
+def test_what_is_listed_can_be_chosen(root, tmp_path_factory):
+    """ComfyUI refuses links that lead out of its input folder, so they are not offered."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "library.json").write_text("{}")
+    (root / "faces").mkdir()
+    (root / "linked").symlink_to(elsewhere)
+    (root / "linked.json").symlink_to(elsewhere / "library.json")
+    (root / "again").symlink_to(root / "faces")
+    assert input_folder.input_folders() == ["again", "faces"] and input_folder.json_files() == []
+    assert all(input_folder.input_path(name).is_dir() for name in input_folder.input_folders())
+    with pytest.raises(ValueError, match="lies outside"):
+        input_folder.input_path("linked")
+
+
 def test_a_job_walks_the_folder_once(root, monkeypatch):
     """With 20,000 files below it, each schema, check and fingerprint walked everything."""
     (root / "faces").mkdir()

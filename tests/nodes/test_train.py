@@ -10,6 +10,7 @@ import torch
 from comfy.model_management import InterruptProcessingException
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 from concept_sliders.nodes import training_run
+from concept_sliders.nodes.preview import TrainingPreview
 from concept_sliders.nodes.train import SliderTrainer
 from concept_sliders.nodes.training_run import TrainingRun
 from concept_sliders.slider_core.architectures import select
@@ -19,6 +20,7 @@ from concept_sliders.slider_core.files import load, read_facts
 from concept_sliders.slider_core.files.atomic import NotWrittenError
 from nodes import ConditioningZeroOut
 from small_training import buckets, example
+from tiny_models import TinyVAE
 from unknown_models import Attends, Mixes, unknown_model
 
 DEFAULTS = {i.id: i.default for i in SliderTrainer.GET_SCHEMA().inputs if hasattr(i, "default")}
@@ -251,6 +253,25 @@ def test_the_training_asked_for_is_the_one_of_the_widgets(model, output):
     assert run(model, preview_every=4, vae=Vae()).request.pause_every == 4
     ((_, config), *_) = run(model, kind="dora", rank=3, alpha=1.5).request.plan
     assert (config.kind, config.rank, config.alpha, config.options) == ("lora", 3, 1.5, {"dora": True})
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, InterruptProcessingException])
+def test_a_preview_that_fails_costs_no_training_and_one_that_is_cancelled_ends_it(
+    model, output, error, monkeypatch
+):
+    def picture(self, slider):
+        raise error("no room")
+
+    monkeypatch.setattr(TrainingPreview, "picture", picture)
+    trainer = run(model, preview_every=2, vae=TinyVAE(16))
+    if error is InterruptProcessingException:
+        with pytest.raises(error):
+            trainer.train()
+        assert trainer.path.name == "smile_00001_stopped_at_2.safetensors"
+    else:
+        assert trainer.train().steps == 4
+        assert any("There is no preview (no room)" in said for said in trainer.messages)
+        assert not trainer.progress.pictures
 
 
 def test_an_assistant_and_a_start_that_fit_in_part_are_the_first_thing_in_the_report(model, output, caplog):

@@ -12,6 +12,7 @@ from concept_sliders.slider_core.data import Cycle
 from concept_sliders.slider_core.training import Message, StepDone, train
 from concept_sliders.slider_core.training.checkpoint import CheckpointError
 from concept_sliders.slider_core.training.optimisers import OPTIMISERS
+from import_path import import_path
 from small_training import buckets, request
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -55,6 +56,22 @@ def test_in_bfloat16_too(model, tmp_path, optimiser):
     assert equal(train(request(model, **saved)).slider, train(request(model, **settings)).slider)
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells")
+def test_the_file_that_a_training_goes_on_from_is_let_go(model, tmp_path):
+    """Windows does not replace a file that a process has mapped, so no further state could be kept."""
+    saved = {"checkpoint": tmp_path / "slider", "resume": True, "optimiser": "NAdam"}
+    with pytest.raises(InterruptProcessingException):
+        train(request(model, **saved), cancel_at(3))
+    mapped = []
+
+    def look(event):
+        if isinstance(event, StepDone):
+            mapped.append(str(tmp_path) in Path("/proc/self/maps").read_text())
+
+    train(request(model, **saved, checkpoint_every=0), look)
+    assert mapped == [False] * 3
+
+
 KILLED = """
 import os, sys
 from pathlib import Path
@@ -74,7 +91,7 @@ def test_killed_and_continued(model, tmp_path):
     script, path = tmp_path / "killed.py", tmp_path / "slider"
     script.write_text(KILLED.format(path=str(path)))
     command = [sys.executable, SCRIPTS / "in_comfyui.py", "--cpu", script]
-    with_tests = {**os.environ, "PYTHONPATH": str(SCRIPTS.parent / "tests")}
+    with_tests = {**os.environ, "PYTHONPATH": import_path(SCRIPTS.parent / "tests")}
     ended = subprocess.run(command, capture_output=True, text=True, env=with_tests)
     assert ended.returncode == -9, ended.stderr
     continued = train(request(model, checkpoint=path, resume=True))

@@ -4,10 +4,16 @@ from dataclasses import replace
 
 import pytest
 import torch
+from comfy.model_management import InterruptProcessingException
 from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
 from concept_sliders.slider_core.architectures import select_targets
+from concept_sliders.slider_core.comfy_bridge.applied import AppliedSlider
+from concept_sliders.slider_core.comfy_bridge.control import apply_slider_to_control_net
+from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.data import Bucket, Cycle
 from concept_sliders.slider_core.training import RequestError, TrainRequest, train
+from nodes import ControlNetApplyAdvanced
+from small_sampling import prompt, sample
 from small_training import LAYERS, example
 from tiny_models import TinyVAE, tiny_control_net
 
@@ -57,6 +63,37 @@ def test_a_slider_on_the_model_while_a_control_net_is_active(model, control_net)
     with_it = train(request(model, control_net, targets))
     without = train(request(model, None, targets))
     assert with_it.losses["loss"][0] != pytest.approx(without.losses["loss"][0], rel=1e-4)
+
+
+def test_training_after_a_sampling_that_was_cancelled(model, control_net):
+    """ComfyUI cleans up after a sampling that ends well; what was made in inference mode has no gradient."""
+    layer = "control_model.joint_blocks.1.x_block.attn.proj"
+    lora = {f"{layer}.lora_up.weight": torch.ones(128, 4), f"{layer}.lora_down.weight": torch.ones(4, 128)}
+    slid, unused = (
+        apply_slider_to_control_net(control_net, AppliedSlider(deltas_for(control_net, lora)[0])) for _ in "ab"
+    )
+    targets = select_targets(control_net)
+    positive, negative = prompt("sd3", 1), prompt("sd3", 2)
+    with torch.inference_mode(), pytest.raises(InterruptProcessingException):
+        controlled = ControlNetApplyAdvanced().apply_controlnet(
+            positive, negative, slid, torch.rand(1, 64, 64, 3), 1.0, 0.0, 1.0, vae=TinyVAE(16)
+        )
+        sample(cancelled_in_the_first_step(model), *controlled)
+    assert any(by_row.kept._joint._casts for by_row in slid.sliders)
+    trained, expected = (
+        train(request(model, control, targets, train_control=True)) for control in (slid, unused)
+    )
+    assert trained.losses["loss"] == expected.losses["loss"]
+    assert not any(by_row.kept._joint._casts for by_row in slid.sliders)
+
+
+def cancelled_in_the_first_step(model):
+    def cancel(args):
+        raise InterruptProcessingException
+
+    clone = model.clone()
+    clone.set_model_sampler_post_cfg_function(cancel)
+    return clone
 
 
 class LearnedVAE(TinyVAE):

@@ -25,6 +25,7 @@ from concept_sliders.slider_core.data import Cycle
 from concept_sliders.slider_core.training import fingerprint as module
 from concept_sliders.slider_core.training import train
 from concept_sliders.slider_core.training.fingerprint import fingerprint
+from import_path import import_path
 from small_training import LAYERS, buckets, request
 from tiny_models import CPU, TinyVAE, tiny_control_net, tiny_model
 
@@ -41,12 +42,14 @@ def of(model, cycle=None, **settings):
     return fingerprint(request(model, cycle, **settings), [])
 
 
-def lora(scale=0.1, seed=0):
+def lora(scale=0.1, seed=0, dora=False):
     random = torch.Generator().manual_seed(seed)
     rows, columns = 128, 128
+    lengths = {f"{LAYER}.dora_scale": torch.ones(rows, 1)} if dora else {}
     return {
         f"{LAYER}.lora_up.weight": torch.randn(rows, 4, generator=random) * scale,
         f"{LAYER}.lora_down.weight": torch.randn(4, columns, generator=random) * scale,
+        **lengths,
     }
 
 
@@ -125,7 +128,7 @@ def test_another_process_gives_the_same_fingerprints(model, tmp_path):
     """Python's sets have another order there."""
     script = tmp_path / "restarted.py"
     script.write_text(RESTARTED.format(path=__file__))
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "PYTHONHASHSEED": "7"}
+    env = {**os.environ, "PYTHONPATH": import_path(ROOT / "tests"), "PYTHONHASHSEED": "7"}
     command = [sys.executable, ROOT / "scripts" / "in_comfyui.py", "--cpu", script]
     said = subprocess.run(command, capture_output=True, text=True, env=env)
     line = next((line for line in said.stdout.splitlines() if line.startswith("fingerprints")), said.stderr)
@@ -151,6 +154,31 @@ def test_a_slider_that_was_used_meanwhile_is_the_same(model):
     before = of(slid)
     train(request(slid, steps=1))
     assert of(slid) == before
+
+
+@pytest.mark.parametrize("start", [0.0, 0.3])
+def test_a_slider_with_lengths_of_its_own_that_was_used_is_the_same(model, start):
+    """DoRA: what it needs of the base weight is found at the first call."""
+    slid = with_slider(model, start=start, dora=True)
+    before = of(slid)
+    train(request(slid, steps=1))
+    assert of(slid) == before
+
+
+def test_a_slider_on_a_control_net_that_was_used_is_the_same(model):
+    control, vae = tiny_control_net("sd3"), TinyVAE(16)
+    slid = apply_slider_to_control_net(control, AppliedSlider(deltas_for(control, control_lora(control))[0]))
+    given = {"control_net": slid, "vae": vae}
+    before = of(model, **given)
+    train(request(model, Cycle(with_control_pictures()), steps=1, **given))
+    assert of(model, **given) == before
+
+
+def with_control_pictures():
+    return [
+        replace(bucket, examples=tuple(replace(e, control=torch.ones(1, 64, 64, 3)) for e in bucket.examples))
+        for bucket in buckets()
+    ]
 
 
 def test_injections_are_seen_whether_they_are_in_the_model_or_not(model):

@@ -13,7 +13,9 @@ from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
 from concept_sliders.slider_core.architectures.target import Target
 from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
 from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
+from concept_sliders.slider_core.comfy_bridge.saved_tensors import SavedTensors
 from concept_sliders.slider_core.data import Bucket, Cycle
+from concept_sliders.slider_core.joint import Cast
 from concept_sliders.slider_core.training import (
     NotFiniteError,
     Paused,
@@ -24,7 +26,7 @@ from concept_sliders.slider_core.training import (
     train,
 )
 from small_training import LAYERS, buckets, example, request
-from tiny_models import shared_model, tiny_call
+from tiny_models import shared_model, tiny_call, tiny_model
 
 
 def predict(model):
@@ -115,6 +117,32 @@ def test_pictures_of_different_size_train_in_one_step(model):
     assert all(math.isfinite(loss) for loss in trained.losses["loss"])
 
 
+def test_of_weights_that_layers_cast_for_each_use_nothing_is_noted_for_longer_than_a_step(monkeypatch):
+    model = tiny_model("sd3")
+    for layer in model.model.modules():
+        if isinstance(layer, torch.nn.Linear):
+            layer.weight.data, layer.comfy_cast_weights = layer.weight.data.bfloat16(), True
+    noted, seen, active = [], [], SavedTensors.active
+
+    def noting(saved):
+        noted.append(len(saved.weights._made))
+        seen.append(saved.weights.seen)
+        return active(saved)
+
+    monkeypatch.setattr(SavedTensors, "active", noting)
+    train(request(model, steps=5, checkpointing=True))
+    assert noted == [0] * 5 and seen == [False, True, True, True, True]
+
+
+def test_room_is_made_for_the_largest_picture(model, monkeypatch):
+    wide = dataclasses.replace(example("b"), latent=torch.zeros(1, 16, 8, 12))
+    buckets = [Bucket("more", (example("a"), wide), 0.5), Bucket("less", (example("a"), wide), -0.5)]
+    asked = []
+    monkeypatch.setattr(model.model, "memory_required", lambda shape, **_: asked.append(list(shape)) or 1.0)
+    train(request(model, Cycle(buckets), steps=1))
+    assert all(shape == [2, 16, 8, 12] for shape in asked) and asked
+
+
 def test_an_example_of_several_latents_is_one_row_with_one_strength(model):
     """As of video models whose frames are rows of the batch."""
 
@@ -167,6 +195,23 @@ def test_the_model_is_free_for_a_preview_at_each_pause(model):
     assert all(torch.equal(paused[key], straight[key]) for key in straight)
 
 
+def test_what_is_handed_out_at_a_pause_stays_as_it_is_while_training_goes_on(model):
+    handed_out = []
+
+    def on_event(event):
+        if isinstance(event, Paused):
+            slider, losses = event.result.slider, event.result.losses
+            copies = {key: value.clone() for key, value in slider.items()}
+            handed_out.append((slider, copies, losses, len(losses["loss"])))
+
+    last = train(request(model, pause_every=2, steps=5), on_event).slider
+    for slider, copies, losses, steps in handed_out:
+        assert all(torch.equal(slider[key], copies[key]) for key in copies) and len(losses["loss"]) == steps
+    assert not torch.equal(
+        *(s[f"{LAYERS[0].removesuffix('.weight')}.lora_up.weight"] for s in (handed_out[0][0], last))
+    )
+
+
 def test_a_loss_that_is_not_finite_stops_with_the_last_good_state(model):
     broken = dataclasses.replace(example("b"), latent=torch.full((1, 16, 8, 8), math.nan))
     more = Bucket("more", (example("a"), broken), 0.5)
@@ -214,6 +259,30 @@ def test_an_assistant_is_on_at_one_for_every_sign_and_is_not_in_the_file(model):
         train(request(model, assistant={"other.lora_up.weight": torch.ones(2, 2)}))
 
 
+def test_an_assistant_and_a_start_may_have_weights_of_8_bits(model):
+    """As ComfyUI's own Load LoRA Model gives them from a file in fp8."""
+    slider = train(request(model, steps=2, learning_rate=1e-2)).slider
+    in_fp8 = {k: v if v.ndim < 2 else v.to(torch.float8_e4m3fn) for k, v in slider.items()}
+    exact = {k: v if v.ndim < 2 else v.half() for k, v in in_fp8.items()}
+    losses = [train(request(model, assistant=a, start_from=a)).losses["loss"] for a in (in_fp8, exact)]
+    assert losses[0] == losses[1]
+
+
+def test_of_a_slider_for_some_of_the_steps_one_copy_is_made_and_nothing_is_left(model, monkeypatch):
+    """It is not in the weights, so each model call of the training adds it to the layers' outputs."""
+    layer = LAYERS[0].removesuffix(".weight")
+    lora = {f"{layer}.lora_up.weight": torch.ones(128, 4), f"{layer}.lora_down.weight": torch.ones(4, 128)}
+    deltas, _ = deltas_for(model, lora | {f"{layer}.dora_scale": torch.ones(128, 1)})
+    plain, _ = deltas_for(model, {key.replace(".0.", ".1."): value for key, value in lora.items()})
+    slid = apply_slider(model, AppliedSlider(deltas | plain, end_percent=0.9))
+    made, cast = [], Cast.__init__
+    monkeypatch.setattr(Cast, "__init__", lambda *args: made.append(args) or cast(*args))
+    train(request(slid))
+    assert len(made) == 2  # of the slider that is applied, and of the one that is trained
+    (lengths,) = deltas[layer]
+    assert not lengths.tensors.copies and lengths._factor is None
+
+
 def test_settings_are_checked(model):
     for settings, message in (
         ({"steps": 0}, "steps must be a number from 1 "),
@@ -221,7 +290,10 @@ def test_settings_are_checked(model):
         ({"anchor_below": 1.5}, "anchor_below must be a number from 0 to 1; it is 1.5"),
         ({"seed": 2**64}, "seed must be"),
         ({"steps": "6"}, "it is '6'"),
-        ({"start_from": {"a.alpha": torch.tensor(math.inf)}}, "a.alpha of the slider given as start_from"),
+        (
+            {"start_from": {"a.alpha": torch.tensor(math.inf)}},
+            "start_from: tensor 'a.alpha' holds NaN or infinity",
+        ),
     ):
         with pytest.raises(RequestError, match=message):
             request(model, **settings)
