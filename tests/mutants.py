@@ -62,7 +62,7 @@ LOOP, ON_MODEL = "slider_core/training/loop.py", "slider_core/training/on_model.
 SETTINGS = "tests/training/test_settings.py"
 LEARNING = "tests/training/test_training.py -k learns"
 WIDGETS = "tests/nodes/test_train.py -k widgets"
-ROWS = "tests/files/test_stock_loader.py -k own_strength"
+SAMPLED = "tests/nodes/test_apply_on_every_family.py"
 
 MUTANTS = (
     Mutant("clipping off", LOOP, "limit = self.request.max_norm or math.inf", "limit = math.inf", SETTINGS),
@@ -198,7 +198,21 @@ MUTANTS = (
         "slider_core/comfy_bridge/apply.py",
         "stack.enter_context(attached(model, by_row.slider.deltas, strengths, by_row.dims, by_row.kept))",
         "pass",
-        ROWS,
+        SAMPLED,
+    ),
+    Mutant(
+        "strengths of prompts not read",
+        "slider_core/comfy_bridge/apply.py",
+        "    if given:",
+        "    if False:",
+        SAMPLED,
+    ),
+    Mutant(
+        "order of SeedVR2's prompts ignored",
+        "slider_core/comfy_bridge/apply.py",
+        "return strengths.roll(len(strengths) // 2)",
+        "return strengths",
+        f"{SAMPLED} -k seedvr2",
     ),
     Mutant(
         "Apply Slider puts nothing into the weights",
