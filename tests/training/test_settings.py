@@ -81,6 +81,12 @@ def test_the_weight_of_anchors_is_theirs_in_the_mean_of_the_losses(model):
     torch.testing.assert_close(5 * gradient[3.0] - others, 3 * anchor, rtol=1e-2, atol=1e-4)
 
 
+def test_training_starts_with_the_slider_given(model):
+    start = train(request(model, steps=2, learning_rate=1e-2)).slider
+    went_on = train(request(model, steps=1, learning_rate=1e-9, start_from=start, seed=1)).slider
+    torch.testing.assert_close(dict(went_on), dict(start), rtol=1e-4, atol=1e-7)
+
+
 def test_anchors_hold_at_low_noise_only(model, monkeypatch):
     seen, real = [], loop.rows_of_turn
 
@@ -120,7 +126,7 @@ def test_gradients_of_a_float16_model_do_not_vanish_and_are_clipped_by_their_own
     assert half_model().model_dtype() == torch.float16
     free = moved(half_model())
     assert 0 < free.norm() < 1e-4 < 2**16 * free.norm()
-    torch.testing.assert_close(moved(half_model(), max_norm=1e-4), free)
+    torch.testing.assert_close(moved(half_model(), max_norm=1e-4), free, rtol=1e-3, atol=0.0)
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
