@@ -145,7 +145,7 @@ MUTANTS = (
         "strengths, None, self.joined",
         SETTINGS,
     ),
-    Mutant("assistant off", ON_MODEL, "at_one = torch.ones(", "at_one = torch.zeros(", SETTINGS),
+    Mutant("assistant off", ON_MODEL, "torch.ones(len(strengths))", "torch.zeros(len(strengths))", SETTINGS),
     *(
         Mutant(f"widget {name} not handed on", "nodes/training_run.py", old, new, WIDGETS)
         for name, old, new in (

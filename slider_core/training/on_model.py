@@ -82,10 +82,8 @@ class OnModel:
         """Puts the adapters on, each row of the batch at its own strength, and the assistant at 1."""
         with ExitStack() as stack:
             if self.assistant:
-                at_one = torch.ones(
-                    len(strengths)
-                )  # all alike: which dimension counts the rows does not matter
-                stack.enter_context(attached(self.model, self.assistant, at_one))
+                # All rows alike: which dimension of a layer's input counts them does not matter.
+                stack.enter_context(attached(self.model, self.assistant, torch.ones(len(strengths))))
             put_on = attached_to_control if self.request.train_control else attached
             stack.enter_context(put_on(self.root, self.adapters, strengths, self.batch_dims, self.joined))
             yield
