@@ -8,12 +8,16 @@ from .cycle import CycleSampler
 from .files import SliderSave
 from .loras import SliderLoad
 from .prompts import SliderPromptLibrary
+from .routes import add_routes
 from .sweep import SliderSweep
 from .targets import SliderTargets
 from .train import SliderTrainer
 
 
 class SliderExtension(ComfyExtension):
+    async def on_load(self) -> None:
+        add_routes()
+
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [
             SliderTargets,

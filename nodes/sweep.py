@@ -10,7 +10,7 @@ from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
 from .inputs import checked
-from .loras import NO_FILE, changed, deltas_on, file_input, known, slider_of
+from .loras import NO_FILE, changed, deltas_on, file_input, slider_of
 from .sweep_pictures import for_viewer, grid_image, keep_rows
 from .types import CATEGORY, LoraModel, SliderPrompts
 
@@ -113,14 +113,15 @@ class SliderSweep(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, strengths: str | None, slider_file: str) -> bool | str:
+    def validate_inputs(cls, strengths: str | None) -> bool | str:
+        """One input alone: ComfyUI marks each that is named here, and checks the choice of a file itself."""
         from ..slider_core.evaluation import StrengthsError, sweep_strengths
 
         try:
             sweep_strengths(strengths or "-1, 1")
         except StrengthsError as error:
             return str(error)
-        return known(slider_file)
+        return True
 
     @classmethod
     def fingerprint_inputs(cls, slider_file: str = NO_FILE, **_) -> float:

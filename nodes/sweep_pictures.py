@@ -44,7 +44,10 @@ def for_viewer(task, stills: torch.Tensor, measured, cls) -> dict[str, Any]:
     columns = len(task.strengths)
     return {
         "strengths": task.strengths,
-        "rows": [{"prompt": text, "seed": note} for text, note in task.row_labels],
+        "rows": [
+            {"name": prompt.name, "prompt": text, "seed": note}
+            for (text, note), (prompt, _) in zip(task.row_labels, task.rows, strict=True)
+        ],
         "frames": [saved[start : start + columns] for start in range(0, len(saved), columns)],
         "usable_range": measured.usable_range,
     }

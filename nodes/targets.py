@@ -57,18 +57,14 @@ class SliderTargets(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, preset: str, custom_targets: str | None, exclude: str | None) -> bool | str:
+    def validate_inputs(cls, custom_targets: str | None) -> bool | str:
+        """One input alone: ComfyUI marks each that is named here."""
         from ..slider_core.architectures.names import parsed
 
-        if custom_targets is None or exclude is None:
-            return True
         try:
-            names = parsed(custom_targets)
-            parsed(exclude)
+            parsed(custom_targets or "")
         except ValueError as error:
             return str(error)
-        if preset == "custom" and not names:
-            return "Preset custom needs names in custom_targets: one layer name a line, or a JSON list of them."
         return True
 
     @classmethod

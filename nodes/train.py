@@ -230,10 +230,10 @@ class SliderTrainer(io.ComfyNode):
     def execute(cls, model, targets, cycle, **settings) -> io.NodeOutput:
         from .training_run import TrainingRun
 
-        run = TrainingRun(
-            model, targets, cycle, settings, TrainingProgress(settings["steps"], cls.hidden.unique_id)
-        )
-        trained = run.train()
+        hidden = cls.hidden
+        with TrainingProgress(settings["steps"], hidden.unique_id, hidden.extra_pnginfo) as progress:
+            run = TrainingRun(model, targets, cycle, settings, progress)
+            trained = run.train()
         return io.NodeOutput(
             trained.slider, trained.losses, run.report(trained), ui={"text": (run.report(trained),)}
         )
