@@ -72,7 +72,7 @@ class Page:
         """The value of an expression once it is true."""
         until = asyncio.get_running_loop().time() + seconds
         while asyncio.get_running_loop().time() < until:
-            if value := await self.run(f"({script})"):
+            if value := await self.run(f"{{ const value = ({script}); return value instanceof Node || value }}"):
                 return value
             await asyncio.sleep(0.1)
         raise AssertionError(f"the page never came to: {script}")
@@ -145,6 +145,7 @@ class Browser:
         page = Page(await self.session.ws_connect(address, max_msg_size=0))
         for domain in ("Page", "Runtime", "Log", "Network"):
             await page.send(f"{domain}.enable")
+        await page.send("Emulation.setFocusEmulationEnabled", enabled=True)
         return page
 
 
