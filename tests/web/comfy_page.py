@@ -13,7 +13,10 @@ from safetensors.torch import save_file
 ROOT = Path(__file__).resolve().parent.parent.parent
 RANGE = "range.safetensors"  # a slider whose file says that it is usable from −1 to 1.5
 PLAIN = "plain.safetensors"  # the same, with no range
-READY = "window.app?.vueAppReady && app.graph && window.LiteGraph?.registered_node_types.SliderSweep"
+READY = (
+    "window.app?.vueAppReady && app.graph && window.LiteGraph?.registered_node_types.SliderSweep "
+    "&& app.extensionManager.workflow.activeWorkflow?.activeState && !app.extensionManager.spinner"
+)
 SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False, "Comfy.Workflow.Persist": True}
 
 
@@ -75,7 +78,7 @@ class Tab:
             const data = app.graph.serialize();
             data.id = crypto.randomUUID();
             data.extra.ds = {{ scale: {scale}, offset: [100, 100] }};
-            await app.loadGraphData(data, true, true, null);
+            await app.loadGraphData(data, true, true, data.id);
             app.canvas.ds.scale = {scale}; app.canvas.ds.offset = [100, 100];
             app.canvas.setDirty(true, true);
             }}"""
