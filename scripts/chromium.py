@@ -76,7 +76,9 @@ class Page:
         """The value of an expression once it is true."""
         until = asyncio.get_running_loop().time() + seconds
         while asyncio.get_running_loop().time() < until:
-            if value := await self.run(f"{{ const value = ({script}); return value instanceof Node || value }}"):
+            if value := await self.run(
+                f"{{ const value = ({script}); return value instanceof Node || value }}"
+            ):
                 return value
             await asyncio.sleep(0.1)
         raise AssertionError(f"the page never came to: {script}")

@@ -18,7 +18,9 @@ def check_names(entries: Iterable[Mapping[str, Any]], on_model: Iterable[Applied
         wanted = set(given) - {ANY} if isinstance(given, Mapping) else set()
         known = of_model | {slider.name for slider in _on_control(entry.get("control"))}
         for name in sorted(wanted - known):
-            raise StrengthError(f"A prompt has a strength for the slider {quoted(name)}. {_instead(known - {''})}")
+            raise StrengthError(
+                f"A prompt has a strength for the slider {quoted(name)}. {_instead(known - {''})}"
+            )
 
 
 def _instead(names: set[str]) -> str:

@@ -29,9 +29,9 @@ def test_a_wrong_input_of_the_sweep_is_marked_alone(wrong, monkeypatch):
     }
     prompt_of_page = {"1": {"class_type": "SliderSweep", "inputs": {**widgets, **wrong}}}
     _, errors, _ = asyncio.run(execution.validate_inputs("prompt", prompt_of_page, "1", {}))
-    assert [error["extra_info"]["input_name"] for error in errors if error["type"] != "required_input_missing"] == [
-        *wrong
-    ]
+    assert [
+        error["extra_info"]["input_name"] for error in errors if error["type"] != "required_input_missing"
+    ] == [*wrong]
 
 
 def test_a_name_that_no_slider_has_is_said():

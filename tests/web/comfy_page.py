@@ -29,7 +29,10 @@ def fill(base: Path) -> None:
     layer = "diffusion_model.joint_blocks.0.x_block.attn.proj"
     with safe_open(ROOT / "scripts/demo/model/tiny_faces.safetensors", "pt") as file:
         weight = file.get_tensor(f"model.{layer}.weight").float()
-    lora = {f"{layer}.lora_up.weight": weight[:, :4].contiguous(), f"{layer}.lora_down.weight": weight[:4].contiguous()}
+    lora = {
+        f"{layer}.lora_up.weight": weight[:, :4].contiguous(),
+        f"{layer}.lora_down.weight": weight[:4].contiguous(),
+    }
     save_file(lora, base / "models/loras" / RANGE, {"usable_range": "[-1.0, 1.5]"})
     save_file(lora, base / "models/loras" / PLAIN)
     from demo import write_pictures
@@ -68,7 +71,9 @@ class Tab:
         found = getattr(self.page, name)
         return (lambda *a, **k: self.comfy.runner.run(found(*a, **k))) if callable(found) else found
 
-    def load(self, graph: workflow.Workflow, places: dict[str, tuple[float, float]], scale: float = 0.6) -> None:
+    def load(
+        self, graph: workflow.Workflow, places: dict[str, tuple[float, float]], scale: float = 0.6
+    ) -> None:
         """A workflow in a tab of ComfyUI's own, with nodes at these places and the others out of sight."""
         self.run(
             f"""{{
@@ -139,11 +144,15 @@ def node(title: str, kind: str, **inputs) -> dict:
     return workflow.node(kind, title, **inputs)
 
 
-def sweep_workflow(strengths: str = "-2, -1, 0, 1, 2", seeds: int = 2, file: str = PLAIN, **more) -> workflow.Workflow:
+def sweep_workflow(
+    strengths: str = "-2, -1, 0, 1, 2", seeds: int = 2, file: str = PLAIN, **more
+) -> workflow.Workflow:
     """Slider Sweep over a file, with Apply Slider on the same one."""
     graph = {
         **workflow.training("none", 1, 1e-4, "off"),
-        **workflow.sweep({"curly": "a person with curly red hair", "long": "a person with long blue hair"}, 1, seeds),
+        **workflow.sweep(
+            {"curly": "a person with curly red hair", "long": "a person with long blue hair"}, 1, seeds
+        ),
         **workflow.apply("a person", 1.0, 5, 1),
     }
     kept = {name: graph[name] for name in ("checkpoint", "clip", "library", "nothing", "sweep", "apply")}

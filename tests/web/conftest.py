@@ -45,7 +45,9 @@ def comfy(tmp_path_factory):
 @pytest.fixture(scope="session", params=["classic", "vue nodes"])
 def renderer(request, comfy):
     page = comfy.open()
-    page.run(f"app.extensionManager.setting.set('Comfy.VueNodes.Enabled', {str(request.param != 'classic').lower()})")
+    page.run(
+        f"app.extensionManager.setting.set('Comfy.VueNodes.Enabled', {str(request.param != 'classic').lower()})"
+    )
     page.vue = request.param != "classic"
     yield page
     page.close()
