@@ -112,6 +112,7 @@ def test_full_size_and_back_with_the_keyboard(page):
     page.run(f"{RANGE}.focus()")
     page.key("Home")
     assert page.run(STRENGTH) == "−2"
+    page.run("document.querySelector('.viewer select').focus()")
     page.key("Escape")
     page.wait_for("!document.querySelector('dialog .viewer')")
     assert abs(page.settled(PICTURE)["height"] - small["height"]) < 20
