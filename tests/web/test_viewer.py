@@ -27,6 +27,10 @@ def test_dragging_the_picture_and_then_the_arrow_keys_change_the_strength(page):
     assert page.run(STRENGTH) == "+1"
     page.key("Home")
     assert page.run(STRENGTH) == "−2"
+    page.run("document.activeElement.blur()")
+    page.click(box["x"] + box["width"] / 2, middle)
+    page.key("ArrowRight")
+    assert page.run(STRENGTH) == "+1", "a press without a move takes the keys away"
 
 
 def test_the_wheel_zooms_and_the_middle_button_pans_over_pictures_and_reports(page):
