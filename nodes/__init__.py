@@ -7,6 +7,7 @@ from .buckets import BucketLoader
 from .cycle import CycleSampler
 from .files import SliderSave
 from .loras import SliderLoad
+from .mixer import SliderMixer
 from .prompts import SliderPromptLibrary
 from .sweep import SliderSweep
 from .targets import SliderTargets
@@ -22,6 +23,7 @@ class SliderExtension(ComfyExtension):
             SliderTrainer,
             SliderLoad,
             SliderApply,
+            SliderMixer,
             SliderStrength,
             SliderPromptLibrary,
             SliderSweep,

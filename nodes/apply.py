@@ -13,7 +13,7 @@ from .loras import NO_FILE, changed, deltas_on, facts_of, file_input, known, sli
 from .progress import show
 from .types import CATEGORY, LoraModel
 
-KEPT = 4
+KEPT = 8
 
 
 class SliderApply(io.ComfyNode):
