@@ -8,7 +8,7 @@ const TYPE = "SLIDER_ROWS"; // of the input
 const PRESETS = "slider_mixer_presets"; // property of the node: rows by name
 const NEW = { file: "", on: true, strength: 1, start: 0, end: 1, name: "" };
 const WIDEST = 2; // to both sides, where a file's range is not known
-const HEIGHT = { row: 62, details: 32, rest: 76 };
+const HEIGHT = { row: 68, details: 30, rest: 80 };
 const WIDTH = 380;
 
 const style = document.createElement("link");
