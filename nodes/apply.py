@@ -79,7 +79,7 @@ class SliderApply(io.ComfyNode):
         return known(slider_file)
 
     @classmethod
-    def fingerprint_inputs(cls, slider_file: str = NO_FILE, **_) -> float:
+    def fingerprint_inputs(cls, slider_file: str = NO_FILE, **_: Any) -> float:
         return changed(slider_file)
 
     @classmethod
@@ -87,9 +87,9 @@ class SliderApply(io.ComfyNode):
     def execute(
         cls,
         strength: float,
-        model=None,
-        control_net=None,
-        slider=None,
+        model: Any = None,
+        control_net: Any = None,
+        slider: Any = None,
         slider_file: str = NO_FILE,
         start_percent: float = 0.0,
         end_percent: float = 1.0,
@@ -112,7 +112,7 @@ class SliderApply(io.ComfyNode):
 _latest: list[tuple[ref, Any, tuple]] = []
 
 
-def _read(model, slider, slider_file: str) -> tuple[Any, dict, list[str]]:
+def _read(model: Any, slider: Any, slider_file: str) -> tuple[Any, dict, list[str]]:
     """The slider and what `deltas_on` says of it; the latest few are kept, so that a new strength reads nothing."""
     from ..slider_core.adapters.layer import root_of
 
@@ -135,7 +135,7 @@ def _forget(gone: ref) -> None:
     _latest[:] = [entry for entry in _latest if entry[0] is not gone]
 
 
-def _report(slider, deltas, notes: list[str]) -> str:
+def _report(slider: Any, deltas: dict[str, Any], notes: list[str]) -> str:
     fit = f"{sum(map(len, deltas.values()))} adapters on {len(deltas)} layers."
     return "\n".join([*notes, fit, *facts_of(slider)])
 
@@ -177,7 +177,7 @@ class SliderStrength(io.ComfyNode):
 
     @classmethod
     @checked()
-    def execute(cls, conditioning, strength: str, slider: str = "") -> io.NodeOutput:
+    def execute(cls, conditioning: Any, strength: str, slider: str = "") -> io.NodeOutput:
         from ..slider_core.comfy_bridge.control import conditioning_at
 
         numbers = _numbers(strength)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import comfy.samplers
 import torch
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
+from ..slider_core.settings import SweepSettings
 from .inputs import checked
 from .loras import NO_FILE, changed, deltas_on, file_input, known, slider_of
 from .sweep_pictures import for_viewer, grid_image, keep_rows
 from .types import CATEGORY, LoraModel, SliderPrompts
+from .widgets import widgets
+
+if TYPE_CHECKING:
+    from ..slider_core.comfy_bridge.sampling import OnStep
+    from ..slider_core.evaluation import Prompt
+
+ORDER = "strengths seed seeds steps cfg sampler_name scheduler denoise width height length batch_limit"
 
 
 class SliderSweep(io.ComfyNode):
@@ -32,63 +39,7 @@ class SliderSweep(io.ComfyNode):
                 io.Vae.Input("vae", tooltip="The model's VAE."),
                 io.Conditioning.Input("negative", tooltip="The negative prompt."),
                 file_input(),
-                io.String.Input(
-                    "strengths",
-                    default="-2:2:7",
-                    tooltip="start:stop:count, or a list: -2, -1, 0, 1. Strength 0 is added where it is missing: it "
-                    "is what the others are compared with.",
-                ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=io.ControlAfterGenerate.fixed,
-                    tooltip="Of the first row's noise; each row has the same noise at all strengths.",
-                ),
-                io.Int.Input(
-                    "seeds", default=1, min=1, max=64, tooltip="So many seeds from this one: a row each."
-                ),
-                io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Of the sampler, as in KSampler."),
-                io.Float.Input(
-                    "cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="As in KSampler."
-                ),
-                io.Combo.Input(
-                    "sampler_name",
-                    options=comfy.samplers.KSampler.SAMPLERS,
-                    default="euler",
-                    tooltip="Samplers that draw noise on the way (ancestral, sde) make one picture at a time.",
-                ),
-                io.Combo.Input(
-                    "scheduler",
-                    options=comfy.samplers.KSampler.SCHEDULERS,
-                    default="simple",
-                    tooltip="As in KSampler.",
-                ),
-                io.Float.Input(
-                    "denoise",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    advanced=True,
-                    tooltip="Below 1 with a latent_image: how much of it is made anew.",
-                ),
-                io.Int.Input(
-                    "width", default=1024, min=16, max=16384, step=8, tooltip="Of a picture, in pixels."
-                ),
-                io.Int.Input(
-                    "height", default=1024, min=16, max=16384, step=8, tooltip="Of a picture, in pixels."
-                ),
-                io.Int.Input("length", default=1, min=1, max=1024, tooltip="Frames, for video models."),
-                io.Int.Input(
-                    "batch_limit",
-                    default=0,
-                    min=0,
-                    max=256,
-                    advanced=True,
-                    tooltip="Pictures made at once. 0: as many as the memory holds.",
-                ),
+                *widgets(SweepSettings, ORDER),
                 LoraModel.Input("slider", optional=True, tooltip="From Train Slider or Load Slider."),
                 io.Conditioning.Input("positive", optional=True, tooltip="A prompt."),
                 SliderPrompts.Input(
@@ -123,47 +74,34 @@ class SliderSweep(io.ComfyNode):
         return known(slider_file)
 
     @classmethod
-    def fingerprint_inputs(cls, slider_file: str = NO_FILE, **_) -> float:
+    def fingerprint_inputs(cls, slider_file: str = NO_FILE, **_: Any) -> float:
         return changed(slider_file)
 
     @classmethod
     @checked(own=["slider_file"])
     def execute(
         cls,
-        model,
-        vae,
-        negative,
+        model: Any,
+        vae: Any,
+        negative: Any,
         slider_file: str,
-        strengths: str,
-        seed: int,
-        seeds: int,
-        steps: int,
-        cfg: float,
-        sampler_name: str,
-        scheduler: str,
-        denoise: float,
-        width: int,
-        height: int,
-        length: int,
-        batch_limit: int,
-        slider=None,
-        positive=None,
-        prompts=None,
-        latent_image=None,
+        slider: Any = None,
+        positive: Any = None,
+        prompts: Any = None,
+        latent_image: Any = None,
+        **given: Any,
     ) -> io.NodeOutput:
-        from ..slider_core.comfy_bridge.sampling import SamplerSettings, empty_latent
-        from ..slider_core.evaluation import sweep, sweep_strengths
+        from ..slider_core.comfy_bridge.sampling import empty_latent
+        from ..slider_core.evaluation import sweep
         from ..slider_core.evaluation.report import with_range
 
-        task = sweep.Sweep(
-            _prompts(positive, prompts),
-            tuple((seed + more) % 2**64 for more in range(seeds)),
-            tuple(sweep_strengths(strengths)),
-        )
+        settings = SweepSettings(**given)
+        task = sweep.Sweep.of(settings, _prompts(positive, prompts))
         slider = slider_of(slider, slider_file)
         deltas, notes = deltas_on(model, slider)
-        start = latent_image or {"samples": empty_latent(model, width, height, length)}
-        settings = SamplerSettings(steps, cfg, sampler_name, scheduler, denoise)
+        start = latent_image or {
+            "samples": empty_latent(model, settings.width, settings.height, settings.length)
+        }
         done: list[torch.Tensor] = []
         try:
             latents = sweep.sample_sweep(
@@ -172,8 +110,8 @@ class SliderSweep(io.ComfyNode):
                 task,
                 negative,
                 start["samples"],
-                settings,
-                batch_limit,
+                sweep.sampler_of(settings),
+                settings.batch_limit,
                 _on_step(model),
                 start.get("noise_mask"),
                 done.append,
@@ -201,7 +139,7 @@ class SliderSweep(io.ComfyNode):
         )
 
 
-def _prompts(positive, prompts) -> tuple:
+def _prompts(positive: Any, prompts: Any) -> tuple[Prompt, ...]:
     from ..slider_core.evaluation import Prompt
 
     if (positive is None) == (not prompts):
@@ -209,7 +147,7 @@ def _prompts(positive, prompts) -> tuple:
     return tuple(prompts) if prompts else (Prompt("prompt", "", conditioning=positive),)
 
 
-def _on_step(model):
+def _on_step(model: Any) -> OnStep:
     """Progress over the whole sweep, with a preview of the picture being made."""
     import latent_preview
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -11,15 +11,19 @@ from comfy_api.latest import io, ui
 
 from .progress import say
 
+if TYPE_CHECKING:
+    from ..slider_core.evaluation.report import Report
+    from ..slider_core.evaluation.sweep import Sweep
 
-def grid_image(task, stills: torch.Tensor) -> torch.Tensor:
+
+def grid_image(task: Sweep, stills: torch.Tensor) -> torch.Tensor:
     """The labelled grid as an IMAGE, [1, H, W, 3]."""
     from ..slider_core.evaluation.sweep import grid_of
 
     return torch.from_numpy(np.asarray(grid_of(task, stills), dtype=np.float32) / 255).unsqueeze(0)
 
 
-def keep_rows(task, rows: list[torch.Tensor], vae, cls) -> None:
+def keep_rows(task: Sweep, rows: list[torch.Tensor], vae: Any, cls: type[io.ComfyNode]) -> None:
     """Writes the grid of the rows that are done to the output folder, if any and if it can be."""
     from ..slider_core.evaluation.sweep import decode, stills
 
@@ -36,7 +40,7 @@ def keep_rows(task, rows: list[torch.Tensor], vae, cls) -> None:
     )
 
 
-def for_viewer(task, stills: torch.Tensor, measured, cls) -> dict[str, Any]:
+def for_viewer(task: Sweep, stills: torch.Tensor, measured: Report, cls: type[io.ComfyNode]) -> dict[str, Any]:
     """What web/sweep_viewer.js shows: files in the temp folder, and what they are."""
     saved = ui.ImageSaveHelper.save_images(
         stills.flatten(0, 1), "slider_sweep", io.FolderType.temp, cls, compress_level=1

@@ -40,7 +40,7 @@ def server_command(comfyui: Path, python: Path, args: list[str]) -> list[str]:
     return [str(python), str(comfyui / "main.py"), *cpu, *args]
 
 
-CHECKS = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy", "slider_core"])
+CHECKS = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy", "slider_core", "nodes"])
 # Tests that can tell the folder's name: ComfyUI's log names the pack by it.
 BY_FOLDER = ["tests/test_end_to_end.py", "-k", "imported_in_no_time"]
 

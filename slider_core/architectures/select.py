@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..given import quoted
+from ..settings.targets import PRESETS, TargetSettings
 from . import names
 from .family import Family
 from .general_rule import UNKNOWN
@@ -18,7 +19,6 @@ from .registry import family_of
 from .selection import Selection
 from .target import Target
 
-PRESETS = ("slider", "attention", "mlp", "custom")
 MOST_SAID = 10  # names of which a message speaks one by one
 
 
@@ -63,9 +63,28 @@ def select(
         targets=tuple(entry.target for entry in chosen),
         family=family.name,
         preset=preset,
+        on_control_net=network.is_control_net,
         left_out=left_out(network, family, offer, chosen, preset),
         warnings=(*notes, *_warnings(family, preset, names.parsed(custom), chosen)),
     )
+
+
+def select_by(settings: TargetSettings, model: Any) -> Selection:
+    """`select`, as these settings ask for it."""
+    custom = settings.custom_targets if settings.preset == "custom" else ()
+    return select(model, settings.preset, custom, settings.exclude)
+
+
+def names_fault(preset: str, custom: str, exclude: str) -> str:
+    """What is wrong with the names of a selection, as far as is known without a model; empty if nothing is."""
+    try:
+        wanted = names.parsed(custom)
+        names.parsed(exclude)
+    except ValueError as error:
+        return str(error)
+    if preset == "custom" and not wanted:
+        return "Preset custom needs names in custom_targets: one layer name a line, or a JSON list of them."
+    return ""
 
 
 def untrainable(model: Any) -> str:

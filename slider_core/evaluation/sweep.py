@@ -15,11 +15,13 @@ from torch.nn import functional
 
 from ..comfy_bridge.apply import AppliedSlider, apply_slider
 from ..comfy_bridge.sampling import OnStep, SamplerSettings, sample_strengths
+from ..settings import SweepSettings
 from ..strength import Delta
 from .grid import render_grid
 from .lettering import legible
 from .prompts import Prompt
 from .report import Report, report
+from .strengths import sweep_strengths
 
 NAME = "concept_sliders.sweep"  # picks the swept slider among others on the model
 
@@ -42,6 +44,16 @@ class Sweep:
     seeds: tuple[int, ...]
     strengths: tuple[float, ...]
 
+    @classmethod
+    def of(cls, settings: SweepSettings, prompts: Sequence[Prompt]) -> Sweep:
+        """The sweep that these settings ask for.
+
+        Raises:
+            StrengthsError: if their strengths are none.
+        """
+        seeds = tuple((settings.seed + more) % 2**64 for more in range(settings.seeds))
+        return cls(tuple(prompts), seeds, tuple(sweep_strengths(settings.strengths)))
+
     @property
     def rows(self) -> list[tuple[Prompt, int]]:
         return [(prompt, seed) for prompt in self.prompts for seed in self.seeds]
@@ -53,6 +65,13 @@ class Sweep:
     @property
     def column_labels(self) -> list[str]:
         return [f"{strength:+.3g}" if strength else "0" for strength in self.strengths]
+
+
+def sampler_of(settings: SweepSettings) -> SamplerSettings:
+    """The sampler that these settings ask for."""
+    return SamplerSettings(
+        settings.steps, settings.cfg, settings.sampler_name, settings.scheduler, settings.denoise
+    )
 
 
 def sample_sweep(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..files.slider import Slider
 
@@ -16,6 +17,8 @@ class TrainedSlider:
         steps: finished steps, those of a continued run included.
         continued_from: step at which this run took over from a checkpoint; 0 if it did not.
         finished_before: whether nothing was left to do.
+        file: of a slider that was finished before, where it still lies in the request's folder.
+        checkpoint: the file that keeps the state of the training, where one is wanted; for the caller to remove.
     """
 
     slider: Slider
@@ -24,6 +27,8 @@ class TrainedSlider:
     seconds: float = 0.0
     continued_from: int = 0
     finished_before: bool = False
+    file: Path | None = None
+    checkpoint: Path | None = None
 
 
 @dataclass(frozen=True)

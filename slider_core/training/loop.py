@@ -21,7 +21,7 @@ from ..files.atomic import NotWrittenError
 from .checkpoint import read_checkpoint, write_checkpoint
 from .events import Event, Message, Paused, StepDone, Stopped, TrainedSlider
 from .fingerprint import fingerprint
-from .finished import TRAINING
+from .finished import LOSSES, TRAINING, finished, losses_text
 from .fit import Fit, OpenAgain
 from .on_model import OnModel
 from .optimisers import BY_NUMBER, make_optimiser, rate_at
@@ -50,6 +50,8 @@ def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None
     devices = [request.model.load_device] if request.model.load_device.type == "cuda" else []
     with torch.inference_mode(False), torch.random.fork_rng(devices=devices):
         run = _Run(request, tell)
+        if before := run.finished_before():
+            return before
         run.resume()
         try:
             run.all_steps()
@@ -69,7 +71,7 @@ def _memory(request: TrainRequest) -> float:
     shape = max(shapes, key=math.prod)
     rows = request.rows_at_once or 2 * request.cycle.batch_size
     estimate = request.model.model.memory_required([rows, *shape[1:]])
-    return float(estimate) * (2.0 if request.checkpointing else 6.0)
+    return float(estimate) * (2.0 if request.gradient_checkpointing else 6.0)
 
 
 class _Run:
@@ -94,13 +96,22 @@ class _Run:
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
         self.state, self.saved = State(self.parameters, self.optimiser, self.scaler), SavedTensors()
         self.fit, self.continued_from = Fit(request, self.saved, tell), 0
-        self.fingerprint = fingerprint(request, self.slider.parameters) if request.checkpoint else ""
+        known = request.checkpoint or request.sliders
+        self.fingerprint = fingerprint(request, self.slider.parameters) if known else ""
 
     @property
     def checkpoint(self) -> Path | None:
-        """Where the state of this very training is kept: no other training has the same file."""
-        path = self.request.checkpoint
+        """Where the state of this very training is kept, if it is: no other training has the same file."""
+        path = self.request.checkpoint if self.request.checkpoint_every else None
         return path and path.with_name(f"{path.name}-{self.fingerprint[:12]}.safetensors")
+
+    def finished_before(self) -> TrainedSlider | None:
+        """The slider of this very training, if that is asked for and its file is there."""
+        request = self.request
+        if not (request.sliders and request.resume):
+            return None
+        metadata = {TRAINING: self.fingerprint, "steps": str(request.steps)}
+        return finished(request.sliders, to_slider(self.slider.adapters, metadata))
 
     def resume(self) -> None:
         """Takes over from the checkpoint of this very training, if that is asked for and there is one."""
@@ -120,7 +131,7 @@ class _Run:
         request = self.request
         turns: Iterator[Turn] = islice(request.cycle.turns(), self.state.step, request.steps)
         while not self.finished:
-            done, every = self.state.step, request.pause_every or request.steps
+            done, every = self.state.step, request.preview_every or request.steps
             until = min(request.steps, (done // every + 1) * every)
             with (
                 sliders_freed(request.control_net),
@@ -133,7 +144,7 @@ class _Run:
                 except OpenAgain:
                     turns = chain([turn], turns)
                     continue
-            if request.pause_every:
+            if request.preview_every:
                 self.tell(Paused(self.result()))
 
     def _step_and_tell(self, turn: Turn) -> None:
@@ -208,7 +219,8 @@ class _Run:
     def result(self) -> TrainedSlider:
         self.state.settle()
         training = {TRAINING: self.fingerprint} if self.fingerprint else {}
-        metadata = {**self.request.description, "steps": str(self.state.step), **training}
+        losses = {LOSSES: losses_text(self.state.losses["loss"])} if self.state.step else {}
+        metadata = {**self.request.description, "steps": str(self.state.step), **training, **losses}
         return TrainedSlider(
             slider=to_slider(self.slider.adapters, metadata),
             losses=self.state.losses,
@@ -216,4 +228,5 @@ class _Run:
             seconds=time.perf_counter() - self.started,
             continued_from=self.continued_from,
             finished_before=self.continued_from >= self.request.steps,
+            checkpoint=self.checkpoint,
         )

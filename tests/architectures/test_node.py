@@ -1,8 +1,9 @@
 """The SliderTargets node."""
 
 import pytest
-from concept_sliders.nodes.targets import PRESETS, SliderTargets
+from concept_sliders.nodes.targets import SliderTargets
 from concept_sliders.slider_core import architectures
+from concept_sliders.slider_core.settings.targets import PRESETS
 from tiny_models import shared_model, tiny_control_net
 
 

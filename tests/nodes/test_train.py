@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import comfy.sd
 import folder_paths
@@ -9,21 +10,19 @@ import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
-from concept_sliders.nodes import training_run
-from concept_sliders.nodes.preview import TrainingPreview
-from concept_sliders.nodes.train import SliderTrainer
-from concept_sliders.nodes.training_run import TrainingRun
 from concept_sliders.slider_core.architectures import select
 from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.data import Bucket, Cycle
-from concept_sliders.slider_core.files import load, read_facts
+from concept_sliders.slider_core.files import load, read_facts, save
 from concept_sliders.slider_core.files.atomic import NotWrittenError
+from concept_sliders.slider_core.runs import Parts, TrainingRun
+from concept_sliders.slider_core.runs import run as runs
+from concept_sliders.slider_core.runs.preview import TrainingPreview
+from concept_sliders.slider_core.settings import TrainSettings, settings_of
 from nodes import ConditioningZeroOut
 from small_training import buckets, example
 from tiny_models import TinyVAE
 from unknown_models import Attends, Mixes, unknown_model
-
-DEFAULTS = {i.id: i.default for i in SliderTrainer.GET_SCHEMA().inputs if hasattr(i, "default")}
 
 
 class Progress:
@@ -51,8 +50,11 @@ def output(tmp_path, monkeypatch):
 
 
 def run(model, progress=None, cycle=None, **settings):
-    settings = {**DEFAULTS, "steps": 4, "file_name": "loras/smile", **settings}
-    return TrainingRun(model, select(model), cycle or Cycle(buckets()), settings, progress or Progress())
+    given = {"steps": 4, "file_name": "loras/smile", "gradient_checkpointing": False, **settings}
+    parts = {name: given.pop(name) for name in given.keys() - settings_of(TrainSettings)}
+    parts = Parts(model, select(model), cycle or Cycle(buckets()), **parts)
+    output = Path(folder_paths.get_output_directory())
+    return TrainingRun(parts, TrainSettings(**given), output, progress or Progress())
 
 
 def test_the_slider_is_written_with_what_made_it_and_the_stock_loader_takes_it_whole(model, output, caplog):
@@ -122,8 +124,42 @@ def test_a_finished_training_gives_its_file_and_writes_no_other(model, output):
     again = run(model)
     assert "finished before: best.safetensors" in again.report(again.train())
     (output / "loras" / "best.safetensors").unlink()
-    again = run(model)
+    again = run(model, progress := Progress())
+    assert again.train().steps == 4 and progress.steps == [1, 2, 3, 4] and again.path.exists()
+
+
+def test_the_state_of_a_finished_training_is_removed_unless_it_is_to_be_kept(model, output):
+    trained = run(model, checkpoint_every=2).train()
+    assert not list((output / "slider_checkpoints").iterdir())
+    again = run(model, checkpoint_every=2).train()
+    assert again.losses["loss"] == pytest.approx(trained.losses["loss"], rel=1e-3)
+    assert dict(again.slider).keys() == dict(trained.slider).keys()
+    assert all(torch.equal(again.slider[key], trained.slider[key]) for key in trained.slider)
+    kept = run(model, seed=1, checkpoint_every=2, keep_checkpoint=True)
+    kept.train()
+    (state,) = (output / "slider_checkpoints").iterdir()
+    kept.path.unlink()
+    again = run(model, progress := Progress(), seed=1, keep_checkpoint=True)
     assert "its file has gone" in again.report(again.train()).splitlines()[0] and again.path.exists()
+    assert not progress.steps and state.exists()
+
+
+def test_no_state_is_written_where_none_is_wanted(model, output):
+    with pytest.raises(InterruptProcessingException):
+        run(model, Progress(cancel_at=3), checkpoint_every=0).train()
+    assert not (output / "slider_checkpoints").exists()
+    (file,) = (output / "loras").iterdir()
+    assert file.name == "smile_00001_stopped_at_3.safetensors"
+
+
+def test_a_copy_in_another_precision_is_not_taken_for_the_slider(model, output):
+    trained = run(model).train()
+    (file,) = (output / "loras").iterdir()
+    file.unlink()
+    save(trained.slider, file, dtype=torch.float16)
+    again = run(model, progress := Progress())
+    again.train()
+    assert progress.steps == [1, 2, 3, 4] and again.path != file
 
 
 def test_another_model_is_never_given_the_old_slider(model, output):
@@ -161,10 +197,10 @@ def test_a_loss_that_is_not_finite_names_the_file_that_was_kept(model, output):
 
 
 def test_a_full_disk_leaves_the_slider_on_the_output(model, output, monkeypatch):
-    def full(slider, file_name, ending):
+    def full(slider, output, file_name, ending):
         raise NotWrittenError("smile_00001_.safetensors could not be written (No space left on device).")
 
-    monkeypatch.setattr(training_run, "save_numbered", full)
+    monkeypatch.setattr(runs, "save_numbered", full)
     trainer = run(model)
     trained = trainer.train()
     assert trained.slider and "No space left on device" in trainer.report(trained)
@@ -178,14 +214,14 @@ def test_a_lycoris_config_replaces_kind_rank_and_targets(model, output):
     assert all("attn" in key for key in slider)
 
 
-@pytest.mark.parametrize("kind", SliderTrainer.GET_SCHEMA().inputs[7].options)
+@pytest.mark.parametrize("kind", settings_of(TrainSettings)["kind"].options)
 def test_every_kind_on_the_list_trains_and_its_slider_can_be_applied(model, output, kind):
     slider = run(model, kind=kind, steps=2, learning_rate=1e-2).train().slider
     deltas, unused = deltas_for(model, slider)
     assert deltas and not unused
 
 
-@pytest.mark.parametrize("name", ["../elsewhere", "/tmp/slider", "loras/../../slider"])
+@pytest.mark.parametrize("name", ["../elsewhere", "/tmp/slider", "loras/../../slider", "C:\\output\\smile"])
 def test_file_names_that_lead_outside_are_refused(model, output, name):
     with pytest.raises(ValueError, match="leads out of"):
         run(model, file_name=name)
@@ -236,21 +272,17 @@ ALIKE = {
     "max_norm": 0.7,
     "rows_at_once": 2,
     "checkpoint_every": 9,
-}
-CALLED_OTHERWISE = {
     "noise_levels": "uniform",
-    "precision": "bfloat16",
     "gradient_checkpointing": False,
-    "resume": "start over",
 }
+CALLED_OTHERWISE = {"precision": "bfloat16", "resume": "start over"}
 
 
 def test_the_training_asked_for_is_the_one_of_the_widgets(model, output):
     wanted = run(model, **ALIKE, **CALLED_OTHERWISE).request
     assert {name: getattr(wanted, name) for name in ALIKE} == ALIKE
-    assert (wanted.density, wanted.dtype) == ("uniform", torch.bfloat16)
-    assert not wanted.checkpointing and not wanted.resume
-    assert run(model, preview_every=4, vae=Vae()).request.pause_every == 4
+    assert wanted.dtype == torch.bfloat16 and not wanted.resume
+    assert run(model, preview_every=4, vae=Vae()).request.preview_every == 4
     ((_, config), *_) = run(model, kind="dora", rank=3, alpha=1.5).request.plan
     assert (config.kind, config.rank, config.alpha, config.options) == ("lora", 3, 1.5, {"dora": True})
 
@@ -277,7 +309,7 @@ def test_a_preview_that_fails_costs_no_training_and_one_that_is_cancelled_ends_i
 def test_an_assistant_and_a_start_that_fit_in_part_are_the_first_thing_in_the_report(model, output, caplog):
     trained = run(model, file_name="loras/first").train().slider
     strange = {"transformer.transformer_blocks.9.attn.to_q.lora_A.weight": torch.ones(2, 128)}
-    trainer = run(model, assistant_lora={**trained, **strange}, start_from={**trained, **strange})
+    trainer = run(model, assistant={**trained, **strange}, start_from={**trained, **strange})
     first, second, *_ = trainer.report(trainer.train()).splitlines()
     assert first.startswith("⚠ Only") and "layers of this file fit the targets that are trained" in first
     assert second.startswith("⚠ Only") and "fit the model, as an assistant" in second

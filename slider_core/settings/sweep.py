@@ -1,0 +1,50 @@
+"""How a slider is looked at: strengths, seeds and the sampler's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .setting import Settings, choice, real, seed, text, whole
+
+
+def samplers() -> Sequence[str]:
+    """ComfyUI's."""
+    import comfy.samplers
+
+    return comfy.samplers.KSampler.SAMPLERS
+
+
+def schedulers() -> Sequence[str]:
+    """ComfyUI's."""
+    import comfy.samplers
+
+    return comfy.samplers.KSampler.SCHEDULERS
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepSettings(Settings):
+    """The widgets of Slider Sweep."""
+
+    strengths: str = text(
+        "-2:2:7",
+        "start:stop:count, or a list: -2, -1, 0, 1. Strength 0 is added where it is missing: it "
+        "is what the others are compared with.",
+    )
+    seed: int = seed("Of the first row's noise; each row has the same noise at all strengths.")
+    seeds: int = whole(1, 1, 64, "So many seeds from this one: a row each.")
+    steps: int = whole(20, 1, 10000, "Of the sampler, as in KSampler.")
+    cfg: float = real(8.0, 0.0, 100.0, 0.1, "As in KSampler.", rounded=0.01)
+    sampler_name: str = choice(
+        "euler",
+        samplers,
+        "Samplers that draw noise on the way (ancestral, sde) make one picture at a time.",
+    )
+    scheduler: str = choice("simple", schedulers, "As in KSampler.")
+    denoise: float = real(
+        1.0, 0.0, 1.0, 0.01, "Below 1 with a latent_image: how much of it is made anew.", advanced=True
+    )
+    width: int = whole(1024, 16, 16384, "Of a picture, in pixels.", step=8)
+    height: int = whole(1024, 16, 16384, "Of a picture, in pixels.", step=8)
+    length: int = whole(1, 1, 1024, "Frames, for video models.")
+    batch_limit: int = whole(0, 0, 256, "Pictures made at once. 0: as many as the memory holds.", advanced=True)
