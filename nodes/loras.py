@@ -58,13 +58,11 @@ class SliderLoad(io.ComfyNode):
         return show(report, slider, report)
 
 
-def file_input() -> io.Combo.Input:
+def file_input(name: str = "slider_file", **more: Any) -> io.Combo.Input:
     """The choice of a file, on nodes that also take a connected slider."""
+    told = {"tooltip": "Used where no slider is connected. Any LoRA will do.", **more}
     return io.Combo.Input(
-        "slider_file",
-        options=[NO_FILE, *folder_paths.get_filename_list("loras")],
-        default=NO_FILE,
-        tooltip="Used where no slider is connected. Any LoRA will do.",
+        name, options=[NO_FILE, *folder_paths.get_filename_list("loras")], default=NO_FILE, **told
     )
 
 

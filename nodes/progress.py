@@ -56,6 +56,14 @@ def say(text: str, node_id: str | None) -> None:
         server.send_progress_text(text, node_id)
 
 
+def shown_now(ui: dict[str, Any], node_id: str | None) -> None:
+    """Shows a result on a node that will not come to an end: what is done of a cancelled run."""
+    server = _server()
+    if server is not None and node_id is not None:
+        told = {"node": node_id, "display_node": node_id, "output": ui, "prompt_id": server.last_prompt_id}
+        server.send_sync("executed", told, server.client_id)
+
+
 def _server() -> Any:
     from server import PromptServer
 

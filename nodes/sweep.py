@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,16 +11,20 @@ from comfy_api.latest import io
 
 from ..slider_core.settings import SweepSettings
 from .inputs import checked
-from .loras import NO_FILE, changed, deltas_on, file_input, known, slider_of
-from .sweep_pictures import for_viewer, grid_image, keep_rows
+from .loras import NO_FILE, file_input, known
+from .sweep_axes import changed_files, files_of, second_axis
+from .sweep_pictures import Kept, grid_image
 from .types import CATEGORY, LoraModel, SliderPrompts
 from .widgets import widgets
 
 if TYPE_CHECKING:
     from ..slider_core.comfy_bridge.sampling import OnStep
     from ..slider_core.evaluation import Prompt
+    from ..slider_core.evaluation.report import Report
 
 ORDER = "strengths seed seeds steps cfg sampler_name scheduler denoise width height length batch_limit"
+LATER = "compare second_strengths keep animation"
+SECOND = "Second axis: the slider whose strengths second_strengths are."
 
 
 class SliderSweep(io.ComfyNode):
@@ -52,6 +57,9 @@ class SliderSweep(io.ComfyNode):
                     optional=True,
                     tooltip="One latent to start from, instead of an empty one of width, height and length.",
                 ),
+                *widgets(SweepSettings, LATER, later=True),
+                file_input("second_file", optional=True, advanced=True, tooltip=SECOND),
+                LoraModel.Input("second_slider", optional=True, tooltip=SECOND),
             ],
             outputs=[
                 io.Image.Output(display_name="grid", tooltip="All pictures with their labels, as one."),
@@ -64,21 +72,24 @@ class SliderSweep(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, strengths: str | None, slider_file: str) -> bool | str:
-        from ..slider_core.evaluation import StrengthsError, sweep_strengths
+    def validate_inputs(cls, strengths: str | None, slider_file: str, compare: str | None = "") -> bool | str:
+        from ..slider_core.evaluation import sweep_strengths
 
         try:
             sweep_strengths(strengths or "-1, 1")
-        except StrengthsError as error:
+            files_of(compare or "")
+        except ValueError as error:
             return str(error)
         return known(slider_file)
 
     @classmethod
-    def fingerprint_inputs(cls, slider_file: str = NO_FILE, **_: Any) -> float:
-        return changed(slider_file)
+    def fingerprint_inputs(
+        cls, slider_file: str = NO_FILE, compare: str | None = "", second_file: str | None = NO_FILE, **_: Any
+    ) -> list[float]:
+        return changed_files(compare or "", slider_file, second_file or NO_FILE)
 
     @classmethod
-    @checked(own=["slider_file"])
+    @checked(own=["slider_file", "second_file"])
     def execute(
         cls,
         model: Any,
@@ -89,6 +100,8 @@ class SliderSweep(io.ComfyNode):
         positive: Any = None,
         prompts: Any = None,
         latent_image: Any = None,
+        second_file: str = NO_FILE,
+        second_slider: Any = None,
         **given: Any,
     ) -> io.NodeOutput:
         from ..slider_core.comfy_bridge.sampling import empty_latent
@@ -96,17 +109,18 @@ class SliderSweep(io.ComfyNode):
         from ..slider_core.evaluation.report import with_range
 
         settings = SweepSettings(**given)
-        task = sweep.Sweep.of(settings, _prompts(positive, prompts))
-        slider = slider_of(slider, slider_file)
-        deltas, notes = deltas_on(model, slider)
+        axis = second_axis(
+            model, slider, slider_file, settings.compare, second_slider, second_file, settings.second_strengths
+        )
+        task = sweep.Sweep.of(settings, _prompts(positive, prompts), axis.labels)
         start = latent_image or {
             "samples": empty_latent(model, settings.width, settings.height, settings.length)
         }
-        done: list[torch.Tensor] = []
+        kept = Kept(task, axis, settings.keep, settings.animation, cls)
+        done: dict[int, torch.Tensor] = {}
         try:
             latents = sweep.sample_sweep(
-                model,
-                deltas,
+                axis.variants,
                 task,
                 negative,
                 start["samples"],
@@ -114,29 +128,35 @@ class SliderSweep(io.ComfyNode):
                 settings.batch_limit,
                 _on_step(model),
                 start.get("noise_mask"),
-                done.append,
+                done.__setitem__,
             )
         except BaseException:  # cancelled, out of memory, …
-            keep_rows(task, done, vae, cls)
+            kept.of_done(done, vae)
             raise
         pictures = sweep.decode(latents, vae.decode)
         stills = sweep.stills(pictures)
-        measured = sweep.report_on(task, pictures)
-        text = "\n".join([*notes, measured.as_text()])
+        measured = [sweep.report_on(task, pictures, place) for place in range(len(axis.labels))]
+        text = "\n".join([*axis.notes, _text(axis.labels, measured)])
         shown: dict[str, list[Any]] = {"text": [text]}
         try:
-            shown["slider_sweep"] = [for_viewer(task, stills, measured, cls)]
+            shown |= kept.shown(stills, measured, range(len(task.rows)))
         except OSError as error:
             shown["text"].append(
-                f"The viewer has no pictures: ComfyUI's temp folder cannot be written to ({error})."
+                f"The pictures are not kept: ComfyUI's folders cannot be written to ({error})."
             )
         return io.NodeOutput(
             grid_image(task, stills),
             pictures.flatten(0, 2),
             text,
-            with_range(slider, measured),
+            with_range(axis.slider, measured[0]),
             ui=shown,
         )
+
+
+def _text(labels: Sequence[str], measured: Sequence[Report]) -> str:
+    """The reports one after the other, each under the label of its place."""
+    titled = zip(labels, measured, strict=True)
+    return "\n\n".join("\n".join(filter(None, (label, report.as_text()))) for label, report in titled)
 
 
 def _prompts(positive: Any, prompts: Any) -> tuple[Prompt, ...]:

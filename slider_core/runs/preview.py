@@ -12,7 +12,7 @@ from torch import Tensor
 from ..comfy_bridge.lora import deltas_for
 from ..comfy_bridge.sampling import SamplerSettings
 from ..evaluation.prompts import Prompt
-from ..evaluation.sweep import Sweep, decode, grid_of, sample_sweep, stills
+from ..evaluation.sweep import Sweep, Variant, decode, grid_of, sample_sweep, stills
 from ..settings import SettingsError, TrainSettings
 from .parts import Parts
 
@@ -42,7 +42,8 @@ class TrainingPreview:
             settings = SamplerSettings(self.settings.preview_steps, self.settings.preview_cfg)
             latent = torch.zeros_like(self.example.latent)
             negative = self.parts.preview_negative or empty_like(self.positive)
-            latents = sample_sweep(self.parts.model, deltas, sweep, negative, latent, settings)
+            variant = Variant(self.parts.model, deltas)
+            latents = sample_sweep([variant], sweep, negative, latent, settings)
             return grid_of(sweep, stills(decode(latents, self.parts.vae.decode)))
 
 

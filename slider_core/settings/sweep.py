@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from .setting import Settings, choice, real, seed, text, whole
 
+KEEP = ("grid", "grid and frames", "nothing")
+ANIMATIONS = ("none", "webp", "mp4")
+
 
 def samplers() -> Sequence[str]:
     """ComfyUI's."""
@@ -48,3 +51,21 @@ class SweepSettings(Settings):
     height: int = whole(1024, 16, 16384, "Of a picture, in pixels.", step=8)
     length: int = whole(1, 1, 1024, "Frames, for video models.")
     batch_limit: int = whole(0, 0, 256, "Pictures made at once. 0: as many as the memory holds.", advanced=True)
+    compare: str = text(
+        "",
+        "Second axis: more sliders, each swept like the first. Files of the LoRA folders, one a line, or patterns: "
+        "smile_*.",
+        advanced=True,
+        multiline=True,
+    )
+    second_strengths: str = text(
+        "", "Second axis: strengths of a second slider, as a range or a list: -1, 0, 1.", advanced=True
+    )
+    keep: str = choice(
+        "grid",
+        KEEP,
+        "What goes to the output folder; the rest to the temp folder, where the viewer has it until ComfyUI restarts.",
+    )
+    animation: str = choice(
+        "none", ANIMATIONS, "One for each row, in the output folder: through the strengths and back."
+    )

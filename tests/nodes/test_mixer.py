@@ -100,7 +100,9 @@ def test_one_strength_scales_all_rows(model):
     half = [{**row, "strength": row["strength"] * 0.5} for row in ROWS]
     expected = sample(chain(model, half), positive, negative)
     assert torch.equal(sample(mixed(model, strength=0.5), positive, negative), expected)
-    assert torch.equal(sample(mixed(model, strength=0.0), positive, negative), sample(model, positive, negative))
+    assert torch.equal(
+        sample(mixed(model, strength=0.0), positive, negative), sample(model, positive, negative)
+    )
 
 
 def test_no_row_that_is_on_leaves_the_model_as_it_is(model):
@@ -222,7 +224,10 @@ def test_only_the_file_of_a_row_must_be_given():
         ([{"file": "smile.safetensors", "strength": "1"}], "strength of row 1 is '1'; it must be a number"),
         ([{"file": "smile.safetensors", "strength": float("nan")}], "strength of row 1 is nan"),
         ([{"file": "smile.safetensors", "on": 1}], "on of row 1 is 1; it must be true or false"),
-        ([{"file": "smile.safetensors", "start": 0.8, "end": 0.2}], "Row 1 starts at 0.8, after its end at 0.2"),
+        (
+            [{"file": "smile.safetensors", "start": 0.8, "end": 0.2}],
+            "Row 1 starts at 0.8, after its end at 0.2",
+        ),
         ([{"file": "gone.safetensors"}], "There is no file 'gone.safetensors'"),
         ([{"file": "smile.safetensors"}] * 101, "at most 100"),
     ],
