@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import folder_paths
 
@@ -25,3 +27,16 @@ def name_fault(file_name: str | list[str] | None) -> str:
     except FileNameError as error:
         return str(error)
     return ""
+
+
+def previews_for_page(files: Sequence[Path], output: Path) -> list[dict[str, Any]]:
+    """Previews that a training has kept, as ComfyUI tells the page of files, each with its step."""
+    return [
+        {
+            "filename": file.name,
+            "subfolder": file.parent.relative_to(output).as_posix(),
+            "type": "output",
+            "step": int(file.stem.rpartition("_")[2]),
+        }
+        for file in files
+    ]

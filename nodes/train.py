@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ..slider_core.settings import TrainSettings
 from .inputs import checked
-from .output_folder import name_fault, output_folder
+from .output_folder import name_fault, output_folder, previews_for_page
 from .progress import TrainingProgress
 from .types import CATEGORY, LoraModel, LossMap, SliderCycle, SliderTargets
 from .widgets import widgets
@@ -57,7 +57,7 @@ class SliderTrainer(io.ComfyNode):
                     "preview_prompt", optional=True, tooltip="Else the first positive picture's caption."
                 ),
                 io.Conditioning.Input("preview_negative", optional=True, tooltip="Else an empty prompt."),
-                *widgets(TrainSettings, "keep_checkpoint", later=True),
+                *widgets(TrainSettings, "keep_checkpoint save_every", later=True),
             ],
             outputs=[
                 LoraModel.Output(
@@ -105,4 +105,5 @@ class SliderTrainer(io.ComfyNode):
         run = TrainingRun(parts, settings, output_folder(), progress)
         trained = run.train()
         report = run.report(trained)
-        return io.NodeOutput(trained.slider, trained.losses, report, ui={"text": (report,)})
+        shown = {"text": (report,), "slider_previews": previews_for_page(run.shown, output_folder())}
+        return io.NodeOutput(trained.slider, trained.losses, report, ui=shown)

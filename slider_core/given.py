@@ -64,3 +64,8 @@ def checked_text(text: str, what: str, error: type[ValueError] = ValueError) -> 
     if bad is not None:
         raise error(f"{what} has the character U+{ord(bad):04X}, which is no text. Write {quoted(text)} again.")
     return text
+
+
+def counted(number: int, noun: str, more: str = "") -> str:
+    """`1 picture`, `2 pictures`; `more` is the plural of nouns that do not only take an s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {more or noun + 's'}"

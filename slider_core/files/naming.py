@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..given import quoted
 from .atomic import NotWrittenError, TakenError
+from .beside import write_beside
 from .storage import save
 
 ENDING = ".safetensors"
@@ -109,7 +110,7 @@ def _next_number(folder: Path, name: str) -> int:
 def save_numbered(
     slider: Mapping[str, Tensor], output: Path, file_name: str, ending: str = "", **how: Any
 ) -> Path:
-    """Writes a slider under the next number of a name, also if files appear meanwhile; see `save`.
+    """Writes a slider under the next number of a name, also if files appear meanwhile; see `save` and `write_beside`.
 
     Args:
         ending: follows the number.
@@ -120,9 +121,11 @@ def save_numbered(
     """
     for place in places(output, file_name):
         try:
-            return save(slider, place.with_stem(f"{place.stem}{ending}"), new=True, **how)
+            path = save(slider, place.with_stem(f"{place.stem}{ending}"), new=True, **how)
         except TakenError:
             continue
+        write_beside(path, getattr(slider, "metadata", {}))
+        return path
     raise AssertionError("numbers do not end")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -11,11 +12,14 @@ from PIL import Image
 
 from ..files import WARNING, notes_on
 from ..files.atomic import NotWrittenError
-from ..files.naming import save_numbered
+from ..files.beside import with_thumbnail
+from ..files.naming import save_numbered, slider_name
+from ..given import counted
 from ..settings import TrainSettings
-from ..training import Message, NotFiniteError, Paused, StepDone, Stopped, TrainedSlider, train
+from ..training import Intermediate, Message, NotFiniteError, Paused, StepDone, Stopped, TrainedSlider, train
 from ..training.checkpoint import remove_checkpoint
 from ..training.events import Event
+from .kept_previews import KeptPreviews
 from .parts import Parts
 from .preview import TrainingPreview
 from .request import request_of
@@ -36,6 +40,7 @@ class TrainingRun:
 
     Attributes:
         path: of the slider file, once there is one.
+        shown: previews that are kept, by their files.
     """
 
     def __init__(self, parts: Parts, settings: TrainSettings, output: Path, progress: Progress):
@@ -43,6 +48,8 @@ class TrainingRun:
         self.messages = list(parts.selection.warnings)
         self.path: Path | None = None
         self.preview = TrainingPreview(parts, settings)
+        self.previews, self.shown = KeptPreviews(output, slider_name(settings.file_name).name), list[Path]()
+        self.thumbnail: Image.Image | None = None
         self.request = request_of(parts, settings, output)
 
     def train(self) -> TrainedSlider:
@@ -52,6 +59,8 @@ class TrainingRun:
             raise RuntimeError(f"{error} It is in {self.path.name}." if self.path else str(error)) from error
         if trained.finished_before:
             self._say_finished(trained)
+        if self.thumbnail is not None:
+            trained = replace(trained, slider=with_thumbnail(trained.slider, self.thumbnail))
         self.path = trained.file or self._write(trained)
         if self.path and not self.settings.keep_checkpoint:
             remove_checkpoint(trained.checkpoint)
@@ -85,13 +94,17 @@ class TrainingRun:
                 self._say(event.text)
             case Paused():
                 self._show(event.result)
+            case Intermediate():
+                self._write(event.result, f"step_{event.result.steps}", "The slider so far is in")
             case Stopped():
                 self._keep(event.result)
 
     def _show(self, result: TrainedSlider) -> None:
-        """A preview that cannot be made costs no training."""
+        """A preview that cannot be made or kept costs no training."""
         try:
-            self.progress.picture(self.preview.picture(result.slider))
+            self.thumbnail = self.preview.picture(result.slider)
+            self.progress.picture(self.thumbnail)
+            self.shown.append(self.previews.add(result, self.thumbnail))
         except InterruptProcessingException:
             raise
         except Exception as error:  # memory runs out, a prompt for another model, …
@@ -111,12 +124,11 @@ class TrainingRun:
 
     def report(self, trained: TrainedSlider) -> str:
         """What was trained, how it went, and where the file is."""
-        lines = [f"{trained.steps} steps in {trained.seconds:.0f} s; {len(self.request.plan)} adapters."]
+        adapters = len(self.request.plan)
+        lines = [
+            f"{counted(trained.steps, 'step')} in {trained.seconds:.0f} s; {counted(adapters, 'adapter')}."
+        ]
         if trained.finished_before:
-            lines = [self.messages[0], f"It has {trained.steps} steps; nothing new was trained."]
-        if losses := [value for value in trained.losses["loss"] if value == value]:
-            tenth = max(1, len(losses) // 10)
-            first, last = sum(losses[:tenth]) / tenth, sum(losses[-tenth:]) / tenth
-            lines.append(f"Loss {first:.4f} at the start, {last:.4f} at the end.")
+            lines = [self.messages[0], f"It has {counted(trained.steps, 'step')}; nothing new was trained."]
         lines = list(dict.fromkeys([*lines, *self.messages, *notes_on(trained.slider)]))
         return "\n".join(sorted(lines, key=lambda line: not line.startswith(WARNING)))  # warnings first

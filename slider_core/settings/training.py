@@ -84,6 +84,13 @@ class LoopSettings(Settings):
     preview_every: int = whole(
         0, 0, 100_000, "Steps between previews of what the slider does so far (needs vae). 0: none."
     )
+    save_every: int = whole(
+        0,
+        0,
+        100_000,
+        "Steps between sliders that are written on the way, as name_…_step_100, to compare in Slider Sweep. 0: none.",
+        advanced=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

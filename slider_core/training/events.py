@@ -57,6 +57,13 @@ class Paused:
 
 
 @dataclass(frozen=True)
+class Intermediate:
+    """The slider so far, every `save_every` steps: to be written beside the one at the end."""
+
+    result: TrainedSlider
+
+
+@dataclass(frozen=True)
 class Stopped:
     """Training ends before its last step, by cancel or error; `result` is what it has come to."""
 
@@ -64,4 +71,4 @@ class Stopped:
     reason: BaseException = field(repr=False)
 
 
-Event = StepDone | Message | Paused | Stopped
+Event = StepDone | Message | Paused | Intermediate | Stopped

@@ -28,7 +28,7 @@ DECIDING: dict[type, set[str]] = {
 WITHOUT_EFFECT: dict[type, set[str]] = {
     TrainRequest: set(
         "resume checkpoint sliders checkpoint_every rows_at_once gradient_checkpointing preview_every "
-        "description".split()
+        "save_every description".split()
     ),
     Example: {"caption"},  # its conditioning counts
 }

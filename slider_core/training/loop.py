@@ -19,20 +19,17 @@ from ..data.cycle import SIGN_NAMES, Turn
 from ..files import to_slider
 from ..files.atomic import NotWrittenError
 from .checkpoint import read_checkpoint, write_checkpoint
-from .events import Event, Message, Paused, StepDone, Stopped, TrainedSlider
+from .events import Event, Intermediate, Message, Paused, StepDone, Stopped, TrainedSlider
 from .fingerprint import fingerprint
 from .finished import LOSSES, TRAINING, finished, losses_text
 from .fit import Fit, OpenAgain
+from .last_good import ExplodedError, LastGood, NotFiniteError
 from .on_model import OnModel
 from .optimisers import BY_NUMBER, make_optimiser, rate_at
 from .request import TrainRequest
 from .rows import rows_of_turn
 from .state import State
 from .step import forward_backward
-
-
-class NotFiniteError(ArithmeticError):
-    """The loss or its gradient became infinite or NaN; the slider is as it was before that step."""
 
 
 def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None) -> TrainedSlider:
@@ -43,8 +40,8 @@ def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None
 
     Raises:
         RequestError: for settings that do not go together.
-        NotFiniteError: if the loss or its gradient is not finite. For this, as for every other error and for a
-            cancel, `on_event` has got a `Stopped` with the last good state before.
+        NotFiniteError: if the loss or its gradient is not finite, or explodes. For this, as for every other error and
+            for a cancel, `on_event` has got a `Stopped` with the last good state before.
     """
     tell = on_event or (lambda event: None)
     devices = [request.model.load_device] if request.model.load_device.type == "cuda" else []
@@ -59,7 +56,8 @@ def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None
             return run.result()
         except BaseException as reason:
             try:
-                run.keep()
+                if not isinstance(reason, ExplodedError):  # what it goes on from would explode again
+                    run.keep()
             finally:
                 tell(Stopped(run.result(), reason))
             raise
@@ -95,6 +93,7 @@ class _Run:
         half = request.model.model_dtype() == torch.float16
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
         self.state, self.saved = State(self.parameters, self.optimiser, self.scaler), SavedTensors()
+        self.good = LastGood(self.state)
         self.fit, self.continued_from = Fit(request, self.saved, tell), 0
         known = request.checkpoint or request.sliders
         self.fingerprint = fingerprint(request, self.slider.parameters) if known else ""
@@ -131,8 +130,8 @@ class _Run:
         request = self.request
         turns: Iterator[Turn] = islice(request.cycle.turns(), self.state.step, request.steps)
         while not self.finished:
-            done, every = self.state.step, request.preview_every or request.steps
-            until = min(request.steps, (done // every + 1) * every)
+            done, rests = self.state.step, (request.preview_every, request.save_every)
+            until = min([request.steps, *((done // every + 1) * every for every in rests if every)])
             with (
                 sliders_freed(request.control_net),
                 trainable(request.model, self.controls, _memory(request), self.fit.checkpointing, self.saved),
@@ -144,8 +143,18 @@ class _Run:
                 except OpenAgain:
                     turns = chain([turn], turns)
                     continue
-            if request.preview_every:
-                self.tell(Paused(self.result()))
+            self._tell_of_rest()
+
+    def _tell_of_rest(self) -> None:
+        """Every so many steps the slider so far is there to be looked at or written."""
+        previews, saves = (
+            every and self.state.step % every == 0
+            for every in (self.request.preview_every, self.request.save_every)
+        )
+        if previews or (self.request.preview_every and self.finished):
+            self.tell(Paused(self.result()))
+        if saves and not self.finished:
+            self.tell(Intermediate(self.result()))
 
     def _step_and_tell(self, turn: Turn) -> None:
         before = time.perf_counter()
@@ -165,6 +174,7 @@ class _Run:
         self._check_finite(by_sign)
         losses = {SIGN_NAMES[sign]: loss for sign, loss in by_sign.items()}
         losses = {"loss": sum(losses.values()) / len(losses), **losses}
+        self.good.watch(losses["loss"], request.learning_rate)
         self.state.update(losses)
         return losses
 
