@@ -7,7 +7,7 @@ from weakref import ref
 
 from comfy_api.latest import io
 
-from ..slider_core.given import STRONGEST, quoted
+from ..slider_core.given import STRONGEST, counted, quoted
 from .inputs import checked
 from .loras import NO_FILE, changed, deltas_on, facts_of, file_input, known, slider_of
 from .progress import show
@@ -136,7 +136,7 @@ def _forget(gone: ref) -> None:
 
 
 def _report(slider: Any, deltas: dict[str, Any], notes: list[str]) -> str:
-    fit = f"{sum(map(len, deltas.values()))} adapters on {len(deltas)} layers."
+    fit = f"{counted(sum(map(len, deltas.values())), 'adapter')} on {counted(len(deltas), 'layer')}."
     return "\n".join([*notes, fit, *facts_of(slider)])
 
 

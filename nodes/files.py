@@ -6,6 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..slider_core.given import counted
 from ..slider_core.settings import SaveSettings
 from .inputs import checked
 from .output_folder import name_fault, output_folder
@@ -64,6 +65,9 @@ class SliderSave(io.ComfyNode):
         path = save_numbered(converted, output, settings.file_name, **how)
         shown = path.relative_to(output).as_posix()
         size = path.stat().st_size / 2**20
-        report = [f"Written to {shown} ({len(converted)} tensors, {size:.1f} MB).", *notes_on(converted, model)]
+        report = [
+            f"Written to {shown} ({counted(len(converted), 'tensor')}, {size:.1f} MB).",
+            *notes_on(converted, model),
+        ]
         report += notes_on_text(whole, converted)
         return io.NodeOutput(shown, "\n".join(report), ui={"text": report})

@@ -9,7 +9,7 @@ from typing import Any
 import folder_paths
 from comfy_api.latest import io
 
-from ..slider_core.given import quoted
+from ..slider_core.given import counted, quoted
 from .inputs import checked
 from .progress import show
 from .types import CATEGORY, LoraModel
@@ -54,7 +54,7 @@ class SliderLoad(io.ComfyNode):
     @checked(own=["slider_file"])
     def execute(cls, slider_file: str) -> io.NodeOutput:
         slider = slider_of(None, slider_file)
-        report = "\n".join([f"{len(slider)} tensors.", *facts_of(slider)])
+        report = "\n".join([f"{counted(len(slider), 'tensor')}.", *facts_of(slider)])
         return show(report, slider, report)
 
 
@@ -131,10 +131,12 @@ def facts_of(slider: Any) -> list[str]:
     facts, ignored = read_facts(getattr(slider, "metadata", {}))
     lines = []
     if facts.base_model:
-        lines.append(f"Trained on {facts.base_model} ({facts.kind}, rank {facts.rank}, {facts.steps} steps).")
+        lines.append(
+            f"Trained on {facts.base_model} ({facts.kind}, rank {facts.rank}, {counted(facts.steps or 0, 'step')})."
+        )
     for name, count, strength in facts.buckets:
         lines.append(
-            f"Bucket {name}: {count} pictures at {'neutral' if strength is None else f'{strength:+g}'}."
+            f"Bucket {name}: {counted(count, 'picture')} at {'neutral' if strength is None else f'{strength:+g}'}."
         )
     if facts.usable_range:
         lines.append("Usable from {:+g} to {:+g}, as measured by a sweep.".format(*facts.usable_range))

@@ -107,6 +107,7 @@ class SliderSweep(io.ComfyNode):
         from ..slider_core.comfy_bridge.sampling import empty_latent
         from ..slider_core.evaluation import sweep
         from ..slider_core.evaluation.report import with_range
+        from ..slider_core.files.beside import with_thumbnail
 
         settings = SweepSettings(**given)
         axis = second_axis(
@@ -136,6 +137,10 @@ class SliderSweep(io.ComfyNode):
         pictures = sweep.decode(latents, vae.decode)
         stills = sweep.stills(pictures)
         measured = [sweep.report_on(task, pictures, place) for place in range(len(axis.labels))]
+        swept, ends = (
+            with_range(axis.slider, measured[0]),
+            sweep.ends_of(task, stills, measured[0].usable_range),
+        )
         text = "\n".join([*axis.notes, _text(axis.labels, measured)])
         shown: dict[str, list[Any]] = {"text": [text]}
         try:
@@ -148,7 +153,7 @@ class SliderSweep(io.ComfyNode):
             grid_image(task, stills),
             pictures.flatten(0, 2),
             text,
-            with_range(axis.slider, measured[0]),
+            with_thumbnail(swept, ends) if ends else swept,
             ui=shown,
         )
 

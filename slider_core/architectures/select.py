@@ -65,7 +65,7 @@ def select(
         preset=preset,
         on_control_net=network.is_control_net,
         left_out=left_out(network, family, offer, chosen, preset),
-        warnings=(*notes, *_warnings(family, preset, names.parsed(custom), chosen)),
+        warnings=(*notes, *_warnings(family, chosen)),
     )
 
 
@@ -143,13 +143,11 @@ def _without(unwanted: Sequence[str], chosen: list[Offered], notes: list[str]) -
     return chosen
 
 
-def _warnings(family: Family, preset: str, wanted: Sequence[str], chosen: Sequence[Offered]) -> list[str]:
+def _warnings(family: Family, chosen: Sequence[Offered]) -> list[str]:
     text = [entry.layer for entry in chosen if is_text(family, entry)]
     warnings = [f"Text layers are among the targets: {p} ({n})." for p, n in summed_up(text)]
-    follows_guide = preset == "slider" or any(name in names.MEANING for name in wanted)
-    differs = [f"Differs from SimpleTuner: {family.literal}"] if family.literal and follows_guide else []
     untrainable = [family.untrainable] if family.untrainable else []
-    return [*untrainable, *warnings, *family.caveats, *differs]
+    return [*untrainable, *warnings, *family.caveats]
 
 
 def _nothing(network: Network, family: Family, offer: list[Offered], preset: str, wanted: Sequence[str]) -> str:

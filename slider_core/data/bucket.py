@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..given import counted
 from ..settings import BucketSettings
 
 
@@ -65,5 +66,6 @@ class Bucket:
         strength = f"{self.strength:+g}" if self.sign else "neutral"
         captions = len({example.caption for example in self.examples})
         return (
-            f"{self.name}: {len(self.examples)} pictures at {strength}, latents {shapes}, {captions} captions"
+            f"{self.name}: {counted(len(self.examples), 'picture')} at {strength}, latents {shapes}, "
+            f"{counted(captions, 'caption')}"
         )

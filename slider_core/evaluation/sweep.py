@@ -170,6 +170,15 @@ def grid_of(sweep: Sweep, pictures: Tensor, places: Sequence[int] | None = None)
     )
 
 
+def ends_of(sweep: Sweep, pictures: Tensor, usable: tuple[float, float]) -> Image.Image | None:
+    """The first row of stills [rows, strengths, H, W, 3] at both ends of the usable range, side by side."""
+    low, high = usable
+    if not low < high:
+        return None
+    ends = torch.cat([pictures[0, sweep.strengths.index(end)] for end in usable], dim=1)
+    return Image.fromarray((ends.clamp(0, 1) * 255).round().byte().numpy())
+
+
 def small(pictures: Tensor) -> np.ndarray:
     """Pictures [strengths, frames, H, W, 3] as the report looks at them: [strengths, frames, 3, h, w]."""
     frames = pictures.shape[1]

@@ -1,4 +1,4 @@
-"""What lies beside a slider file for other programs: a picture, and the notes that A1111, Forge and LoRA managers read."""
+"""What lies beside a slider file for other programs: a picture, and the notes that A1111, Forge and others read."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from io import BytesIO
 
 import av
 import folder_paths
@@ -13,6 +14,7 @@ from concept_sliders.nodes.apply import SliderApply
 from concept_sliders.nodes.loras import NO_FILE
 from concept_sliders.nodes.sweep import SliderSweep
 from concept_sliders.slider_core.evaluation import Prompt
+from concept_sliders.slider_core.files.beside import thumbnail_of
 from PIL import Image
 from safetensors.torch import save_file
 from small_sampling import prompt, slider
@@ -191,3 +193,14 @@ def test_an_mp4_goes_there_and_back(sweep, folders):
     assert len(frames) == 8 and frames[0].shape == (48, 64, 3)
     for frame, column in zip(frames, [0, 1, 2, 3, 4, 3, 2, 1], strict=True):
         assert np.abs(frame / 255 - output.result[1][column].numpy()).mean() < 0.06
+
+
+def test_the_slider_gets_a_picture_of_both_ends_of_its_range(sweep):
+    output = sweep(slider_file="age.safetensors")
+    low, high = output.ui["slider_sweep"][0]["usable_range"]
+    assert low < high
+    with Image.open(BytesIO(thumbnail_of(output.result[3].metadata))) as picture:
+        ends = np.asarray(picture) / 255
+    strengths = [-1.0, 0.0, 1.0]
+    expected = np.concatenate([output.result[1][strengths.index(end)].numpy() for end in (low, high)], axis=1)
+    assert ends.shape == expected.shape and np.abs(ends - expected).mean() < 0.05

@@ -1,7 +1,9 @@
 """Train Slider without a server: what it writes, and that nothing is lost when it ends early."""
 
+import json
 import math
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import comfy.sd
@@ -10,18 +12,23 @@ import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
+from concept_sliders.nodes.apply import SliderApply
+from concept_sliders.nodes.output_folder import previews_for_page
+from concept_sliders.slider_core.architectures import report as report_on_targets
 from concept_sliders.slider_core.architectures import select
 from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.data import Bucket, Cycle
 from concept_sliders.slider_core.files import load, read_facts, save
 from concept_sliders.slider_core.files.atomic import NotWrittenError
+from concept_sliders.slider_core.files.beside import thumbnail_of
 from concept_sliders.slider_core.runs import Parts, TrainingRun
 from concept_sliders.slider_core.runs import run as runs
 from concept_sliders.slider_core.runs.preview import TrainingPreview
 from concept_sliders.slider_core.settings import TrainSettings, settings_of
 from nodes import ConditioningZeroOut
+from PIL import Image
 from small_training import buckets, example
-from tiny_models import TinyVAE
+from tiny_models import TinyVAE, shared_model
 from unknown_models import Attends, Mixes, unknown_model
 
 
@@ -60,7 +67,7 @@ def run(model, progress=None, cycle=None, **settings):
 def test_the_slider_is_written_with_what_made_it_and_the_stock_loader_takes_it_whole(model, output, caplog):
     trainer = run(model)
     trained = trainer.train()
-    (file,) = (output / "loras").iterdir()
+    (file,) = (output / "loras").glob("*.safetensors")
     slider = load(file)
     facts, ignored = read_facts(slider.metadata)
     assert not ignored and (facts.base_model, facts.family, facts.steps, facts.kind) == (
@@ -83,7 +90,7 @@ def test_a_family_that_nobody_knows_trains_with_a_warning_in_the_report(output, 
     trainer = run(model, learning_rate=1e-2)
     trained = trainer.train()
     assert "This model family is not known here. The general rule was used" in trainer.report(trained)
-    (file,) = (output / "loras").iterdir()
+    (file,) = (output / "loras").glob("*.safetensors")
     slider = load(file)
     assert {key.split(".")[2] for key in slider} == {"0", "1"}  # adapters on both blocks
     assert any(bool(value.any()) for key, value in slider.items() if "lora_up" in key)
@@ -94,7 +101,7 @@ def test_a_family_that_nobody_knows_trains_with_a_warning_in_the_report(output, 
 def test_the_next_slider_of_the_same_name_gets_the_next_number(model, output):
     run(model, seed=1).train()
     run(model, seed=2).train()
-    assert sorted(f.name for f in (output / "loras").iterdir()) == [
+    assert sorted(f.name for f in (output / "loras").glob("*.safetensors")) == [
         "smile_00001_.safetensors",
         "smile_00002_.safetensors",
     ]
@@ -103,7 +110,7 @@ def test_the_next_slider_of_the_same_name_gets_the_next_number(model, output):
 def test_cancel_keeps_what_was_trained_and_the_next_run_goes_on(model, output):
     with pytest.raises(InterruptProcessingException):
         run(model, Progress(cancel_at=3)).train()
-    (file,) = (output / "loras").iterdir()
+    (file,) = (output / "loras").glob("*.safetensors")
     assert file.name == "smile_00001_stopped_at_3.safetensors" and read_facts(load(file).metadata)[0].steps == 3
     progress = Progress()
     run(model, progress).train()
@@ -117,7 +124,7 @@ def test_a_finished_training_gives_its_file_and_writes_no_other(model, output):
     run(model).train()
     again = run(model, progress := Progress())
     trained = again.train()
-    (file,) = (output / "loras").iterdir()
+    (file,) = (output / "loras").glob("*.safetensors")
     assert progress.lines == ["This very training was finished before: smile_00001_.safetensors."]
     assert again.report(trained).splitlines()[0] == progress.lines[0] and again.path == file
     file.rename(file.with_name("best.safetensors"))
@@ -148,13 +155,13 @@ def test_no_state_is_written_where_none_is_wanted(model, output):
     with pytest.raises(InterruptProcessingException):
         run(model, Progress(cancel_at=3), checkpoint_every=0).train()
     assert not (output / "slider_checkpoints").exists()
-    (file,) = (output / "loras").iterdir()
+    (file,) = (output / "loras").glob("*.safetensors")
     assert file.name == "smile_00001_stopped_at_3.safetensors"
 
 
 def test_a_copy_in_another_precision_is_not_taken_for_the_slider(model, output):
     trained = run(model).train()
-    (file,) = (output / "loras").iterdir()
+    (file,) = (output / "loras").glob("*.safetensors")
     file.unlink()
     save(trained.slider, file, dtype=torch.float16)
     again = run(model, progress := Progress())
@@ -169,7 +176,7 @@ def test_another_model_is_never_given_the_old_slider(model, output):
     other = run(shifted, progress)
     other.train()
     assert progress.steps == [1, 2, 3, 4] and "finished before" not in other.report(first)
-    assert len(list((output / "loras").iterdir())) == 2
+    assert len(list((output / "loras").glob("*.safetensors"))) == 2
 
 
 def test_a_file_that_appears_while_training_runs_stays(model, output):
@@ -314,3 +321,61 @@ def test_an_assistant_and_a_start_that_fit_in_part_are_the_first_thing_in_the_re
     assert first.startswith("⚠ Only") and "layers of this file fit the targets that are trained" in first
     assert second.startswith("⚠ Only") and "fit the model, as an assistant" in second
     assert first in caplog.messages and second in trainer.progress.lines
+
+
+@pytest.mark.parametrize("family", ["sd3", "flux"])
+def test_reports_count_adapters_alike_from_targets_to_apply(output, family):
+    """On fused weights too: Flux's linear1 is one layer, of which a part of the rows is a target."""
+    with torch.inference_mode():
+        base = shared_model(family)
+        trainer = run(base, steps=1)
+        trained = trainer.train()
+        count = len(select(base).targets)
+        assert f"{count} targets on" in report_on_targets(select(base), base, 4)
+        said = trainer.report(trained)
+        assert "1 step in" in said and f"; {count} adapters." in said and "Loss" not in said
+        (file,) = (output / "loras").glob("*.safetensors")
+        for slider in (trained.slider, load(file)):
+            assert f"{count} adapters on" in SliderApply.execute(1.0, model=base, slider=slider).result[2]
+
+
+def test_sliders_on_the_way_are_files_that_a_sweep_can_compare(model, output):
+    trainer = run(model, steps=5, save_every=2)
+    trainer.train()
+    files = sorted((output / "loras").glob("*.safetensors"))
+    assert [file.name for file in files] == [
+        "smile_00001_step_2.safetensors", "smile_00002_step_4.safetensors", "smile_00003_.safetensors",
+    ]  # fmt: skip
+    assert [read_facts(load(file).metadata)[0].steps for file in files] == [2, 4, 5]
+    assert trainer.path == files[-1]
+
+
+def test_previews_are_kept_by_step_with_an_index(model, output):
+    trainer = run(model, steps=4, preview_every=2, preview_steps=1, vae=Vae(), resume="start over")
+    trained = trainer.train()
+    (folder,) = (output / "slider_previews").iterdir()
+    index = json.loads((folder / "index.json").read_text())
+    assert index == [{"step": 2, "file": "step_000002.png"}, {"step": 4, "file": "step_000004.png"}]
+    assert previews_for_page(trainer.shown, output) == [
+        {
+            "filename": entry["file"],
+            "subfolder": f"slider_previews/{folder.name}",
+            "type": "output",
+            "step": entry["step"],
+        }
+        for entry in index
+    ]
+    with (
+        Image.open(folder / "step_000004.png") as last,
+        Image.open(BytesIO(thumbnail_of(trained.slider.metadata))) as small,
+    ):
+        assert last.width > last.height and abs(last.width / last.height - small.width / small.height) < 0.1
+    assert trainer.path.with_suffix(".jpg").is_file()
+
+
+def test_previews_of_a_training_that_is_continued_are_in_one_folder(model, output):
+    with pytest.raises(InterruptProcessingException):
+        run(model, Progress(cancel_at=3), preview_every=2, preview_steps=1, vae=Vae()).train()
+    run(model, preview_every=2, preview_steps=1, vae=Vae()).train()
+    (folder,) = (output / "slider_previews").iterdir()
+    assert [entry["step"] for entry in json.loads((folder / "index.json").read_text())] == [2, 4]
