@@ -136,7 +136,7 @@ def _forget(gone: ref) -> None:
 
 
 def _report(slider: Any, deltas: dict[str, Any], notes: list[str]) -> str:
-    fit = f"{counted(sum(map(len, deltas.values())), 'adapter')} on {counted(len(deltas), 'layer')}."
+    fit = f"Adapters on {counted(len(deltas), 'layer')}."
     return "\n".join([*notes, fit, *facts_of(slider)])
 
 

@@ -124,9 +124,9 @@ class TrainingRun:
 
     def report(self, trained: TrainedSlider) -> str:
         """What was trained, how it went, and where the file is."""
-        adapters = len(self.request.plan)
+        layers = len({target.key for target, _ in self.request.plan})
         lines = [
-            f"{counted(trained.steps, 'step')} in {trained.seconds:.0f} s; {counted(adapters, 'adapter')}."
+            f"{counted(trained.steps, 'step')} in {trained.seconds:.0f} s; adapters on {counted(layers, 'layer')}."
         ]
         if trained.finished_before:
             lines = [self.messages[0], f"It has {counted(trained.steps, 'step')}; nothing new was trained."]

@@ -114,7 +114,7 @@ def test_the_report_names_each_row_and_what_fits(model):
     report = SliderMixer.execute(model=model, rows=ROWS).result[1]
     heads = [part.splitlines()[0] for part in report.split("\n\n")]
     assert [head.partition(":")[0] for head in heads] == ["smile at +0.7", "curls at -1.2", "age at +0.4"]
-    assert all("adapters on" in head for head in heads)
+    assert all("Adapters on 4 layers." in head for head in heads)
 
 
 # As an API workflow: {"class_type": "SliderMixer", "inputs": {"model": …, "rows": {"__value__": ROWS}}}

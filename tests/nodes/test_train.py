@@ -324,19 +324,21 @@ def test_an_assistant_and_a_start_that_fit_in_part_are_the_first_thing_in_the_re
 
 
 @pytest.mark.parametrize("family", ["sd3", "flux"])
-def test_reports_count_adapters_alike_from_targets_to_apply(output, family):
-    """On fused weights too: Flux's linear1 is one layer, of which a part of the rows is a target."""
+def test_reports_count_layers_alike_from_targets_to_apply(output, family):
+    """Also where a layer has several targets: q, k and v in one weight."""
     with torch.inference_mode():
         base = shared_model(family)
         trainer = run(base, steps=1)
         trained = trainer.train()
-        count = len(select(base).targets)
-        assert f"{count} targets on" in report_on_targets(select(base), base, 4)
+        count = len({target.key for target in select(base).targets})
+        assert f"targets on {count} of" in report_on_targets(select(base), base, 4)
         said = trainer.report(trained)
-        assert "1 step in" in said and f"; {count} adapters." in said and "Loss" not in said
+        assert "1 step in" in said and f"; adapters on {count} layers." in said and "Loss" not in said
         (file,) = (output / "loras").glob("*.safetensors")
         for slider in (trained.slider, load(file)):
-            assert f"{count} adapters on" in SliderApply.execute(1.0, model=base, slider=slider).result[2]
+            assert (
+                f"Adapters on {count} layers." in SliderApply.execute(1.0, model=base, slider=slider).result[2]
+            )
 
 
 def test_sliders_on_the_way_are_files_that_a_sweep_can_compare(model, output):
@@ -356,19 +358,12 @@ def test_previews_are_kept_by_step_with_an_index(model, output):
     (folder,) = (output / "slider_previews").iterdir()
     index = json.loads((folder / "index.json").read_text())
     assert index == [{"step": 2, "file": "step_000002.png"}, {"step": 4, "file": "step_000004.png"}]
+    place = {"subfolder": f"slider_previews/{folder.name}", "type": "output"}
     assert previews_for_page(trainer.shown, output) == [
-        {
-            "filename": entry["file"],
-            "subfolder": f"slider_previews/{folder.name}",
-            "type": "output",
-            "step": entry["step"],
-        }
-        for entry in index
+        {"filename": entry["file"], "step": entry["step"], **place} for entry in index
     ]
-    with (
-        Image.open(folder / "step_000004.png") as last,
-        Image.open(BytesIO(thumbnail_of(trained.slider.metadata))) as small,
-    ):
+    small = Image.open(BytesIO(thumbnail_of(trained.slider.metadata)))
+    with Image.open(folder / "step_000004.png") as last:
         assert last.width > last.height and abs(last.width / last.height - small.width / small.height) < 0.1
     assert trainer.path.with_suffix(".jpg").is_file()
 
