@@ -65,7 +65,7 @@ def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None
             raise
 
 
-def _memory(request: TrainRequest) -> float:
+def memory_needed(request: TrainRequest) -> float:
     """Bytes to keep free of weights: ComfyUI's estimate for the largest latent, times what a backward pass keeps."""
     shapes = (example.latent.shape for bucket in request.cycle.buckets for example in bucket.examples)
     shape = max(shapes, key=math.prod)
@@ -85,7 +85,7 @@ class _Run:
         device = request.model.load_device
         self.controls = request.control_net.get_models() if request.control_net is not None else []
         # Some adapters start from the weight, patches included.
-        load([request.model, *self.controls], _memory(request))
+        load([request.model, *self.controls], memory_needed(request))
         self.slider = OnModel(request, tell)
         by_number = request.optimiser in BY_NUMBER
         self.parameters = [self.slider.flat.whole] if by_number else self.slider.parameters
@@ -135,7 +135,9 @@ class _Run:
             until = min(request.steps, (done // every + 1) * every)
             with (
                 sliders_freed(request.control_net),
-                trainable(request.model, self.controls, _memory(request), self.fit.checkpointing, self.saved),
+                trainable(
+                    request.model, self.controls, memory_needed(request), self.fit.checkpointing, self.saved
+                ),
             ):
                 self.calls = ModelCalls(request.model, request.control_net, request.vae)
                 try:
