@@ -244,5 +244,18 @@ def test_files_that_are_no_config(folder, content, name):
         read_config(folder / "none.toml", Nowhere())
 
 
+def test_the_page_for_those_who_come_from_simpletuner_names_keys_that_exist():
+    page = DEMO.parent.parent / "web" / "docs" / "reference" / "simpletuner.md"
+    configs, _, rest = page.read_text(encoding="utf-8").partition("## `multidatabackend.json`")
+    named = re.findall(r"^\| [^|]+ \| ([^|]+) \|", configs, re.M)[2:]
+    for cell in named:
+        table = None
+        for section, key in re.findall(r"`(?:\[(\w+)\] )?(\w+)", cell):
+            table = section or table
+            assert key in keys_of(TABLES[table]), cell
+    buckets = re.findall(r"^\| [^|]+ \| `(\w+)` \|", rest, re.M)
+    assert len(named) > 20 and len(buckets) > 7 and set(buckets) <= set(keys_of(TABLES["bucket"]))
+
+
 def test_no_key_is_left_without_a_table():
     assert {*OF_SLIDER} <= TABLES.keys() and not {"frames"} & set(keys_of(TABLES["train"]))
