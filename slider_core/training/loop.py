@@ -110,7 +110,7 @@ class _Run:
         request = self.request
         if not (request.sliders and request.resume):
             return None
-        metadata = {TRAINING: self.fingerprint, "steps": str(request.steps)}
+        metadata = {**request.description, TRAINING: self.fingerprint, "steps": str(request.steps)}
         return finished(request.sliders, to_slider(self.slider.adapters, metadata))
 
     def resume(self) -> None:
