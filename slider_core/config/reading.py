@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -34,7 +35,7 @@ def read_file(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}). Name a .toml or .json file.") from None
     if path.suffix.lower() == ".json":
-        given = parsed_json(text, path.name, ConfigError)
+        given = parsed_json(text, path.name, ConfigError, _no_repeats)
     else:
         try:
             given = tomllib.loads(text)
@@ -43,6 +44,15 @@ def read_file(path: Path) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise ConfigError(f"{path.name} must have tables such as [model] and [train].")
     return given
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """TOML refuses a key that stands twice, so JSON shall too."""
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        (twice, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+        raise ConfigError(f"{quoted(twice)} stands twice in one table. Leave one out.")
+    return entries
 
 
 class Faults(list[str]):

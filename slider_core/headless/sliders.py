@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,8 @@ def train_all(
             outcome.error = str(error) or type(error).__name__
             say(f"{outcome.name} failed: {outcome.error}")
         outcome.seconds = time.perf_counter() - started
+        if record.log:
+            _log(plan, output).write("end", **_ended(outcome))
         if outcome.cancelled:
             say(f"{outcome.name} was cancelled. The same command goes on where it was.")
             break
@@ -134,11 +136,27 @@ def parts_of(plan: SliderPlan, pictures: Pictures) -> Parts:
     )
 
 
+def _place(plan: SliderPlan, output: Path) -> Path:
+    """Where a slider's log and previews are, without an ending."""
+    return output / "slider_logs" / slider_name(plan.train.file_name).name
+
+
+def _log(plan: SliderPlan, output: Path) -> JsonLines:
+    place = _place(plan, output)
+    return JsonLines(place.with_name(f"{place.name}.jsonl"))
+
+
+def _ended(outcome: Outcome) -> dict[str, Any]:
+    """The last line of a log: the outcome, without what has no value."""
+    told = {name: value for name, value in asdict(outcome).items() if value and name != "file"}
+    return {**told, "seconds": round(outcome.seconds, 3), "file": outcome.file and outcome.file.name}
+
+
 def _progress(plan: SliderPlan, output: Path, record: OutputSettings, cancel: Cancel, name: str) -> Progress:
-    terminal, place = Terminal(name), output / "slider_logs" / slider_name(plan.train.file_name).name
+    terminal, place = Terminal(name), _place(plan, output)
     parts: list[Progress] = [terminal, Previews(place)]
     if record.log:
-        parts.append(JsonLines(place.with_suffix(".jsonl")))
+        parts.append(_log(plan, output))
     if record.tensorboard:
         try:
             parts.append(TensorBoard(place.parent / "tensorboard" / place.name))

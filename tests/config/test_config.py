@@ -76,6 +76,12 @@ def test_json_with_the_same_keys_is_the_same(folder):
     assert (same.model, same.sliders) == (toml.model, toml.sliders)
 
 
+def test_a_key_that_stands_twice_in_json_is_refused(folder):
+    assert faults(folder, '{"train": {"steps": 1, "steps": 2}}', "config.json") == [
+        "'steps' stands twice in one table. Leave one out."
+    ]
+
+
 def test_the_demo_config_has_every_key_with_a_word_on_it():
     text = (DEMO / "smile.toml").read_text(encoding="utf-8")
     sections = re.split(r"^\[+(\w+)\]+.*$", text.partition("# Several sliders")[0], flags=re.MULTILINE)

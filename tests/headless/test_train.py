@@ -79,6 +79,7 @@ def test_the_demo_config_trains_a_slider_that_the_stock_loader_takes(tmp_path, o
     assert not list((output / "slider_checkpoints").iterdir())
     lines = [json.loads(line) for line in (output / "slider_logs" / "smile.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if line["event"] == "step"] == [1, 2, 3, 4]
+    assert lines[-1]["event"] == "end" and lines[-1]["file"] == file.name and lines[-1]["figures"] == figures
     model = comfy.sd.load_checkpoint_guess_config(str(DEMO / "model" / "tiny_faces.safetensors"))[0]
     comfy.sd.load_lora_for_models(model, None, dict(slider), 1.0, 0)
     assert "not loaded" not in caplog.text
@@ -110,6 +111,8 @@ def test_several_sliders_share_the_model_and_its_pictures_and_one_that_fails_sto
         "two_00001_.safetensors",
     ]
     assert (len(loaded), len(encoded)) == (1, 3)
+    (last,) = (output / "slider_logs" / "bad.jsonl").read_text().splitlines()
+    assert json.loads(last)["error"].startswith("preset custom selects nothing")
     table = told[told.index("slider ") :].splitlines()
     assert [line.split()[0] for line in table] == ["slider", "one", "bad", "two"]
 
