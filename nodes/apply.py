@@ -7,7 +7,7 @@ from weakref import ref
 
 from comfy_api.latest import io
 
-from ..slider_core.given import STRONGEST, counted, quoted
+from ..slider_core.given import STRONGEST, counted, number, number_texts, quoted
 from .inputs import checked
 from .loras import NO_FILE, changed, deltas_on, facts_of, file_input, known, slider_of
 from .progress import show
@@ -186,13 +186,11 @@ class SliderStrength(io.ComfyNode):
 
 
 def _numbers(text: str) -> list[float]:
-    try:
-        numbers = [float(part) for part in str(text).replace(",", " ").split()]
-    except ValueError:
-        numbers = []
-    if not numbers or not all(abs(number) <= STRONGEST for number in numbers):
+    numbers = [number(part) for part in number_texts(str(text), several=False)]
+    found = [value for value in numbers if value is not None and abs(value) <= STRONGEST]
+    if not found or len(found) < len(numbers):
         raise ValueError(
             f"{quoted(text)} is not a strength. Give a number from −{STRONGEST:g} to {STRONGEST:g}, or several with "
             "commas: -1, 0, 1."
         )
-    return numbers
+    return found

@@ -125,7 +125,7 @@ def picture(ground, attempt):
 def test_cancel_keeps_what_was_trained_leaves_the_model_alone_and_the_next_run_goes_on(ground):
     before = picture(ground, 1)
     graph = workflow.training("kept", steps=80, learning_rate=1e-3, neutral="off")
-    graph["train"]["inputs"] |= {"resume": "continue", "seed": 3}
+    graph["train"]["inputs"] |= {"resume": "continue", "seed": 3, "checkpoint_every": 50}
 
     told = []
 

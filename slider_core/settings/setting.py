@@ -105,9 +105,14 @@ class Switch(Setting):
 
 @dataclass(frozen=True)
 class Text(Setting):
-    """Any text."""
+    """Any text.
+
+    Attributes:
+        structured: it holds names or JSON, so that a config file may write it as a list or a table.
+    """
 
     multiline: bool = False
+    structured: bool = False
 
     def fault(self, value: Any) -> str:
         if not isinstance(value, str):
@@ -122,9 +127,10 @@ class Text(Setting):
 def nearest(given: Any, known: Iterable[str]) -> str:
     """What to choose instead of a name that is not known: the one nearest to it, and all of them."""
     names = list(known)
-    close = get_close_matches(str(given)[:100], names, n=1) if isinstance(given, str) else []
+    alike = {name.lower(): name for name in names}
+    close = get_close_matches(given[:100].lower(), alike, n=1) if isinstance(given, str) else []
     more = " …" if len(names) > MOST_NAMED else ""
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    hint = f"did you mean {alike[close[0]]!r}? " if close else ""
     return f"{hint}choose one of {', '.join(names[:MOST_NAMED])}{more}."
 
 
@@ -166,9 +172,11 @@ def switch(default: bool, help: str, advanced: bool = False) -> Any:
     return field(default=default, metadata={KEY: Switch(help=help, advanced=advanced)})
 
 
-def text(default: str, help: str, advanced: bool = False, multiline: bool = False) -> Any:
+def text(
+    default: str, help: str, advanced: bool = False, multiline: bool = False, structured: bool = False
+) -> Any:
     """A field with text."""
-    return field(default=default, metadata={KEY: Text(multiline, help=help, advanced=advanced)})
+    return field(default=default, metadata={KEY: Text(multiline, structured, help=help, advanced=advanced)})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,10 @@ class TargetSettings(Settings):
         "For preset custom: layer names as ComfyUI or diffusers has them, one a line, as a JSON "
         "list, or a whole LyCORIS config. A name selects every layer whose name ends with it at a dot.",
         multiline=True,
+        structured=True,
     )
     exclude: str = text(
-        "", "Layers to leave out whatever the preset, named the same way: img_in, blocks.0, attn2."
+        "",
+        "Layers to leave out whatever the preset, named the same way: img_in, blocks.0, attn2.",
+        structured=True,
     )

@@ -123,6 +123,7 @@ class TrainSettings(LoopSettings):
         "apply_preset also the targets.",
         advanced=True,
         multiline=True,
+        structured=True,
     )
     keep_checkpoint: bool = switch(
         False,

@@ -16,13 +16,14 @@ from .events import TrainedSlider
 TRAINING = "concept_sliders.training"  # metadata: the fingerprint of the training that a slider is from
 LOSSES = "concept_sliders.loss"  # metadata: JSON list, the loss of each step, or of MOST_LOSSES of them
 MOST_LOSSES = 1000
+TITLE = "modelspec.title"  # the name that was asked for: under another name a slider is trained anew
 
 
 def finished(folder: Path, wanted: Slider) -> TrainedSlider | None:
     """The slider that this very training has written to `folder`, whatever its file is called by now.
 
     Args:
-        wanted: one with the same keys, types, fingerprint and number of steps.
+        wanted: one with the same keys, types, fingerprint, title and number of steps.
     """
     for path in sorted(folder.glob("*.safetensors")):
         if not _is_of(path, wanted):
@@ -45,7 +46,7 @@ def _is_of(path: Path, wanted: Slider) -> bool:
             metadata, keys = file.metadata() or {}, set(file.keys())
     except Exception:  # no safetensors file, or one that cannot be read
         return False
-    same = all(metadata.get(key) == wanted.metadata.get(key) for key in (TRAINING, "steps"))
+    same = all(metadata.get(key) == wanted.metadata.get(key) for key in (TRAINING, "steps", TITLE))
     return same and TRAINING in metadata and keys == wanted.keys()
 
 

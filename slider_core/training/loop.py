@@ -63,7 +63,7 @@ def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None
             raise
 
 
-def _memory(request: TrainRequest) -> float:
+def memory_needed(request: TrainRequest) -> float:
     """Bytes to keep free of weights: ComfyUI's estimate for the largest latent, times what a backward pass keeps."""
     shapes = (example.latent.shape for bucket in request.cycle.buckets for example in bucket.examples)
     shape = max(shapes, key=math.prod)
@@ -83,7 +83,7 @@ class _Run:
         device = request.model.load_device
         self.controls = request.control_net.get_models() if request.control_net is not None else []
         # Some adapters start from the weight, patches included.
-        load([request.model, *self.controls], _memory(request))
+        load([request.model, *self.controls], memory_needed(request))
         self.slider = OnModel(request, tell)
         by_number = request.optimiser in BY_NUMBER
         self.parameters = [self.slider.flat.whole] if by_number else self.slider.parameters
@@ -109,7 +109,7 @@ class _Run:
         request = self.request
         if not (request.sliders and request.resume):
             return None
-        metadata = {TRAINING: self.fingerprint, "steps": str(request.steps)}
+        metadata = {**request.description, TRAINING: self.fingerprint, "steps": str(request.steps)}
         return finished(request.sliders, to_slider(self.slider.adapters, metadata))
 
     def resume(self) -> None:
@@ -134,7 +134,9 @@ class _Run:
             until = min([request.steps, *((done // every + 1) * every for every in rests if every)])
             with (
                 sliders_freed(request.control_net),
-                trainable(request.model, self.controls, _memory(request), self.fit.checkpointing, self.saved),
+                trainable(
+                    request.model, self.controls, memory_needed(request), self.fit.checkpointing, self.saved
+                ),
             ):
                 self.calls = ModelCalls(request.model, request.control_net, request.vae)
                 try:

@@ -151,6 +151,13 @@ def test_the_state_of_a_finished_training_is_removed_unless_it_is_to_be_kept(mod
     assert not progress.steps and state.exists()
 
 
+def test_under_another_name_a_slider_is_trained_anew(model, output):
+    run(model).train()
+    run(model, progress := Progress(), file_name="grin").train()
+    assert progress.steps == [1, 2, 3, 4]
+    assert sorted(f.name[:5] for f in (output / "loras").iterdir()) == ["grin_", "smile"]
+
+
 def test_no_state_is_written_where_none_is_wanted(model, output):
     with pytest.raises(InterruptProcessingException):
         run(model, Progress(cancel_at=3), checkpoint_every=0).train()
