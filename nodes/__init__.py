@@ -9,12 +9,16 @@ from .files import SliderSave
 from .loras import SliderLoad
 from .mixer import SliderMixer
 from .prompts import SliderPromptLibrary
+from .routes import add_routes
 from .sweep import SliderSweep
 from .targets import SliderTargets
 from .train import SliderTrainer
 
 
 class SliderExtension(ComfyExtension):
+    async def on_load(self) -> None:
+        add_routes()
+
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [
             SliderTargets,

@@ -96,17 +96,19 @@ class SliderApply(io.ComfyNode):
         name: str = "",
     ) -> io.NodeOutput:
         from ..slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
+        from ..slider_core.files import usable_range
 
         if (model is None) == (control_net is None):
             raise ValueError("Connect either a model or a control_net to Apply Slider, and not both.")
         slider, deltas, notes = _read(model if model is not None else control_net, slider, slider_file)
         applied = AppliedSlider(deltas, strength, name, start_percent, end_percent)
         report = _report(slider, deltas, notes)
+        for_page = {"usable_range": [usable_range(slider)]}
         if model is not None:
-            return show(report, apply_slider(model, applied), None, report)
+            return show(report, apply_slider(model, applied), None, report, **for_page)
         from ..slider_core.comfy_bridge.control import apply_slider_to_control_net
 
-        return show(report, None, apply_slider_to_control_net(control_net, applied), report)
+        return show(report, None, apply_slider_to_control_net(control_net, applied), report, **for_page)
 
 
 _latest: list[tuple[ref, Any, tuple]] = []

@@ -83,6 +83,14 @@ def changed(slider_file: str) -> float:
     return 0.0 if path is None else os.path.getmtime(path)
 
 
+def range_of_file(slider_file: str) -> tuple[float, float] | None:
+    """The usable range that a file of the LoRA folders says it has; only its header is read."""
+    from ..slider_core.files import load_metadata, read_facts
+
+    path = _path(slider_file)
+    return read_facts(load_metadata(path))[0].usable_range if path else None
+
+
 def slider_of(slider: Any, slider_file: str) -> Any:
     """The connected slider, or else the one in the file.
 

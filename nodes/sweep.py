@@ -11,8 +11,8 @@ from comfy_api.latest import io
 
 from ..slider_core.settings import SweepSettings
 from .inputs import checked
-from .loras import NO_FILE, file_input, known
-from .sweep_axes import changed_files, files_of, second_axis
+from .loras import NO_FILE, file_input
+from .sweep_axes import changed_files, second_axis
 from .sweep_pictures import Kept, grid_image
 from .types import CATEGORY, LoraModel, SliderPrompts
 from .widgets import widgets
@@ -72,15 +72,15 @@ class SliderSweep(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, strengths: str | None, slider_file: str, compare: str | None = "") -> bool | str:
+    def validate_inputs(cls, strengths: str | None) -> bool | str:
+        """One input alone: ComfyUI marks each that is named here, and checks the choice of a file itself."""
         from ..slider_core.evaluation import sweep_strengths
 
         try:
             sweep_strengths(strengths or "-1, 1")
-            files_of(compare or "")
         except ValueError as error:
             return str(error)
-        return known(slider_file)
+        return True
 
     @classmethod
     def fingerprint_inputs(

@@ -39,12 +39,15 @@ class SliderTargets(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, preset: str, custom_targets: str | None, exclude: str | None) -> bool | str:
-        from ..slider_core.architectures import names_fault
+    def validate_inputs(cls, custom_targets: str | None) -> bool | str:
+        """One input alone: ComfyUI marks each that is named here."""
+        from ..slider_core.architectures.names import parsed
 
-        if custom_targets is None or exclude is None:  # they come by a link
-            return True
-        return names_fault(preset, custom_targets, exclude) or True
+        try:
+            parsed(custom_targets or "")
+        except ValueError as error:
+            return str(error)
+        return True
 
     @classmethod
     @checked()

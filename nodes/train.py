@@ -101,9 +101,10 @@ class SliderTrainer(io.ComfyNode):
             preview_prompt,
             preview_negative,
         )
-        progress = TrainingProgress(settings.steps, cls.hidden.unique_id)
-        run = TrainingRun(parts, settings, output_folder(), progress)
-        trained = run.train()
+        hidden = cls.hidden
+        with TrainingProgress(settings.steps, hidden.unique_id, hidden.extra_pnginfo) as progress:
+            run = TrainingRun(parts, settings, output_folder(), progress)
+            trained = run.train()
         report = run.report(trained)
         shown = {"text": (report,), "slider_previews": previews_for_page(run.shown, output_folder())}
         return io.NodeOutput(trained.slider, trained.losses, report, ui=shown)

@@ -2,7 +2,7 @@
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
-import { element } from "./elements.mjs";
+import { element } from "./elements.js";
 
 const TYPE = "SLIDER_ROWS"; // of the input
 const PRESETS = "slider_mixer_presets"; // property of the node: rows by name

@@ -17,7 +17,7 @@ from ..config import SweepPlan
 from ..data import Cycle
 from ..evaluation.prompts import Prompt
 from ..evaluation.report import with_range
-from ..evaluation.sweep import Sweep, decode, report_on, sample_sweep, sampler_of
+from ..evaluation.sweep import Sweep, Variant, decode, report_on, sample_sweep, sampler_of
 from ..files import Slider, load, save
 from .pictures import Pictures
 
@@ -63,7 +63,7 @@ def _pictures(
             latent = empty_latent(model, settings.width, settings.height, settings.length)
         negative, limit = pictures.prompt(plan.negative), settings.batch_limit
         latents = sample_sweep(
-            model, deltas, sweep, negative, latent, sampler_of(settings), limit, on_step=check
+            [Variant(model, deltas)], sweep, negative, latent, sampler_of(settings), limit, on_step=check
         )
         return decode(latents, pictures.loaded.vae.decode)
 

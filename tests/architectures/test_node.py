@@ -36,12 +36,13 @@ def test_exactly_one_of_model_and_control_net(inputs):
         SliderTargets.execute(**inputs)
 
 
-def test_bad_input_is_found_before_the_workflow_runs():
+def test_bad_names_are_found_before_the_workflow_runs():
     validate = SliderTargets.validate_inputs
-    assert validate("slider", "", "") is True
-    assert validate("custom", "txt_in", "") is True
-    assert "needs names" in validate("custom", " \n", "")
-    assert "cannot be read" in validate("custom", '{"apply_preset": ', "")
+    assert validate("") is True
+    assert validate("txt_in") is True
+    assert "cannot be read" in validate('{"apply_preset": ')
+    with pytest.raises(ValueError, match="needs names"):
+        SliderTargets.execute(preset="custom", custom_targets=" \n", model=shared_model("flux"))
 
 
 def test_presets_of_node_and_core_agree():

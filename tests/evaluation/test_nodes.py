@@ -184,7 +184,7 @@ def test_bad_inputs_are_said(sweep_inputs):
         run(SliderSweep, positive=positive, **{**sweep_inputs, "vae": None})
     with pytest.raises(ValueError, match="clip input got nothing"):
         run(SliderPromptLibrary, clip=None)
-    assert "start:stop:count" in SliderSweep.validate_inputs("-2:2", NO_FILE)
+    assert "start:stop:count" in SliderSweep.validate_inputs("-2:2")
 
 
 def test_the_example_in_the_widget_is_the_guides():

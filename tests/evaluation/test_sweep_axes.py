@@ -119,8 +119,8 @@ def test_axes_that_cannot_be_are_said(sweep):
         sweep(**age, second_strengths="-1, 1")
     with pytest.raises(ValueError, match="second_strengths is empty"):
         sweep(**age, second_file="smile_00100.safetensors")
-    assert "is called 'frown_*'" in SliderSweep.validate_inputs("-1:1:3", NO_FILE, "frown_*")
-    assert SliderSweep.validate_inputs("-1:1:3", NO_FILE, "smile_*") is True
+    with pytest.raises(ValueError, match=r"is called 'frown_\*'"):
+        sweep(**age, compare="frown_*")
 
 
 def test_a_compared_file_that_changes_is_read_again(folders):
