@@ -120,7 +120,6 @@ def test_the_node_is_as_high_as_its_rows(mixer):
     root = page.settled("document.querySelector('.slider-mixer')")
     last = page.settled("document.querySelector('.slider-mixer .presets')")
     assert last["y"] + last["height"] <= root["y"] + root["height"] + 1, "the last line is cut off"
-    page.shot(page.comfy.base / f"mixer_{page.vue}.png")
 
 
 def test_the_viewer_is_dragged_in_two_directions(page):
@@ -141,4 +140,3 @@ def test_the_viewer_is_dragged_in_two_directions(page):
     assert (page.run(strength), page.run(chosen)) == ("+2", "1")
     page.drag((box["x"] + box["width"] - 3, box["y"] + box["height"] - 3), (box["x"] + 3, box["y"] + 3))
     assert (page.run(strength), page.run(chosen)) == ("−2", "0")
-    page.shot(page.comfy.base / f"axes_{page.vue}.png")
