@@ -43,16 +43,27 @@ def thumbnail_of(metadata: Mapping[str, str]) -> bytes | None:
         return None
 
 
-def write_beside(path: Path, metadata: Mapping[str, str]) -> None:
+def write_beside(path: Path, metadata: Mapping[str, str], before: Mapping[str, str] | None = None) -> None:
     """Writes `NAME.json`, and `NAME.jpg` where there is a thumbnail, beside `NAME.safetensors`.
 
-    Files of these names that are there already stay as they are; a full disk costs these files only.
+    Files of these names that are there already stay as they are, unless they are what `before` has written: metadata
+    that the slider had until now. A full disk costs these files only.
     """
-    notes = json.dumps(notes_of(metadata), ensure_ascii=False, indent=2).encode()
-    for ending, content in ((".json", notes), (".jpg", thumbnail_of(metadata))):
-        if content is not None:
-            with suppress(OSError), open(path.with_suffix(ending), "xb") as file:
+    old = {} if before is None else contents(before)
+    for ending, content in contents(metadata).items():
+        place = path.with_suffix(ending)
+        with suppress(OSError):
+            if ending in old and place.is_file() and place.read_bytes() == old[ending]:
+                place.unlink()
+            with open(place, "xb") as file:
                 file.write(content)
+
+
+def contents(metadata: Mapping[str, str]) -> dict[str, bytes]:
+    """What lies beside a slider of this metadata, by the ending of the file's name."""
+    notes = json.dumps(notes_of(metadata), ensure_ascii=False, indent=2).encode()
+    picture = thumbnail_of(metadata)
+    return {".json": notes, **({".jpg": picture} if picture else {})}
 
 
 def notes_of(metadata: Mapping[str, str]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ..evaluation.prompts import Prompt
 from ..evaluation.report import with_range
 from ..evaluation.sweep import Sweep, Variant, decode, report_on, sample_sweep, sampler_of
 from ..files import Slider, load, save
+from ..files.beside import write_beside
 from .pictures import Pictures
 
 MEASURED = "concept_sliders.sweep"  # metadata: the report of a sweep as JSON, with what it was made with
@@ -44,6 +45,7 @@ def measured(
     figures = {**report.as_dict(), "made_with": made_with}
     with_figures = with_range(slider, report)
     save(Slider(with_figures, {**with_figures.metadata, MEASURED: json.dumps(figures)}), path)
+    write_beside(path, with_figures.metadata, before=slider.metadata)
     return figures
 
 

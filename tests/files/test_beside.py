@@ -63,6 +63,15 @@ def test_files_of_others_stay_as_they_are(slider, tmp_path):
     assert (tmp_path / "smile.json").read_text() == "mine" and (tmp_path / "smile.jpg").is_file()
 
 
+def test_notes_follow_a_range_that_is_measured_later(tmp_path):
+    path = save_numbered(Slider(TENSORS), tmp_path, "smile")
+    write_beside(path, METADATA, before={})
+    assert json.loads(path.with_suffix(".json").read_text())["preferred weight"] == 2.0
+    path.with_suffix(".json").write_text("mine")
+    write_beside(path, {}, before=METADATA)
+    assert path.with_suffix(".json").read_text() == "mine"
+
+
 def test_a_folder_that_cannot_be_written_to_costs_no_slider(slider, tmp_path):
     write_beside(tmp_path / "gone" / "smile.safetensors", slider.metadata)
 
