@@ -9,7 +9,7 @@ import torch
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
-from ..slider_core.settings import SweepSettings
+from ..slider_core.settings import ShownSweepSettings
 from .inputs import checked
 from .loras import NO_FILE, file_input
 from .sweep_axes import changed_files, second_axis
@@ -44,7 +44,7 @@ class SliderSweep(io.ComfyNode):
                 io.Vae.Input("vae", tooltip="The model's VAE."),
                 io.Conditioning.Input("negative", tooltip="The negative prompt."),
                 file_input(),
-                *widgets(SweepSettings, ORDER),
+                *widgets(ShownSweepSettings, ORDER),
                 LoraModel.Input("slider", optional=True, tooltip="From Train Slider or Load Slider."),
                 io.Conditioning.Input("positive", optional=True, tooltip="A prompt."),
                 SliderPrompts.Input(
@@ -57,7 +57,7 @@ class SliderSweep(io.ComfyNode):
                     optional=True,
                     tooltip="One latent to start from, instead of an empty one of width, height and length.",
                 ),
-                *widgets(SweepSettings, LATER, later=True),
+                *widgets(ShownSweepSettings, LATER, later=True),
                 file_input("second_file", optional=True, advanced=True, tooltip=SECOND),
                 LoraModel.Input("second_slider", optional=True, tooltip=SECOND),
             ],
@@ -109,7 +109,7 @@ class SliderSweep(io.ComfyNode):
         from ..slider_core.evaluation.report import with_range
         from ..slider_core.files.beside import with_thumbnail
 
-        settings = SweepSettings(**given)
+        settings = ShownSweepSettings(**given)
         axis = second_axis(
             model, slider, slider_file, settings.compare, second_slider, second_file, settings.second_strengths
         )

@@ -19,7 +19,7 @@ from .setting import (
     nearest,
     settings_of,
 )
-from .sweep import SweepSettings
+from .sweep import ShownSweepSettings, SweepSettings
 from .targets import TargetSettings
 from .training import LoopSettings, TrainSettings
 
@@ -33,6 +33,7 @@ __all__ = [
     "Setting",
     "Settings",
     "SettingsError",
+    "ShownSweepSettings",
     "SweepSettings",
     "Switch",
     "TargetSettings",

@@ -27,7 +27,7 @@ def schedulers() -> Sequence[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepSettings(Settings):
-    """The widgets of Slider Sweep."""
+    """Strengths, seeds and the sampler."""
 
     strengths: str = text(
         "-2:2:7",
@@ -51,6 +51,12 @@ class SweepSettings(Settings):
     height: int = whole(1024, 16, 16384, "Of a picture, in pixels.", step=8)
     length: int = whole(1, 1, 1024, "Frames, for video models.")
     batch_limit: int = whole(0, 0, 256, "Pictures made at once. 0: as many as the memory holds.", advanced=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownSweepSettings(SweepSettings):
+    """Those of a sweep that is looked at, with a second axis and files to keep: the widgets of Slider Sweep."""
+
     compare: str = text(
         "",
         "Second axis: more sliders, each swept like the first. Files of the LoRA folders, one a line, or patterns: "
