@@ -23,7 +23,7 @@ from tiny_models import shared_model
 ROWS = [
     {"file": "smile.safetensors", "strength": 0.7, "name": "smile"},
     {"file": "age.safetensors", "strength": 3.0, "on": False},
-    {"file": "hair/curly.safetensors", "strength": -1.2, "start": 0.25, "end": 0.75, "name": "curls"},
+    {"file": "hair/curly.safetensors", "strength": -1.2, "start": 0.1, "end": 0.4, "name": "curls"},
     {"file": "age.safetensors", "strength": 0.4, "name": "age"},
 ]
 
