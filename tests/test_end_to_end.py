@@ -196,7 +196,8 @@ def test_a_training_goes_on_to_the_same_slider_after_its_server_was_killed(groun
     (step,) = re.findall(r"Continued from step (\d+) of 40", report)
     assert int(step) >= 10 and int(step) % 5 == 0
     whole, killed = (
-        load_file(next((ground.base / "output" / "loras").glob(f"{n}_*.safetensors"))) for n in ("whole", "killed")
+        load_file(next((ground.base / "output" / "loras").glob(f"{n}_*.safetensors")))
+        for n in ("whole", "killed")
     )
     assert all(torch.equal(whole[key], killed[key]) for key in whole | killed)
 

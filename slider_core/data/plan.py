@@ -42,9 +42,8 @@ def warnings(cycle: Cycle) -> list[str]:
     if cycle.pairs and cycle.mode == "together":
         shapes = sum(_shape(cycle, one) != _shape(cycle, other) for one, other in cycle.pairs.items())
         if shapes:
-            found.append(
-                f"Of {counted(shapes, 'pair')} the sizes differ, so they cannot share their noise. Give both one size."
-            )
+            differ = f"{counted(shapes, 'pair')} {'differs' if shapes == 1 else 'differ'}"
+            found.append(f"{differ} in size, so they cannot share their noise. Give both one size.")
     return found
 
 
