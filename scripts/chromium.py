@@ -20,7 +20,7 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --window-size=1500,1000 --remote-debugging-port=0"
 ).split()
-SECONDS = 60
+SECONDS = 30
 KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "Home": 36, "End": 35, "Enter": 13, "Escape": 27, "Tab": 9, " ": 32}
 BUTTONS = {"none": 0, "left": 1, "right": 2, "middle": 4}
 
@@ -53,6 +53,8 @@ class Page:
                 answer = self.answers.pop(data["id"])
                 if not answer.done():
                     answer.set_result(data.get("result", {}))
+            elif data["method"] == "Page.javascriptDialogOpening":  # "leave the page?"
+                asyncio.create_task(self.send("Page.handleJavaScriptDialog", accept=True))
             elif data["method"] == "Network.requestWillBeSent":
                 self.asked.append(data["params"]["request"]["url"])
             elif problem := _problem(data["method"], data["params"]):

@@ -38,7 +38,7 @@ const onNodes = new WeakMap(); // node → its roots
  */
 export function addToNode(node, name, root) {
   root.classList.add("concept-sliders");
-  root.height = 0;
+  Object.assign(root, { height: 0, added: 0 });
   const widget = node.addDOMWidget(name, "concept_sliders", root, {
     serialize: false,
     hideOnZoom: false,
@@ -54,14 +54,21 @@ export function addToNode(node, name, root) {
   return widget;
 }
 
-/** The room that results take is not saved: they bring it with them when they are shown again. */
+/** The room that these elements take is not saved: they take it again when a workflow is loaded. */
 function watched(node) {
   const roots = [];
-  const before = node.onSerialize;
+  const { onSerialize, onConfigure } = node;
   node.onSerialize = function (saved) {
-    before?.apply(this, arguments);
-    const added = roots.reduce((sum, root) => sum + (root.added ?? 0), 0);
+    onSerialize?.apply(this, arguments);
+    const added = roots.reduce((sum, root) => sum + root.added, 0);
     saved.size = [saved.size[0], Math.max(saved.size[1] - added, 0)];
+  };
+  node.onConfigure = function (saved) {
+    onConfigure?.apply(this, arguments);
+    if (!saved.size) return;
+    this.setSize([...saved.size]);
+    for (const root of roots) Object.assign(root, { height: 0, added: 0 });
+    for (const root of roots) fit(this, root);
   };
   return roots;
 }
@@ -69,13 +76,14 @@ function watched(node) {
 /** Makes the node as much higher or lower as what `root` shows has become. */
 export function fit(node, root) {
   if (root.closest("dialog")) return;
-  const height = measured(root, node.size[0] - 2 * MARGIN);
+  const [width, before] = node.size;
+  const height = measured(root, width - 2 * MARGIN);
   const more = height - root.height;
   if (Math.abs(more) < 1) return;
   root.height = height;
   root.style.setProperty("--height", `${height}px`);
-  root.added = (root.added ?? 0) + more;
-  node.setSize([node.size[0], Math.max(node.computeSize()[1], node.size[1] + more)]);
+  node.setSize([width, Math.max(node.computeSize()[1], before + more)]);
+  root.added += node.size[1] - before;
   node.graph?.setDirtyCanvas(true, true);
 }
 

@@ -48,14 +48,10 @@ async function askFor(job) {
 
 /** Keeps more of a result of a node, in the workflow that it belongs to, and shows it if that is open. */
 export function keep(workflow, id, more) {
-  keepInStates(workflow, id, more);
   const node = isOpen(workflow) && nodeAt(id);
-  if (node && isOurs(node.type)) keepOn(node, more);
-}
-
-function keepOn(node, more) {
-  node.properties[PROPERTY] = merged(node.properties[PROPERTY], more);
-  for (const show of shows) show(node, more);
+  if (node && isOurs(node.type)) node.properties[PROPERTY] = merged(resultOf(node), more);
+  keepInStates(workflow, id, more);
+  if (node && isOurs(node.type)) for (const show of shows) show(node, more);
 }
 
 function merged(before, more) {
@@ -67,17 +63,21 @@ function merged(before, more) {
  * and it is there when the workflow is shown again.
  */
 function keepInStates(workflow, id, more) {
-  const tracker = app.extensionManager.workflow.openWorkflows.find(
-    (open) => open.activeState?.id === workflow,
-  )?.changeTracker;
-  if (!tracker?.activeState) return;
-  for (const state of [tracker.activeState, ...tracker.undoQueue, ...tracker.redoQueue]) {
+  const { openWorkflows, activeWorkflow } = app.extensionManager.workflow;
+  const open = isOpen(workflow) ? activeWorkflow : openWorkflows.find((other) => other.activeState?.id === workflow);
+  for (const state of statesOf(open)) {
     const saved = savedNode(state, id);
     if (saved && isOurs(saved.type)) {
       saved.properties = { ...saved.properties, [PROPERTY]: merged(saved.properties?.[PROPERTY], more) };
     }
   }
-  tracker.updateModified?.();
+  if (open === activeWorkflow) open?.changeTracker?.updateModified?.();
+}
+
+/** All states that ComfyUI can show a workflow in. */
+export function statesOf(open) {
+  const { activeState, undoQueue = [], redoQueue = [] } = open?.changeTracker ?? {};
+  return [activeState, ...undoQueue, ...redoQueue].filter(Boolean);
 }
 
 function savedNode(state, id) {
@@ -90,7 +90,8 @@ function savedNode(state, id) {
   return nodes?.find((node) => String(node.id) === path.at(-1));
 }
 
-function picked(output) {
+/** What is kept of a node's output. */
+export function picked(output) {
   return Object.fromEntries(KEPT.filter((name) => output?.[name]).map((name) => [name, output[name]]));
 }
 
@@ -101,7 +102,7 @@ api.addEventListener("executed", async ({ detail }) => {
   if (!Object.keys(result).length) return;
   const id = detail.display_node ?? detail.node;
   const workflow = await workflowOf(detail.prompt_id);
-  keep(workflow, id, result);
+  keep(workflow, id, { ...result, job: detail.prompt_id });
   if (!isOpen(workflow)) takeBack(id, detail.output);
 });
 
@@ -123,18 +124,17 @@ app.registerExtension({
     };
   },
 
-  // A job opened from the queue or the history brings its results.
+  // ComfyUI may give the results of a job to a workflow that it opens.
   onNodeOutputsUpdated(outputs) {
     for (const [place, output] of Object.entries(outputs)) {
+      const id = app.extensionManager.workflow.nodeLocatorIdToNodeExecutionId(place) ?? place;
       const result = picked(output);
-      const node = nodeAtPlace(place);
-      if (node && isOurs(node.type) && Object.keys(result).length) keepOn(node, result);
+      const node = nodeAt(id);
+      if (node && isOurs(node.type) && !has(resultOf(node), result)) keep(app.rootGraph.id, id, result);
     }
   },
 });
 
-/** The node of a place as ComfyUI writes it: its id, after that of its subgraph's definition. */
-function nodeAtPlace(place) {
-  const [graph, id] = place.includes(":") ? place.split(":") : [undefined, place];
-  return (graph ? app.rootGraph.subgraphs.get(graph) : app.rootGraph)?.getNodeById(id);
+function has(kept, result) {
+  return Object.entries(result).every(([name, value]) => JSON.stringify(kept[name]) === JSON.stringify(value));
 }

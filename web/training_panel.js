@@ -33,11 +33,15 @@ app.registerExtension({
   },
 
   // The workflow may be the one of a training that runs, or ran while another was open.
-  async afterConfigureGraph() {
-    const training = await latestTraining();
-    if (isOpen(training.workflow_id)) panels.get(nodeAt(training.node_id))?.restore(training);
+  afterConfigureGraph() {
+    if (app.rootGraph.nodes.some((node) => panels.has(node))) lookUp();
   },
 });
+
+async function lookUp() {
+  const training = await latestTraining();
+  if (isOpen(training.workflow_id)) panels.get(nodeAt(training.node_id))?.restore(training);
+}
 
 class TrainingPanel {
   constructor(node) {

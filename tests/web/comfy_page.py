@@ -113,9 +113,15 @@ class Tab:
         return value
 
     def reload(self) -> None:
+        self.run("{ window.before = true }")
         self.send("Page.reload")
-        self.run("new Promise((done) => setTimeout(done, 500))")
-        self.wait_for(READY)
+        self.until(self._loaded_anew)
+
+    def _loaded_anew(self) -> bool:
+        try:
+            return self.run(f"!window.before && !!({READY})")
+        except AssertionError:  # between the two pages
+            return False
 
     def command(self, name: str) -> None:
         self.run(f"app.extensionManager.command.execute('{name}')")
