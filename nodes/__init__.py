@@ -7,6 +7,7 @@ from .buckets import BucketLoader
 from .cycle import CycleSampler
 from .files import SliderSave
 from .loras import SliderLoad
+from .mixer import SliderMixer
 from .prompts import SliderPromptLibrary
 from .routes import add_routes
 from .sweep import SliderSweep
@@ -26,6 +27,7 @@ class SliderExtension(ComfyExtension):
             SliderTrainer,
             SliderLoad,
             SliderApply,
+            SliderMixer,
             SliderStrength,
             SliderPromptLibrary,
             SliderSweep,

@@ -63,6 +63,14 @@ def say(text: str, node_id: str | None) -> None:
         server.send_progress_text(text, node_id)
 
 
+def shown_now(ui: dict[str, Any], node_id: str | None) -> None:
+    """Shows a result on a node that will not come to an end: what is done of a cancelled run."""
+    server = server_instance()
+    if server is not None and node_id is not None:
+        told = {"node": node_id, "display_node": node_id, "output": ui, "prompt_id": server.last_prompt_id}
+        server.send_sync("executed", told, server.client_id)
+
+
 def show(text: str, *outputs: Any, **more: Any) -> io.NodeOutput:
     """Outputs of a node that also shows `text` on itself, and gives `more` to the page."""
     return io.NodeOutput(*outputs, ui={"text": (text,), **more})

@@ -4,7 +4,7 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 
 const PROPERTY = "concept_sliders"; // of a node
-const KEPT = ["text", "slider_sweep", "usable_range", "training"];
+const KEPT = ["text", "slider_sweep", "usable_range", "training", "slider_previews"];
 const MODULE = `custom_nodes.${new URL(import.meta.url).pathname.split("/").at(-2)}`;
 
 const shows = [];

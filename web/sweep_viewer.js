@@ -36,9 +36,9 @@ class SweepViewer {
     this.node = node;
     this.hint = element("div", { class: "note" }, words("hint"));
     this.rows = element("select", { title: words("promptAndSeed"), "aria-label": words("promptAndSeed") });
-    this.rows.addEventListener("change", () => this.update());
+    this.rows.addEventListener("change", () => this.goToRow(this.row));
     this.prompt = element("div", {});
-    this.stage = new Stage((part) => this.dragTo(part));
+    this.stage = new Stage((part, down) => this.dragTo(part, down));
     this.track = new Track(words("strength"), () => this.update());
     this.strength = element("output", {});
     this.note = element("div", { class: "note", role: "status" });
@@ -57,8 +57,7 @@ class SweepViewer {
     this.sweep = sweep;
     this.pictures = new Pictures(sweep.frames);
     this.rows.replaceChildren(...sweep.rows.map(option));
-    const marks = sweep.usable_range.map((end) => [placeOf(end, sweep.strengths), "end"]);
-    this.track.span(0, sweep.strengths.length - 1, 1, [[this.zero, "zero"], ...(this.isUsable() ? marks : [])]);
+    this.mark();
     this.track.set(this.zero, "0");
     this.controls.reset();
     this.hint.hidden = true;
@@ -80,14 +79,42 @@ class SweepViewer {
     return this.controls.held ? this.zero : this.track.value;
   }
 
+  /** The ends of the usable range on the track. */
+  mark() {
+    const { strengths } = this.sweep;
+    const marks = this.usable.map((end) => [placeOf(end, strengths), "end"]);
+    this.track.span(0, strengths.length - 1, 1, [[this.zero, "zero"], ...(this.isUsable() ? marks : [])]);
+  }
+
+  /** The usable range of the row: each place of the second axis has its own. */
+  get usable() {
+    const { rows, second_axis: second, usable_range: only } = this.sweep;
+    return second?.usable_ranges[rows[this.row].second] ?? only;
+  }
+
+  /** The rows that differ from the one that is looked at in their place on the second axis alone. */
+  get besides() {
+    const { rows } = this.sweep;
+    const own = rows[this.row];
+    const alike = (row) => row.prompt === own.prompt && row.name === own.name && row.start === own.start;
+    return this.sweep.second_axis ? [...rows.keys()].filter((index) => alike(rows[index])) : [this.row];
+  }
+
   isUsable() {
-    const [lowest, highest] = this.sweep.usable_range;
+    const [lowest, highest] = this.usable;
     return lowest !== highest;
   }
 
   goTo(column) {
     this.track.set(column, signed(this.sweep.strengths[column]));
     this.update();
+  }
+
+  goToRow(row) {
+    this.rows.value = row;
+    const column = this.track.value;
+    this.mark();
+    this.goTo(column);
   }
 
   async update() {
@@ -103,7 +130,7 @@ class SweepViewer {
   }
 
   say(strength) {
-    const [lowest, highest] = this.sweep.usable_range;
+    const [lowest, highest] = this.usable;
     const outside = strength < lowest || strength > highest;
     const range = { low: signed(lowest), high: signed(highest) };
     this.note.textContent = this.isUsable() ? words(outside ? "outside" : "usable", range) : words("noRange");
@@ -132,9 +159,12 @@ class SweepViewer {
     }
   }
 
-  dragTo(part) {
+  /** Across through the strengths, and down through the second axis where there is one. */
+  dragTo(part, down) {
     if (this.controls.wiped.left === null) {
       this.track.input.focus({ preventScroll: true });
+      const rows = this.besides;
+      if (rows.length > 1) this.goToRow(rows[Math.round(down * (rows.length - 1))]);
       this.goTo(Math.round(part * (this.sweep.strengths.length - 1)));
     } else {
       this.controls.line.focus({ preventScroll: true });

@@ -1,8 +1,9 @@
 """The SliderTargets node."""
 
 import pytest
-from concept_sliders.nodes.targets import PRESETS, SliderTargets
+from concept_sliders.nodes.targets import SliderTargets
 from concept_sliders.slider_core import architectures
+from concept_sliders.slider_core.settings.targets import PRESETS
 from tiny_models import shared_model, tiny_control_net
 
 
@@ -17,6 +18,8 @@ def test_it_hands_on_the_selection_and_shows_the_report():
 def test_a_control_net():
     selection, report = SliderTargets.execute(preset="attention", control_net=tiny_control_net("sd15")).args
     assert selection.family == "UNet ControlNet" and "preset attention" in report
+    assert selection.on_control_net
+    assert not SliderTargets.execute(model=shared_model("flux")).args[0].on_control_net
 
 
 def test_names_count_for_preset_custom_only():

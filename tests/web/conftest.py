@@ -50,6 +50,7 @@ def renderer(request, comfy):
     )
     page.vue = request.param != "classic"
     yield page
+    page.run("{ localStorage.clear(); sessionStorage.clear() }")  # else the next page opens what this one had
     page.close()
 
 

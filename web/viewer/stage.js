@@ -3,7 +3,7 @@
 import { element } from "../elements.js";
 
 export class Stage {
-  /** `onDrag(part)` gets how far from the left the pointer is, 0 to 1. */
+  /** `onDrag(part, down)` gets how far from the left and from the top the pointer is, 0 to 1. */
   constructor(onDrag) {
     this.right = element("div", { class: "layer" });
     this.left = element("div", { class: "layer left", hidden: true });
@@ -14,20 +14,22 @@ export class Stage {
       if (event.button !== 0) return;
       event.stopPropagation();
       this.root.setPointerCapture(event.pointerId);
-      onDrag(this.part(event));
+      onDrag(...this.parts(event));
     });
     // The default of a press would take the focus from the range, and with it the arrow keys.
     this.root.addEventListener("mousedown", (event) => {
       if (event.button === 0) event.preventDefault();
     });
     this.root.addEventListener("pointermove", (event) => {
-      if (this.root.hasPointerCapture(event.pointerId)) onDrag(this.part(event));
+      if (this.root.hasPointerCapture(event.pointerId)) onDrag(...this.parts(event));
     });
   }
 
-  part(event) {
+  parts(event) {
     const box = this.frame.getBoundingClientRect();
-    return Math.min(1, Math.max(0, (event.clientX - box.left) / (box.width || 1)));
+    return [(event.clientX - box.left) / (box.width || 1), (event.clientY - box.top) / (box.height || 1)].map((part) =>
+      Math.min(1, Math.max(0, part)),
+    );
   }
 
   /** Shows a picture, and at the left of `part` another one where there is one. */
