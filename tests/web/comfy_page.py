@@ -52,6 +52,7 @@ class Comfy:
 
     def __init__(self, runner, server, browser, base):
         self.runner, self.server, self.browser, self.base = runner, server, browser, base
+        self.schemas = runner.run(server.schemas())
 
     def open(self) -> "Tab":
         tab = Tab(self, self.runner.run(self.browser.open(self.server.url)))
@@ -74,10 +75,13 @@ class Tab:
     def load(
         self, graph: workflow.Workflow, places: dict[str, tuple[float, float]], scale: float = 0.6
     ) -> None:
-        """A workflow in a tab of ComfyUI's own, with nodes at these places and the others out of sight."""
+        """A workflow in a tab of ComfyUI's own, with nodes at these places and the others out of sight.
+
+        Every widget has a value: others would have those of the workflow before, which the page keeps by number.
+        """
         self.run(
             f"""{{
-            await app.loadApiJson({json.dumps(graph)}, 'test');
+            await app.loadApiJson({json.dumps(workflow.completed(graph, self.comfy.schemas))}, 'test');
             const places = {json.dumps(places)};
             for (const node of app.graph.nodes) node.pos = places[node.title] ?? [3000, 400 * node.id];
             const data = app.graph.serialize();

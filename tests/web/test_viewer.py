@@ -35,7 +35,10 @@ def test_dragging_the_picture_and_then_the_arrow_keys_change_the_strength(page):
 
 def test_the_wheel_zooms_and_the_middle_button_pans_over_pictures_and_reports(page):
     swept(page)
-    for place in (PICTURE, "document.querySelector('.concept-sliders pre[role=region]')"):
+    report = (
+        "[...document.querySelectorAll('.concept-sliders pre')].find((p) => p.textContent.includes('Monoton'))"
+    )
+    for place in (PICTURE, report):
         x, y = page.middle(place)
         scale = page.run("app.canvas.ds.scale")
         page.mouse("mouseWheel", x, y, "none", deltaX=0, deltaY=120)
