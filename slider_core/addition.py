@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -155,28 +154,28 @@ class Share:
         return self.scales[form]
 
 
-class Sum:
-    """The forward hook of a layer: every share is computed from the base layer's own output."""
+HOOK: Any = "concept sliders"
+"""The key of `Sum` among a layer's forward hooks. Torch's own way there costs more than a layer's arithmetic."""
 
-    def __init__(self, layer: nn.Module):
-        self.shares: list[Share] = []
-        self.handle = layer.register_forward_hook(self)
+
+class Sum(list[Share]):
+    """The forward hook of a layer: every share is computed from the base layer's own output."""
 
     def __call__(self, layer: nn.Module, args: tuple, y: Tensor) -> Tensor:
         total = y
-        for share in self.shares:
+        for share in self:
             total = share.added(layer, args[0], y, total)
         return total
 
-    def take_off(self, share: Share) -> None:
-        self.shares.remove(share)
-        if not self.shares:
-            self.handle.remove()
+
+def put_on(layer: nn.Module, share: Share) -> None:
+    """Adds a share to a layer."""
+    layer._forward_hooks.setdefault(HOOK, Sum()).append(share)
 
 
-def put_on(layer: nn.Module, share: Share) -> Callable[[], None]:
-    """Adds a share to a layer; what is returned takes it off again."""
-    there = next((hook for hook in layer._forward_hooks.values() if isinstance(hook, Sum)), None)
-    total = there or Sum(layer)
-    total.shares.append(share)
-    return partial(total.take_off, share)
+def take_off(layer: nn.Module, share: Share) -> None:
+    """The layer is without this share again."""
+    shares = layer._forward_hooks[HOOK]
+    shares.remove(share)
+    if not shares:
+        del layer._forward_hooks[HOOK]

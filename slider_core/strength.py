@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .addition import Delta, Joined, Share, StrengthError, added, put_on, scale_for
+from .addition import Delta, Joined, Share, StrengthError, added, put_on, scale_for, take_off
 
 __all__ = ["Delta", "StrengthError", "added", "attached", "rows_of", "scale_for", "with_strength"]
 
@@ -100,11 +100,19 @@ def attached(
             scales: dict[tuple, Tensor] = {}
             kept = kept or Joined()
             for name, of_layer in deltas.items():
-                layer = model.get_submodule(name)
+                layer = submodule(model, name)
                 dim = (batch_dims or {}).get(name, 0)
                 share = Share(of_layer, kept.at(name, layer, of_layer), strength, dim, scales)
-                stack.callback(put_on(layer, share))
+                put_on(layer, share)
+                stack.callback(take_off, layer, share)
         yield
+
+
+def submodule(model: nn.Module, name: str) -> nn.Module:
+    """As torch's `get_submodule`, in a tenth of its time: each call of a model asks for hundreds."""
+    for step in name.split(".") if name else ():
+        model = model._modules[step] if step in model._modules else getattr(model, step)
+    return model
 
 
 def _uncompiled() -> AbstractContextManager[Any]:
