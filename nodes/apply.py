@@ -95,7 +95,7 @@ class SliderApply(io.ComfyNode):
         end_percent: float = 1.0,
         name: str = "",
     ) -> io.NodeOutput:
-        from ..slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
+        from ..slider_core.applying.apply import AppliedSlider, apply_slider
 
         if (model is None) == (control_net is None):
             raise ValueError("Connect either a model or a control_net to Apply Slider, and not both.")
@@ -104,7 +104,7 @@ class SliderApply(io.ComfyNode):
         report = _report(slider, deltas, notes)
         if model is not None:
             return show(report, apply_slider(model, applied), None, report)
-        from ..slider_core.comfy_bridge.control import apply_slider_to_control_net
+        from ..slider_core.applying.control import apply_slider_to_control_net
 
         return show(report, None, apply_slider_to_control_net(control_net, applied), report)
 
@@ -178,7 +178,7 @@ class SliderStrength(io.ComfyNode):
     @classmethod
     @checked()
     def execute(cls, conditioning, strength: str, slider: str = "") -> io.NodeOutput:
-        from ..slider_core.comfy_bridge.control import conditioning_at
+        from ..slider_core.applying.control import conditioning_at
 
         numbers = _numbers(strength)
         value = numbers[0] if len(numbers) == 1 else numbers

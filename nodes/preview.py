@@ -25,10 +25,10 @@ class TrainingPreview:
 
     def picture(self, slider):
         """A labelled strip (a PIL picture), the strengths from left to right."""
-        from ..slider_core.comfy_bridge.lora import deltas_for
-        from ..slider_core.comfy_bridge.sampling import SamplerSettings
+        from ..slider_core.applying.sampling import SamplerSettings
         from ..slider_core.evaluation.prompts import Prompt
         from ..slider_core.evaluation.sweep import Sweep, decode, grid_of, sample_sweep, stills
+        from ..slider_core.lora.reading import deltas_for
 
         with torch.inference_mode():
             deltas, _ = deltas_for(self.model, slider)

@@ -151,7 +151,7 @@ class SliderSweep(io.ComfyNode):
         prompts=None,
         latent_image=None,
     ) -> io.NodeOutput:
-        from ..slider_core.comfy_bridge.sampling import SamplerSettings, empty_latent
+        from ..slider_core.applying.sampling import SamplerSettings, empty_latent
         from ..slider_core.evaluation import sweep, sweep_strengths
         from ..slider_core.evaluation.report import with_range
 

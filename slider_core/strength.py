@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .addition import Delta, Joined, Share, StrengthError, added, put_on, scale_for
+from .deltas.addition import Delta, Joined, Share, StrengthError, added, put_on, scale_for
 
 __all__ = ["Delta", "StrengthError", "added", "attached", "rows_of", "scale_for", "with_strength"]
 

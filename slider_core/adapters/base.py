@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from ..low_rank import Thin
+from ..deltas.low_rank import Thin
 
 RATES = frozenset({"dropout", "rank_dropout", "module_dropout"})
 DROPOUTS = RATES | {"rank_dropout_scale"}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from ..low_rank import Thin
+from ..deltas.low_rank import Thin
 from .base import AdapterConfig, AdapterError, Shape
 from .layer import along_channels, base_weight, is_conv, row_norms, weight_rows, without_bias
 from .lora import Lora

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from ..low_rank import Thin
+from ..deltas.low_rank import Thin
 from .base import AdapterConfig, AdapterError, Shape
 from .lora import Lora, addition
 

@@ -37,7 +37,7 @@ def notes_on(slider: Mapping[str, Tensor], model: Any = None) -> list[str]:
     if any(key.endswith(".lora_magnitude_vector") for key in slider):
         notes.append(LENGTHS)
     if model is not None and key_format == "diffusers":
-        from ..comfy_bridge.lora import unread_by_comfyui
+        from ..lora.reading import unread_by_comfyui
 
         unread = [key for key in unread_by_comfyui(model, slider) if not key.endswith(".lora_magnitude_vector")]
         if unread := [key for key in unread if not for_text_encoder([key])]:
@@ -52,7 +52,7 @@ def notes_on_fit(slider: Mapping[str, Tensor], unused: Sequence[str], into: str 
     """What of a file is left out, as a warning that begins with ⚠; and what is for the text encoder, as a remark.
 
     Args:
-        unused: as `comfy_bridge.lora.deltas_for` or `load_into` gave them.
+        unused: as `lora.deltas_for` or `load_into` gave them.
     """
     text = for_text_encoder(unused)
     left = sorted(set(unused) - set(text))

@@ -131,7 +131,7 @@ class Places:
 
     def _learn_comfyui_names(self, model: Any) -> None:
         from ..adapters.layer import root_of
-        from ..comfy_bridge.lora import key_map
+        from ..lora.reading import key_map
 
         self.comfyui = names = key_map(root_of(model))
         in_diffusers = any(f"transformer.{place.name}" in names for place in self.all)

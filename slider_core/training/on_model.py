@@ -11,11 +11,11 @@ from torch import Tensor
 from ..adapters import make_adapters
 from ..adapters.base import Adapter
 from ..adapters.layer import layer_of
-from ..addition import Joined
+from ..applying.control import attached_to_control
 from ..architectures import batch_dims
-from ..comfy_bridge.control import attached_to_control
-from ..comfy_bridge.lora import deltas_for
+from ..deltas.addition import Joined
 from ..files import load_into, notes_on_fit, sound
+from ..lora.reading import deltas_for
 from ..strength import Delta, attached
 from .events import Event, Message
 from .flat import FlatParameters

@@ -8,8 +8,8 @@ import torch
 from concept_sliders.slider_core.adapters import AdapterConfig, AdapterError, make_adapters, uniform_plan
 from concept_sliders.slider_core.adapters.base import put
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for, unread_by_comfyui
 from concept_sliders.slider_core.files import SliderFileError, convert, load, load_into, save, to_slider
+from concept_sliders.slider_core.lora.reading import deltas_for, unread_by_comfyui
 from concept_sliders.slider_core.strength import attached
 from tiny_models import shared_model, tiny_call
 

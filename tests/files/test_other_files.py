@@ -3,7 +3,7 @@
 import comfy.sd
 import pytest
 import torch
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for, for_text_encoder
+from concept_sliders.slider_core.lora.reading import deltas_for, for_text_encoder
 from concept_sliders.slider_core.strength import attached
 from tiny_models import shared_model, tiny_call
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.files import Slider, SliderFileError, load, save, sound
+from concept_sliders.slider_core.lora.reading import deltas_for
 from tiny_models import shared_model
 
 UP, DOWN, ALPHA = (f"diffusion_model.x.{name}" for name in ("lora_up.weight", "lora_down.weight", "alpha"))

@@ -11,9 +11,9 @@ from comfy.model_patcher import LowVramPatch, ModelPatcher
 from comfy_api.torch_helpers import set_torch_compile_wrapper
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 from comfy_extras.nodes_model_merging import ModelMergeSimple
-from concept_sliders.slider_core.comfy_bridge.contents import deciding, names_of_modules
+from concept_sliders.slider_core.deltas.low_rank import LowRank
 from concept_sliders.slider_core.files import Slider
-from concept_sliders.slider_core.low_rank import LowRank
+from concept_sliders.slider_core.training.contents import deciding, names_of_modules
 from concept_sliders.slider_core.training.digest import Digest
 from small_sampling import apply, at, close, prompt, sample, slider
 from tiny_models import shared_model, tiny_model

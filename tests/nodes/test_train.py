@@ -14,10 +14,10 @@ from concept_sliders.nodes.preview import TrainingPreview
 from concept_sliders.nodes.train import SliderTrainer
 from concept_sliders.nodes.training_run import TrainingRun
 from concept_sliders.slider_core.architectures import select
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.data import Bucket, Cycle
 from concept_sliders.slider_core.files import load, read_facts
 from concept_sliders.slider_core.files.atomic import NotWrittenError
+from concept_sliders.slider_core.lora.reading import deltas_for
 from nodes import ConditioningZeroOut
 from small_training import buckets, example
 from tiny_models import TinyVAE

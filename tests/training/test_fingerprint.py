@@ -18,10 +18,10 @@ from comfy.quant_ops import QuantizedTensor
 from comfy.sd import VAE
 from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete, ModelSamplingSD3
 from comfy_extras.nodes_torch_compile import TorchCompileModel
-from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
-from concept_sliders.slider_core.comfy_bridge.control import apply_slider_to_control_net
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
+from concept_sliders.slider_core.applying.apply import AppliedSlider, apply_slider
+from concept_sliders.slider_core.applying.control import apply_slider_to_control_net
 from concept_sliders.slider_core.data import Cycle
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.training import fingerprint as module
 from concept_sliders.slider_core.training import train
 from concept_sliders.slider_core.training.fingerprint import fingerprint

@@ -10,12 +10,12 @@ from comfy.model_management import InterruptProcessingException, load_models_gpu
 from comfy.model_patcher import create_model_options_clone
 from comfy.sampler_helpers import prepare_model_patcher
 from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
+from concept_sliders.slider_core.applying.apply import AppliedSlider, apply_slider
 from concept_sliders.slider_core.architectures.target import Target
-from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
-from concept_sliders.slider_core.comfy_bridge.saved_tensors import SavedTensors
 from concept_sliders.slider_core.data import Bucket, Cycle
-from concept_sliders.slider_core.joint import Cast
+from concept_sliders.slider_core.deltas.joint import Cast
+from concept_sliders.slider_core.gradients.saved_tensors import SavedTensors
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.training import (
     NotFiniteError,
     Paused,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..adapters.glora import through_base
 from ..adapters.layer import along_channels, bare_layer, base_weight, row_norms
 from ..adapters.layer import without_bias as base_output
-from .patches import Add, LayerDelta, Place, Tensors
+from .changes import Add, LayerDelta, Place, Tensors
 
 EPS = torch.finfo(torch.float32).eps  # ComfyUI adds it to every length
 

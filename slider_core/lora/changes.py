@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..adapters.base import AdapterError, Shape
 from ..adapters.layer import along_channels, is_conv, shape_at
-from ..low_rank import Factors, Thin
+from ..deltas.low_rank import Factors, Thin
 from ..strength import Delta
 
 Tensors = Sequence[Tensor]

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..addition import Joined
+from ..deltas.addition import Joined
+from ..lora.changes import change_in
 from ..strength import Delta, Strength, StrengthError, rows_of
-from .patches import change_in
 
 READER = "concept_sliders.strengths"
 BY_ROW = "concept_sliders.by_row"

@@ -22,8 +22,8 @@ from ..files.layout import FORMAT
 from ..files.places import Part, Places
 from ..files.reading import read
 from ..strength import Delta
-from .patch_readers import delta_of
-from .patches import Place, Unusable, without_overlap
+from .changes import Place, Unusable, without_overlap
+from .readers import delta_of
 
 __all__ = ["deltas_for", "for_text_encoder", "key_map", "unread_by_comfyui"]
 

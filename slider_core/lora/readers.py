@@ -14,8 +14,8 @@ from ..adapters.glora import through_base
 from ..adapters.layer import apply_pointwise, apply_weight, is_conv
 from ..adapters.layer import without_bias as base_output
 from ..adapters.oft import turned, turned_by_butterfly
-from .lengths import scaled_to
-from .patches import LayerDelta, ParameterDelta, Place, Unusable, WeightChange
+from .changes import LayerDelta, ParameterDelta, Place, Unusable, WeightChange
+from .magnitudes import scaled_to
 
 
 def delta_of(patch: Any, place: Place) -> WeightChange:

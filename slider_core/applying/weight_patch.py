@@ -17,8 +17,8 @@ from comfy.weight_adapter import (
 )
 from torch import Tensor
 
+from ..lora.changes import LayerDelta, WeightChange, change_in
 from ..strength import Delta
-from .patches import LayerDelta, WeightChange, change_in
 
 # Where a kind that adds the same to every weight has its `dora_scale`, with which it does not.
 LENGTHS = {LoRAAdapter: 4, LoHaAdapter: 7, LoKrAdapter: 8}

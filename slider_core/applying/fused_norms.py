@@ -16,9 +16,9 @@ import torch
 from comfy import ops
 from torch import Tensor, nn
 
+from ..gradients.differentiable import replaced
+from ..lora.changes import ParameterDelta
 from ..strength import Delta, scale_for
-from .differentiable import replaced
-from .patches import ParameterDelta
 
 FUSED = "rms_rope"
 

@@ -10,8 +10,8 @@ from typing import Any
 from comfy.controlnet import ControlBase
 from torch import Tensor, nn
 
-from ..addition import Joined
 from ..architectures import batch_dims
+from ..deltas.addition import Joined
 from ..strength import STRENGTH_KEY, Delta, Strength, attached, with_strength
 from .applied import READER, AppliedSlider, ByRow
 

@@ -20,9 +20,9 @@ from comfy.patcher_extension import CallbacksMP, WrappersMP
 from torch import Tensor
 
 from ..architectures import batch_dims
+from ..gradients.differentiable import replaced
 from ..strength import STRENGTH_KEY, attached
 from .applied import BY_ROW, READER, AppliedSlider, ByRow
-from .differentiable import replaced
 from .fused_norms import fused_norms
 from .placed import SLIDERS, Sliders
 from .sampling_run import sampling_run

@@ -16,8 +16,8 @@ from comfy.patcher_extension import copy_nested_dicts
 from torch import Tensor
 
 from ..data.bucket import Example
-from .trainable import normal
-from .wrapped_calls import WrappedCalls
+from ..gradients.trainable import normal
+from ..gradients.wrapped_calls import WrappedCalls
 
 # Options of a conditioning that limit it to part of the picture or of the sampling.
 ONLY_PART = {"area", "mask", "mask_strength", "start_percent", "end_percent", "timestep_start", "timestep_end"}
