@@ -114,7 +114,7 @@ _latest: list[tuple[ref, Any, tuple]] = []
 
 def _read(model, slider, slider_file: str) -> tuple[Any, dict, list[str]]:
     """The slider and what `deltas_on` says of it; the latest few are kept, so that a new strength reads nothing."""
-    from ..slider_core.adapters.layer import root_of
+    from ..slider_core.layers import root_of
 
     root, given = root_of(model), (slider_file, changed(slider_file)) if slider is None else slider
     found = next((entry for entry in _latest if entry[0]() is root and _same(entry[1], given)), None)

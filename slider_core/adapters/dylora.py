@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from ..architectures.target import Target
 from ..deltas.low_rank import Thin
-from .base import AdapterConfig, AdapterError, Shape
+from ..layers import Shape
+from .base import AdapterConfig, AdapterError
 from .lora import Lora, addition
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .network import network_of, sizes
+from ..layers import shape_of
+from .network import network_of
 from .patterns import summed_up
 from .selection import Selection
 from .target import Target
@@ -28,9 +29,7 @@ def report(selection: Selection, model: Any, rank: int) -> str:
     network = network_of(model)
     trained = lora_parameters(selection.targets, model, rank)
     layers = len({target.key for target in selection.targets})
-    total = sum(
-        rows * columns * kernel for rows, columns, kernel in filter(None, map(sizes, network.layers.values()))
-    )
+    total = sum(shape_of(layer, None).parameters for layer in network.layers.values())
     lines = [
         f"{selection.family}, preset {selection.preset}",
         f"{len(selection.targets)} targets on {layers} of {len(network.layers)} layers",
@@ -48,11 +47,8 @@ def lora_parameters(targets: Iterable[Target], model: Any, rank: int) -> int:
     """Trainable parameters of LoRAs of `rank` on the targets; a convolution's kernel is in the first matrix."""
     network, count = network_of(model), 0
     for target in targets:
-        size = sizes(network.layers[target.layer.removeprefix(f"{network.prefix}.")])
-        if size is not None:
-            rows, columns, kernel = size
-            height = target.rows[1] - target.rows[0] if target.rows else rows
-            count += rank * (height + columns * kernel)
+        shape = shape_of(network.layers[target.layer.removeprefix(f"{network.prefix}.")], target.rows)
+        count += rank * (shape.rows + shape.patch)
     return count
 
 

@@ -16,7 +16,7 @@ ROTATED = (
     "ComfyUI's own loader turns OFT and BOFT by the square of the strength in this format, so −1 does what +1 does. "
     "Apply Slider is right; native and kohya files are right everywhere."
 )
-LENGTHS = "ComfyUI's own loader does not read PEFT's DoRA lengths; for ComfyUI save in native format."
+MAGNITUDES = "ComfyUI's own loader does not read PEFT's DoRA magnitudes; for ComfyUI save in native format."
 DIFFERENCE = (
     "The rotations (OFT, BOFT) are in the file together with the full weight difference that ComfyUI's own loader "
     "needs, so it is large. The diffusers format, for lycoris-lora, has no difference."
@@ -35,7 +35,7 @@ def notes_on(slider: Mapping[str, Tensor], model: Any = None) -> list[str]:
     if rotated:
         notes.append(ROTATED if key_format == "diffusers" else DIFFERENCE)
     if any(key.endswith(".lora_magnitude_vector") for key in slider):
-        notes.append(LENGTHS)
+        notes.append(MAGNITUDES)
     if model is not None and key_format == "diffusers":
         from ..lora.reading import unread_by_comfyui
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..architectures.comfyui_names import key_map
+from ..layers import root_of, size_of
 from .layout import Place, read_layout
 
 
@@ -130,9 +133,6 @@ class Places:
         return self.comfyui is None or self.comfyui.get(key) == at
 
     def _learn_comfyui_names(self, model: Any) -> None:
-        from ..adapters.layer import root_of
-        from ..lora.reading import key_map
-
         self.comfyui = names = key_map(root_of(model))
         in_diffusers = any(f"transformer.{place.name}" in names for place in self.all)
         known = {(place.layer, place.rows): place for place in reversed(self.all)}
@@ -194,7 +194,5 @@ def _described(model: Any) -> Iterable[Place]:
 
 
 def _size(layer: Any) -> dict[str, Any]:
-    from ..architectures.network import sizes
-
-    rows, columns, kernel = sizes(layer) or (0, 0, 0)
-    return {"layer_rows": rows, "columns": columns * kernel, "kernel": tuple(getattr(layer, "kernel_size", ()))}
+    rows, columns, kernel = size_of(layer) or (0, 0, ())
+    return {"layer_rows": rows, "columns": columns * math.prod(kernel), "kernel": kernel}

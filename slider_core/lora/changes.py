@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..adapters.base import AdapterError, Shape
-from ..adapters.layer import along_channels, is_conv, shape_at
 from ..deltas.low_rank import Factors, Thin
+from ..layers import LayerError, Shape, along_channels, channel_dim, is_conv, shape_of
 from ..strength import Delta
 
 Tensors = Sequence[Tensor]
@@ -35,8 +34,8 @@ class Place:
     @property
     def shape(self) -> Shape:
         try:
-            return shape_at(self.module, self.rows)
-        except AdapterError as error:
+            return shape_of(self.module, self.rows)
+        except LayerError as error:
             raise Unusable(str(error)) from None
 
     @property
@@ -88,7 +87,7 @@ class LayerDelta(WeightChange):
         addition = self.add(x, y, layer, scale.to(x.dtype), self.tensors.at(x))
         if self.place.reorder is None:
             return addition
-        channels = 1 if is_conv(layer) else -1
+        channels = channel_dim(layer)
         return self.place.reorder(addition.movedim(channels, 0)).movedim(0, channels)
 
 
@@ -160,7 +159,7 @@ class Widened:
     def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
         assert self.narrow.rows is not None
         start, stop = self.narrow.rows
-        dim = 1 if is_conv(layer) else y.ndim - 1
+        dim = channel_dim(layer)
         part = y.narrow(dim, start, stop - start)
         whole = torch.zeros_like(y)
         whole.narrow(dim, start, stop - start).copy_(self.narrow.delta(x, part, layer, scale))

@@ -136,7 +136,7 @@ def test_dora_needs_the_model_and_agrees_with_itself():
 @pytest.mark.parametrize("kind", CONTINUED)
 @pytest.mark.parametrize("name", ["flux", "sd15"])
 def test_training_continues_from_a_file(name, kind, tmp_path):
-    """To the bit, unless the file holds lengths that depend on the base model."""
+    """To the bit, unless the file holds magnitudes that depend on the base model."""
     patcher, config = shared_model(name), CONTINUED[kind]
     adapters = trained(patcher, config)
     again = make_adapters(patcher, uniform_plan(select_targets(patcher), config))

@@ -46,7 +46,10 @@ def test_whole_files_are_as_they_were(tensors):
         ({DOWN: torch.ones(2, 0)}, "is empty or a single number"),
         ({UP: torch.ones(8, 2, dtype=torch.int8)}, "is torch.int8, which is no weight"),
         ({UP: torch.ones(8, 2, dtype=torch.complex64)}, "is torch.complex64"),
-        ({"diffusion_model.x.dora_scale": torch.ones(3, 1)}, "dora_scale of 'diffusion_model.x' has 3 lengths"),
+        (
+            {"diffusion_model.x.dora_scale": torch.ones(3, 1)},
+            "dora_scale of 'diffusion_model.x' has 3 magnitudes",
+        ),
         ({"y.lokr_w1": torch.ones(2, 2)}, "'y' has a lokr_w1 alone"),
         ({"z" * 5000 + ".alpha": torch.ones(2)}, "a name of 5006 characters, 'zzz"),
         ({"z" * 90 + ".alpha": torch.ones(2)}, "alpha of 'zzz"),

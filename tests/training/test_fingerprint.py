@@ -45,11 +45,11 @@ def of(model, cycle=None, **settings):
 def lora(scale=0.1, seed=0, dora=False):
     random = torch.Generator().manual_seed(seed)
     rows, columns = 128, 128
-    lengths = {f"{LAYER}.dora_scale": torch.ones(rows, 1)} if dora else {}
+    magnitudes = {f"{LAYER}.dora_scale": torch.ones(rows, 1)} if dora else {}
     return {
         f"{LAYER}.lora_up.weight": torch.randn(rows, 4, generator=random) * scale,
         f"{LAYER}.lora_down.weight": torch.randn(4, columns, generator=random) * scale,
-        **lengths,
+        **magnitudes,
     }
 
 
