@@ -20,7 +20,7 @@ from comfy.patcher_extension import CallbacksMP, WrappersMP
 from torch import Tensor
 
 from ..architectures import batch_dims
-from ..gradients.differentiable import replaced
+from ..replaced import replaced
 from ..strength import STRENGTH_KEY, attached
 from .applied import BY_ROW, READER, AppliedSlider, ByRow
 from .fused_norms import fused_norms

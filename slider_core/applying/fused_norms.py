@@ -16,8 +16,8 @@ import torch
 from comfy import ops
 from torch import Tensor, nn
 
-from ..gradients.differentiable import replaced
 from ..lora.changes import ParameterDelta
+from ..replaced import replaced
 from ..strength import Delta, scale_for
 
 FUSED = "rms_rope"

@@ -7,7 +7,6 @@ opens ComfyUI's wrappers around the backward pass.
 """
 
 from .checkpointing import checkpointed
-from .differentiable import replaced
 from .reruns import RecomputeError
 from .saved_tensors import OverwrittenError, SavedTensors
 from .trainable import normal, trainable
@@ -20,6 +19,5 @@ __all__ = [
     "WrappedCalls",
     "checkpointed",
     "normal",
-    "replaced",
     "trainable",
 ]

@@ -17,6 +17,7 @@ from comfy.ops import CastWeightBiasOp
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
+from ..replaced import replaced
 from .cast_weights import CastWeight
 from .reruns import RandomState, RecomputeError, check_shapes, samples_of
 from .saved_tensors import Kept, SavedTensors
@@ -29,16 +30,8 @@ def checkpointed(modules: Iterable[nn.Module], saved: SavedTensors) -> Iterator[
     """While open, calls of the modules keep their inputs alone and run again in the backward pass."""
     with ExitStack() as stack:
         for block in modules:
-            before = block.__dict__.get("forward")
-            block.forward = _checkpointing(block.forward, saved)
-            stack.callback(_restore_forward, block, before)
+            stack.enter_context(replaced(block, "forward", _checkpointing(block.forward, saved)))
         yield
-
-
-def _restore_forward(block: nn.Module, before: Any) -> None:
-    del block.forward
-    if before is not None:
-        block.forward = before
 
 
 def blocks(model: nn.Module) -> Iterator[nn.Module]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..deltas.low_rank import Factors, Thin
 from ..layers import LayerError, Shape, along_channels, channel_dim, is_conv, shape_of
+from ..replaced import replaced
 from ..strength import Delta
 
 Tensors = Sequence[Tensor]
@@ -136,11 +137,8 @@ class ParameterDelta(WeightChange):
         own = layer._parameters[self.name]
         assert own is not None
         changed = value if self.sets else own.to(value) + value
-        layer._parameters[self.name] = nn.Parameter(changed.to(own), requires_grad=False)
-        try:
+        with replaced(layer._parameters, self.name, nn.Parameter(changed.to(own), requires_grad=False)):
             other = layer.forward(x)
-        finally:
-            layer._parameters[self.name] = own
         return (other - y) * ((scale != 0).to(y) if self.sets else scale)
 
     def change_of(self, own: Tensor, strength: float) -> Tensor:
