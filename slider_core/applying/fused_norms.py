@@ -1,6 +1,6 @@
 """Changes of norms that ComfyUI fuses with the rotary embedding: it reads their weight and never calls the layer.
 
-So in Z-Image, ERNIE, Ideogram 4, JoyImage, Cosmos Predict2 and Anima for the queries and keys. The fused operation
+So for the queries and keys of some models. The fused operation
 runs once for each strength, on the rows that have it.
 """
 

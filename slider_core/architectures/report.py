@@ -38,7 +38,7 @@ def report(selection: Selection, model: Any, rank: int) -> str:
     for role in ROLES:
         targets = [target for target in selection.targets if target.role == role]
         lines += _section(ROLE_NAMES.get(role, role), _grouped(targets, network.prefix))
-    lines += _section("left out", _left_out(selection.left_out))
+    lines += _section("left out", _skipped(selection.skipped))
     lines += _section("notes", [f"- {warning}" for warning in selection.warnings])
     return "\n".join(lines)
 
@@ -75,7 +75,7 @@ def _ranges(rows: Iterable[tuple[int, int]]) -> str:
     return f" [rows {text}]" if text else ""
 
 
-def _left_out(pairs: Iterable[tuple[str, str]]) -> list[str]:
+def _skipped(pairs: Iterable[tuple[str, str]]) -> list[str]:
     by_reason: dict[str, list[str]] = {}
     for pattern, reason in pairs:
         by_reason.setdefault(reason, []).append(pattern)

@@ -13,12 +13,12 @@ class Selection:
 
     Attributes:
         family: name of the model family (`Flux`, `Wan`, …), or `unknown` where the general rule was used.
-        left_out: pattern of layer names to the reason why they are not targets.
+        skipped: pattern of layer names to the reason why they are not targets.
         warnings: caveats of the family, or of this selection.
     """
 
     targets: tuple[Target, ...]
     family: str
     preset: str
-    left_out: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()

@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from ..adapters import Adapter, AdapterConfig
 from ..adapters.difference import difference
 from ..adapters.registry import make_adapter
+from ..architectures.quirks import part_of
 from ..architectures.target import Target
 from ..layers import layer_at
 from .errors import SliderFileError
 from .fused import DORA
 from .layout import Place
 from .magnitudes import base_rows
-from .places import WHOLE_IN_DIFFUSERS, Part
+from .places import Part
 
 
 @torch.no_grad()
@@ -85,7 +86,7 @@ def to_lycoris(part: Part) -> dict[str, Tensor]:
     The full difference beside OFT's blocks is for ComfyUI only, and LoKr's second matrix has the layer's kernel.
     """
     named, place = part.tensors, part.place
-    if place.rows and (place.name or "").endswith(WHOLE_IN_DIFFUSERS):
+    if place.rows and part_of(place.name):
         raise SliderFileError(
             f"in diffusers {place.name} is one layer with the MLP, of which only a part was trained. Save this kind "
             f"in native format."

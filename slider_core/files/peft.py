@@ -14,11 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..architectures.quirks import part_of
 from .errors import SliderFileError
 from .fused import ALPHA, DORA, DOWN, MID, UP, padded
 from .layout import Place
 from .magnitudes import base_magnitudes, magnitude_ratio, with_magnitudes
-from .places import WHOLE_IN_DIFFUSERS, Part
+from .places import Part
 
 CONFIG = "lora_adapter_metadata"
 
@@ -53,7 +54,7 @@ def to_peft(part: Part, model: Any) -> dict[str, Tensor]:
         raise SliderFileError(
             f"PEFT has no name for {', '.join(sorted(unsaid))} of {part.place.layer!r}. Save in native format."
         )
-    if part.place.rows and (part.place.name or "").endswith(WHOLE_IN_DIFFUSERS):
+    if part.place.rows and part_of(part.place.name):
         part = _whole(part, model)
     up, down, place = part.tensors[UP], part.tensors[DOWN], part.place
     if MID in part.tensors:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..architectures.quirks import part_of
 from ..layers import LayerError
 from .errors import NeedsModelError, SliderFileError
 from .fused import ALPHA, DORA, DOWN, UP, pairs_of
@@ -16,7 +17,7 @@ from .keys import SUFFIXES, for_text_encoder, taken_apart
 from .layout import Place
 from .magnitudes import base_magnitudes
 from .peft import from_peft
-from .places import WHOLE_IN_DIFFUSERS, Part, Places
+from .places import Part, Places
 from .rows import check, height, swapped
 
 NO_LAYER = "no such layer is known"
@@ -67,7 +68,7 @@ def _part(place: Place, named: dict[str, Tensor], is_peft: bool, places: Places,
     if ("weight" in named) != ("on_input" in named):
         raise SliderFileError("of no known kind of adapter")
     rows, swap, place = height(named), place.swapped, replace(place, swapped=False)
-    if (place.name or "").endswith(WHOLE_IN_DIFFUSERS) and rows == place.layer_rows:
+    if part_of(place.name) and rows == place.layer_rows:
         trained = [one for one in places.trained if one.layer == place.layer]
         place = replace(trained[0] if trained else place, rows=None)
     check(named, place)

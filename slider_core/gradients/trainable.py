@@ -109,7 +109,7 @@ def normal_tensors(model: nn.Module) -> Iterator[None]:
 
 
 def _drop_graphs(model: nn.Module) -> None:
-    """Some models note an activation on themselves in each call (Cosmos), which would hold the last step's graph."""
+    """Some models note an activation on themselves in each call, which would hold the last step's graph."""
     for module in model.modules():
         for name, value in vars(module).items():
             if isinstance(value, Tensor) and value.grad_fn is not None:

@@ -27,7 +27,7 @@ ONLY_PART = {"area", "mask", "mask_strength", "start_percent", "end_percent", "t
 class Row:
     """An example on the model's device: its latent in the model's scale and its processed conditioning.
 
-    The latent has one row, but for models whose frames are rows of the batch (SVD) as many as there are frames.
+    The latent has one row, but for models whose frames are rows of the batch as many as there are frames.
     """
 
     latent: Tensor

@@ -9,8 +9,8 @@ from math import gcd
 from zlib import crc32
 
 import torch
+from concept_sliders.slider_core.architectures.candidates import candidates
 from concept_sliders.slider_core.architectures.network import network_of
-from concept_sliders.slider_core.architectures.offer import offered
 from concept_sliders.slider_core.architectures.registry import family_of
 
 Tensors = dict[str, torch.Tensor]
@@ -195,7 +195,7 @@ def native_layers(model) -> list[Layer]:
 def named_layers(model) -> list[Layer]:
     """The layers that a family's file has diffusers names for."""
     network = network_of(model)
-    targets = [entry.target for entry in offered(network, family_of(network))]
+    targets = [entry.target for entry in candidates(network, family_of(network))]
     whole = "to_qkv_mlp_proj"  # of which a slider trains a part
     return [Layer(t.name, t.layer, None if t.name.endswith(whole) else t.rows) for t in targets if t.name]
 
