@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..given import counted
 from ..layers import shape_of
 from .network import network_of
 from .patterns import summed_up
@@ -32,7 +33,7 @@ def report(selection: Selection, model: Any, rank: int) -> str:
     total = sum(shape_of(layer, None).parameters for layer in network.layers.values())
     lines = [
         f"{selection.family}, preset {selection.preset}",
-        f"{len(selection.targets)} targets on {layers} of {len(network.layers)} layers",
+        f"{counted(len(selection.targets), 'target')} on {layers} of {counted(len(network.layers), 'layer')}",
         f"{trained:,} trainable parameters as LoRA of rank {rank}: {trained / total:.2%} of the model",
     ]
     for role in ROLES:

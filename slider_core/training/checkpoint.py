@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,10 @@ def read_checkpoint(path: Path, fingerprint: str, state: State) -> bool:
             optimiser[int(index)][name] = tensor
     state.restore(progress["step"], progress["losses"], parameters, optimiser, progress["scaler"])
     return True
+
+
+def remove_checkpoint(path: Path | None) -> None:
+    """Removes the state of a training that is finished and has its file, where there is one and it can be."""
+    if path is not None:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)

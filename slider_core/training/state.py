@@ -99,6 +99,14 @@ class State:
             self._take_back(before)
             self._now = step, None
 
+    def take_back_to(self, step: int, parameters: Sequence[Tensor]) -> None:
+        """The parameters of an earlier step, to be given away: training does not go on from here."""
+        self.settle()
+        with torch.no_grad():
+            for parameter, value in zip(self.parameters, parameters, strict=True):
+                parameter.copy_(value)
+        self._now = step, None
+
     def restore(
         self,
         step: int,
