@@ -250,7 +250,8 @@ def main() -> None:
     for taken in options.folder.glob("*.taken"):
         taken.unlink()
     print(
-        f"{len(list(options.folder.glob('*.npz')))} of {len(tasks)} sliders, {options.seconds - until + time.time():.0f} s"
+        f"{len(list(options.folder.glob('*.npz')))} of {len(tasks)} sliders, "
+        f"{options.seconds - until + time.time():.0f} s"
     )
 
 

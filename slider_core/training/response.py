@@ -35,7 +35,7 @@ class Side:
 
 
 def pairs_of(cycle: Cycle, most: int) -> list[tuple[Side, Side]]:
-    """Up to `most` positive and negative pictures that are compared; where the cycle has no pairs, those of one rank."""
+    """Up to `most` positive and negative pictures that are compared; without pairs, those of one rank."""
     found = [(_side(cycle, one), _side(cycle, other)) for one, other in cycle.pairs.items()]
     if not found:
         more, less = (
