@@ -36,7 +36,7 @@ CONCEPTS = {
 }
 STRENGTHS = (-4.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0)
 KEPT = 48  # pixels of the pictures that are kept
-LOOKED = (10, 20, 50, 100, 150)  # steps after which the learned share is measured
+LOOKED = (10, 20, 30, 50, 100, 150, 300)  # steps after which the learned share is measured
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class Task:
     steps: int = 150
     objective: str = "denoise"
     seed: int = 0
+    wanted: float = 0.0
 
     @property
     def name(self) -> str:
         parts = [self.concept, str(self.pictures), "pairs" if self.paired else "apart", self.preset, self.kind]
-        return "_".join(
-            [*parts, str(self.rank), f"{self.rate:g}", str(self.steps), self.objective, str(self.seed)]
-        )
+        how = [str(self.rank), f"{self.rate:g}", str(self.steps), self.objective, str(self.seed)]
+        return "_".join([*parts, *how, f"{self.wanted:g}"])
 
 
 def grid() -> list[Task]:
@@ -87,7 +87,30 @@ def grid() -> list[Task]:
     return tasks
 
 
-SETS = {"grid": grid, "quick": lambda: [Task(rate=1e-3, steps=10), Task(paired=False, rate=1e-3, steps=10)]}
+def found() -> list[Task]:
+    """Sliders whose rate is found, from starting rates far apart."""
+    concepts, kinds = tuple(CONCEPTS), ("lora", "lokr", "full")
+    tasks = [Task(c, kind=k, rate=r, wanted=0.25) for c in concepts[:3] for k in kinds for r in (1e-5, 3e-3)]
+    tasks += [Task(c, steps=n, wanted=0.25, seed=s) for n in (15, 30) for c in concepts[:3] for s in (0, 1)]
+    tasks += [Task(c, rate=1e-4, wanted=w) for w in (0.15, 0.35, 0.45) for c in ("smile", "eye_size")]
+    tasks += [Task(c, paired=False, wanted=w) for w in (0.05, 0.1, 0.2) for c in ("smile", "eye_size")]
+    tasks += [Task(c, kind=k, rate=r, wanted=0.25) for c in concepts[3:] for k in kinds for r in (1e-5, 3e-3)]
+    tasks += [Task(kind=k, rate=1e-4, wanted=0.25, seed=1) for k in kinds]
+    tasks += [Task(c, preset="mlp", wanted=0.25) for c in ("smile", "eye_size", "eyes")]
+    tasks += [
+        Task(pictures=1, wanted=0.25),
+        Task(pictures=24, wanted=0.25),
+        Task("eyes", paired=False, wanted=0.1),
+    ]
+    return tasks
+
+
+SETS = {
+    "found": found,
+    "grid": grid,
+    "pace": lambda: [Task(steps=30, wanted=0.2), Task(steps=30, wanted=0.2, kind="full", rate=3e-3)],
+    "quick": lambda: [Task(rate=1e-3, steps=10), Task(paired=False, rate=1e-3, steps=10)],
+}
 
 
 def cycle(ground: Any, task: Task) -> tuple[Any, list[Any]]:
@@ -134,13 +157,14 @@ def shares(request: Any, held: list[Any], found: dict[str, Any]) -> Any:
             deltas, _ = deltas_for(request.model, event.result.slider)
             attach = partial(attached, request.model.model, deltas)
             if not probes:
-                pairs = response.pairs_of(request.cycle, 6)
-                probes.extend(
-                    response.Probe(p, 3, request.density, 99, calls, attach, 12) for p in (pairs, held)
-                )
+                pairs, levels = response.pairs_of(request.cycle, 6), response.probed_levels("auto", True, 3)
+                probes.extend(response.Probe(p, levels, 99, calls, attach, 12) for p in (pairs, held))
             found.setdefault("share_steps", []).append(event.result.steps)
             for name, probe in zip(("trained", "held"), probes, strict=True):
-                o, d, m = probe.parts(calls, attach)
+                o, d, m = (
+                    torch.stack([part.flatten() for part in parts]).unflatten(0, (-1, probe.pairs))
+                    for parts in probe.parts(calls, attach)
+                )
                 om, dm, mm = o.mean(1), d.mean(1), m.mean(1)
                 for key, (a, b, c) in (("each", (o, d, m)), ("mean", (om, dm, mm))):
                     sums = torch.stack([(a * a).sum(-1), (b * a).sum(-1), (b * b).sum(-1), (c * c).sum(-1)], -1)
@@ -159,10 +183,18 @@ def made(ground: Any, task: Task) -> dict[str, Any]:
     buckets, held = cycle(ground, task)
     request = TrainRequest(
         ground.model, plan, buckets, seed=task.seed, steps=task.steps, learning_rate=task.rate,
-        objective=task.objective, pause_every=10,
+        objective=task.objective, pause_every=10, wanted_share=task.wanted,
     )  # fmt: skip
     started = time.time()
-    trained = train(request, shares(request, held, found))
+    listen = shares(request, held, found)
+    told: list[str] = []
+
+    def on_event(event: Any) -> None:
+        listen(event)
+        told.append(getattr(event, "text", ""))
+
+    trained = train(request, on_event)
+    found["told"], found["steps"] = "".join(told), trained.steps
     found["seconds"] = time.time() - started
     found["losses"] = np.array(trained.losses["loss"])
     found.update(looked(ground, trained.slider))

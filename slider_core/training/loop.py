@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..comfy_bridge.control import sliders_freed
 from ..comfy_bridge.model_call import ModelCalls, is_oom, load
@@ -25,6 +25,7 @@ from .finished import TRAINING
 from .fit import Fit, OpenAgain
 from .on_model import OnModel
 from .optimisers import BY_NUMBER, make_optimiser, rate_at
+from .paced import Paced, pace_of
 from .request import TrainRequest
 from .rows import rows_of_turn
 from .state import State
@@ -92,8 +93,10 @@ class _Run:
         )
         half = request.model.model_dtype() == torch.float16
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
-        self.state, self.saved = State(self.parameters, self.optimiser, self.scaler), SavedTensors()
+        pace = pace_of(request)
+        self.state, self.saved = State(self.parameters, self.optimiser, self.scaler, pace), SavedTensors()
         self.fit, self.continued_from = Fit(request, self.saved, tell), 0
+        self.paced = Paced(request, self.slider, self.state, self.fit)
         self.fingerprint = fingerprint(request, self.slider.parameters) if request.checkpoint else ""
 
     @property
@@ -113,7 +116,7 @@ class _Run:
 
     @property
     def finished(self) -> bool:
-        return self.state.step >= self.request.steps
+        return self.state.step >= self.request.steps or bool(self.state.pace and self.state.pace.done)
 
     def all_steps(self) -> None:
         """The steps that are left, with pauses outside of the training's hold on the model."""
@@ -127,14 +130,22 @@ class _Run:
                 trainable(request.model, self.controls, _memory(request), self.fit.checkpointing, self.saved),
             ):
                 self.calls = ModelCalls(request.model, request.control_net, request.vae)
+                taken: list[Turn] = []
                 try:
+                    self.paced.look(self.calls, self._first_gradient)
                     for turn in islice(turns, until - done):
+                        taken = [turn]
                         self._step_and_tell(turn)
+                        self.paced.look(self.calls, self._first_gradient)
+                        if self.finished:
+                            break
                 except OpenAgain:
-                    turns = chain([turn], turns)
+                    turns = chain(taken, turns)
                     continue
             if request.pause_every:
                 self.tell(Paused(self.result()))
+        if self.state.pace is not None:
+            self.tell(Message(self.state.pace.as_text()))
 
     def _step_and_tell(self, turn: Turn) -> None:
         before = time.perf_counter()
@@ -149,7 +160,7 @@ class _Run:
         request = self.request
         factor = rate_at(self.state.step, request.steps, request.schedule, request.warmup)
         for group in self.optimiser.param_groups:
-            group["lr"] = request.learning_rate * factor
+            group["lr"] = (self.state.pace.rate if self.state.pace else request.learning_rate) * factor
         by_sign = self._fitting_gradients(turn)
         self._check_finite(by_sign)
         losses = {SIGN_NAMES[sign]: loss for sign, loss in by_sign.items()}
@@ -182,6 +193,14 @@ class _Run:
                 rows, self.calls, self.slider.attach, self.fit.rows_at_once, self.scaler.scale
             )
 
+    def _first_gradient(self, turns: int) -> Tensor:
+        """Of the first turns of the cycle, summed up."""
+        total = torch.zeros_like(self.slider.flat.gradient)
+        for turn in islice(self.request.cycle.turns(), turns):
+            self._check_finite(self._fitting_gradients(turn))
+            total += self.slider.flat.gradient
+        return total
+
     def _check_finite(self, by_sign: Mapping[int, float]) -> None:
         """Clips the gradients, and raises where they or the losses are not finite."""
         self.scaler.unscale_(self.optimiser)
@@ -208,12 +227,13 @@ class _Run:
     def result(self) -> TrainedSlider:
         self.state.settle()
         training = {TRAINING: self.fingerprint} if self.fingerprint else {}
-        metadata = {**self.request.description, "steps": str(self.state.step), **training}
+        found = self.state.pace.facts() if self.state.pace else {}
+        metadata = {**self.request.description, "steps": str(self.state.step), **found, **training}
         return TrainedSlider(
             slider=to_slider(self.slider.adapters, metadata),
             losses=self.state.losses,
             steps=self.state.step,
             seconds=time.perf_counter() - self.started,
             continued_from=self.continued_from,
-            finished_before=self.continued_from >= self.request.steps,
+            finished_before=0 < self.continued_from == self.state.step and self.finished,
         )

@@ -9,21 +9,24 @@ no slider, 1 where both pictures are predicted as far apart as they are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from ..comfy_bridge.model_call import ModelCalls
 from ..data.bucket import Example
 from ..data.cycle import Cycle
+from .request import RequestError, TrainRequest
 from .rows import TrainRow, stacked
 from .step import Attach
 from .timesteps import draw_levels, sigmas_at
 
 DRAWS = 64  # noise levels that the probed ones are quantiles of
+PAIRS, LEVELS = 4, 2  # of a probe
 
 
 @dataclass(frozen=True)
@@ -53,33 +56,33 @@ def _side(cycle: Cycle, place: tuple[int, int]) -> Side:
 
 
 class Probe:
-    """Pairs under fixed noise at fixed noise levels, and what the base model gets wrong about them."""
+    """Pairs under fixed noise at fixed noise levels, and what the base model gets wrong about them.
 
-    def __init__(self, pairs: Sequence[tuple[Side, Side]], levels: int, density: str, seed: int, calls: ModelCalls,
-                 attach: Attach, at_once: int):  # fmt: skip
+    Args:
+        pairs: of pictures of one size each.
+        at_once: rows of one model call.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[tuple[Side, Side]],
+        levels: Sequence[float],
+        seed: int,
+        calls: ModelCalls,
+        attach: Attach,
+        at_once: int,
+    ):
         generator = torch.Generator().manual_seed(seed)
-        drawn = draw_levels(DRAWS, density, calls.is_flow, generator).sort().values
-        chosen = drawn[(torch.arange(levels) * DRAWS + DRAWS // 2) // levels]
-        self.sigmas = sigmas_at(chosen, calls.sampling.percent_to_sigma).to(calls.device)
-        self.rows: list[TrainRow] = []
-        for sigma in self.sigmas:
-            noises: dict[Any, Tensor] = {}
-            for pair in pairs:
-                for side, sign in zip(pair, (+1, -1), strict=True):
-                    row = calls.row(side.example)
-                    if row.latent.shape not in noises:
-                        noises[row.latent.shape] = torch.randn(row.latent.shape, generator=generator).to(
-                            calls.device
-                        )
-                    noise = noises[row.latent.shape]
-                    self.rows.append(TrainRow(row, noise, sigma, side.strength, 1.0, sign))
-        self.at_once, self.pairs = at_once, len(pairs)
+        sigmas = sigmas_at(torch.tensor(levels), calls.sampling.percent_to_sigma).to(calls.device)
+        self.rows = [row for sigma in sigmas for row in _rows(pairs, sigma, calls, generator)]
+        self.pairs, self.at_once = len(pairs), at_once
         self.base = self._predictions(calls, attach, 0.0)
-        targets = [calls.target(row.row.latent, row.noise, row.sigmas).cpu() for row in self.rows]
-        self.errors = [base - target for base, target in zip(self.base, targets, strict=True)]
+        perfect = (calls.target(row.row.latent, row.noise, row.sigmas).cpu() for row in self.rows)
+        errors = [base - target for base, target in zip(self.base, perfect, strict=True)]
+        self.wrong = _odd(errors)
 
     def _predictions(self, calls: ModelCalls, attach: Attach, scale: float) -> list[Tensor]:
-        """Of every row, with the slider at `scale` times the strength of the row; float32 in main memory."""
+        """Of every row, with the slider at `scale` times the strength of the row; float32, in main memory."""
         found: dict[int, Tensor] = {}
         for group in calls.batches([row.row for row in self.rows]):
             for start in range(0, len(group), self.at_once):
@@ -95,13 +98,56 @@ class Probe:
                 found |= dict(zip(indices, parts, strict=True))
         return [found[i] for i in range(len(self.rows))]
 
-    def parts(self, calls: ModelCalls, attach: Attach) -> tuple[Tensor, Tensor, Tensor]:
-        """o, d and the mean change m of both sides, [levels, pairs, values]."""
+    def parts(self, calls: ModelCalls, attach: Attach) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """o, d and the mean change of both sides, for each noise level and pair."""
         now = self._predictions(calls, attach, 1.0)
         change = [base - new for base, new in zip(self.base, now, strict=True)]
-        o, d, m = [], [], []
-        for i in range(0, len(self.rows), 2):
-            o.append((self.errors[i] - self.errors[i + 1]).flatten() / 2)
-            d.append((change[i] - change[i + 1]).flatten() / 2)
-            m.append((change[i] + change[i + 1]).flatten() / 2)
-        return tuple(torch.stack(x).unflatten(0, (-1, self.pairs)) for x in (o, d, m))  # type: ignore[return-value]
+        even = [(one + other) / 2 for one, other in zip(change[::2], change[1::2], strict=True)]
+        return self.wrong, _odd(change), even
+
+    def share(self, calls: ModelCalls, attach: Attach) -> float:
+        """The learned share q."""
+        wrong, mended, _ = self.parts(calls, attach)
+        along = sum(float((o * d).sum()) for o, d in zip(wrong, mended, strict=True))
+        whole = sum(float((o * o).sum()) for o in wrong)
+        return along / whole if whole > 0 else math.nan
+
+
+def _rows(
+    pairs: Sequence[tuple[Side, Side]], sigma: Tensor, calls: ModelCalls, generator: Generator
+) -> list[TrainRow]:
+    """Both rows of each pair, pictures of one size under the same noise."""
+    noises: dict[Any, Tensor] = {}
+    rows = []
+    for side, sign in ((side, sign) for pair in pairs for side, sign in zip(pair, (+1, -1), strict=True)):
+        row = calls.row(side.example)
+        shape = row.latent.shape
+        if shape not in noises:
+            noises[shape] = torch.randn(shape, generator=generator).to(calls.device)
+        rows.append(TrainRow(row, noises[shape], sigma, side.strength, 1.0, sign))
+    return rows
+
+
+def _odd(of_rows: Sequence[Tensor]) -> list[Tensor]:
+    return [(more - less) / 2 for more, less in zip(of_rows[::2], of_rows[1::2], strict=True)]
+
+
+def probed_levels(density: str, is_flow: bool, count: int = LEVELS) -> list[float]:
+    """Noise levels evenly spread over those that a training with this density draws."""
+    drawn = draw_levels(DRAWS, density, is_flow, torch.Generator().manual_seed(0)).sort().values.tolist()
+    return [drawn[(2 * i + 1) * DRAWS // (2 * count)] for i in range(count)]
+
+
+def probe_of(request: TrainRequest, calls: ModelCalls, attach: Attach, at_once: int) -> Probe:
+    """The probe of a training.
+
+    Raises:
+        RequestError: if no positive picture has a negative one of its size.
+    """
+    pairs = pairs_of(request.cycle, PAIRS)
+    if not pairs:
+        raise RequestError(
+            "The learning rate is found by comparing positive with negative pictures, but no two of them have the same "
+            "size. Add pictures on both sides of one size, or set the learning rate by hand."
+        )
+    return Probe(pairs, probed_levels(request.density, calls.is_flow), request.seed, calls, attach, at_once)
