@@ -89,26 +89,30 @@ def grid() -> list[Task]:
 
 def found() -> list[Task]:
     """Sliders whose rate is found, from starting rates far apart."""
-    concepts, kinds = tuple(CONCEPTS), ("lora", "lokr", "full")
-    tasks = [Task(c, kind=k, rate=r, wanted=0.25) for c in concepts[:3] for k in kinds for r in (1e-5, 3e-3)]
-    tasks += [Task(c, steps=n, wanted=0.25, seed=s) for n in (15, 30) for c in concepts[:3] for s in (0, 1)]
-    tasks += [Task(c, rate=1e-4, wanted=w) for w in (0.15, 0.35, 0.45) for c in ("smile", "eye_size")]
-    tasks += [Task(c, paired=False, wanted=w) for w in (0.05, 0.1, 0.2) for c in ("smile", "eye_size")]
-    tasks += [Task(c, kind=k, rate=r, wanted=0.25) for c in concepts[3:] for k in kinds for r in (1e-5, 3e-3)]
-    tasks += [Task(kind=k, rate=1e-4, wanted=0.25, seed=1) for k in kinds]
-    tasks += [Task(c, preset="mlp", wanted=0.25) for c in ("smile", "eye_size", "eyes")]
+    concepts, kinds, apart = tuple(CONCEPTS), ("lora", "lokr", "full"), (1e-5, 3e-3)
+    tasks = [Task(c, kind=k, rate=r, wanted=0.95) for c in concepts[:3] for k in kinds for r in apart]
+    tasks += [Task(c, steps=n, wanted=0.95, seed=s) for n in (15, 40) for c in concepts[:3] for s in (0, 1)]
+    tasks += [Task(c, rate=1e-4, wanted=w) for w in (0.8, 1.05) for c in ("smile", "eye_size")]
+    tasks += [Task(c, steps=300, wanted=0.95) for c in concepts[:2]]
+    tasks += [Task(c, paired=False, wanted=0.95) for c in concepts[:4]]
+    tasks += [Task(c, kind=k, rate=r, wanted=0.95) for c in concepts[3:] for k in kinds for r in apart]
+    tasks += [Task(kind=k, rate=1e-4, wanted=0.95, seed=1) for k in kinds]
+    tasks += [Task(c, preset="mlp", wanted=0.95) for c in ("smile", "eye_size", "eyes")]
+    tasks += [Task(pictures=n, wanted=0.95) for n in (1, 24)]
+    tasks += [Task(c, kind=k, rate=r) for c in concepts[3:] for k, r in (("lokr", 3e-3), ("full", 3e-5))]
+    tasks += [Task("eyes", kind="lokr", rate=3e-3), Task("eyes", kind="full", rate=1e-5)]
     tasks += [
-        Task(pictures=1, wanted=0.25),
-        Task(pictures=24, wanted=0.25),
-        Task("eyes", paired=False, wanted=0.1),
+        Task(c, rate=r, steps=n) for r, n in ((7.5e-4, 60), (1.5e-3, 30), (3e-3, 15)) for c in concepts[:2]
     ]
     return tasks
 
 
 SETS = {
     "found": found,
+    "four": lambda: [Task(c, rate=3e-4) for c in ("smile", "eyes", "eye_size", "face_size")],
+    "few": lambda: [Task(rate=1e-4), Task(rate=1e-3), Task(paired=False, rate=5e-4)],
     "grid": grid,
-    "pace": lambda: [Task(steps=30, wanted=0.2), Task(steps=30, wanted=0.2, kind="full", rate=3e-3)],
+    "pace": lambda: [Task(steps=n, wanted=0.95, rate=r) for n, r in ((15, 1e-5), (60, 3e-3))],
     "quick": lambda: [Task(rate=1e-3, steps=10), Task(paired=False, rate=1e-3, steps=10)],
 }
 
@@ -173,9 +177,10 @@ def shares(request: Any, held: list[Any], found: dict[str, Any]) -> Any:
     return listen
 
 
-def made(ground: Any, task: Task) -> dict[str, Any]:
+def made(ground: Any, task: Task, folder: Path) -> dict[str, Any]:
     from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
     from concept_sliders.slider_core.architectures import select_targets
+    from concept_sliders.slider_core.files import save
     from concept_sliders.slider_core.training import TrainRequest, train
 
     found: dict[str, Any] = {}
@@ -183,7 +188,7 @@ def made(ground: Any, task: Task) -> dict[str, Any]:
     buckets, held = cycle(ground, task)
     request = TrainRequest(
         ground.model, plan, buckets, seed=task.seed, steps=task.steps, learning_rate=task.rate,
-        objective=task.objective, pause_every=10, wanted_share=task.wanted,
+        objective=task.objective, pause_every=10, reach=task.wanted,
     )  # fmt: skip
     started = time.time()
     listen = shares(request, held, found)
@@ -191,6 +196,8 @@ def made(ground: Any, task: Task) -> dict[str, Any]:
 
     def on_event(event: Any) -> None:
         listen(event)
+        if type(event).__name__ == "Reached":
+            told.append(f"{event.step}: {event.reach:.3f} at {event.learning_rate:.2g}; ")
         told.append(getattr(event, "text", ""))
 
     trained = train(request, on_event)
@@ -198,6 +205,8 @@ def made(ground: Any, task: Task) -> dict[str, Any]:
     found["seconds"] = time.time() - started
     found["losses"] = np.array(trained.losses["loss"])
     found.update(looked(ground, trained.slider))
+    if task.kind == "lora":
+        save(trained.slider, folder / f"{task.name}.safetensors")
     return found
 
 
@@ -242,7 +251,7 @@ def work(folder: Path, tasks: list[Task], until: float) -> None:
             continue
         started = time.time()
         try:
-            found = made(ground, task)
+            found = made(ground, task, folder)
         except Exception as error:
             print(f"{task.name}: {error!r}", flush=True)
             continue

@@ -38,6 +38,15 @@ class StepDone:
 
 
 @dataclass(frozen=True)
+class Reached:
+    """How far the slider has come after `step` steps (see `response`), and the rate that follows from it."""
+
+    step: int
+    reach: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
 class Message:
     """A sentence for the user: memory ran out and rows were split, a checkpoint was continued, …"""
 
@@ -59,4 +68,4 @@ class Stopped:
     reason: BaseException = field(repr=False)
 
 
-Event = StepDone | Message | Paused | Stopped
+Event = StepDone | Reached | Message | Paused | Stopped

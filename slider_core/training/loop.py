@@ -96,7 +96,7 @@ class _Run:
         pace = pace_of(request)
         self.state, self.saved = State(self.parameters, self.optimiser, self.scaler, pace), SavedTensors()
         self.fit, self.continued_from = Fit(request, self.saved, tell), 0
-        self.paced = Paced(request, self.slider, self.state, self.fit)
+        self.paced = Paced(request, self.slider, self.state, self.fit, tell)
         self.fingerprint = fingerprint(request, self.slider.parameters) if request.checkpoint else ""
 
     @property

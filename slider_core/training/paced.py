@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import replace
 
 from torch import Tensor
 
 from ..comfy_bridge.model_call import ModelCalls
+from .events import Event, Reached
 from .fit import Fit
 from .on_model import OnModel
 from .optimisers import rate_at
@@ -22,18 +21,20 @@ TURNS = 3  # whose gradients a trial step is made of
 
 def pace_of(request: TrainRequest) -> Pace | None:
     """What a training begins with, if its rate is to be found."""
-    if not request.wanted_share:
+    if not request.reach:
         return None
     steps = range(request.steps)
     factors = tuple(rate_at(step, request.steps, request.schedule, request.warmup) for step in steps)
-    return Pace(request.wanted_share, factors)
+    return Pace(request.reach, factors)
 
 
 class Paced:
     """The measurements of one run; what they have come to is in the state."""
 
-    def __init__(self, request: TrainRequest, slider: OnModel, state: State, fit: Fit):
-        self.request, self.slider, self.state, self.fit = request, slider, state, fit
+    def __init__(
+        self, request: TrainRequest, slider: OnModel, state: State, fit: Fit, tell: Callable[[Event], None]
+    ):
+        self.request, self.slider, self.state, self.fit, self.tell = request, slider, state, fit, tell
         self._probe: Probe | None = None
 
     def look(self, calls: ModelCalls, gradient: Callable[[int], Tensor]) -> None:
@@ -47,25 +48,25 @@ class Paced:
             return
         probe = self._probe = self._probe or self._made(calls)
         if pace.rate:
-            self.state.pace = pace.looked(step, self._share(probe, calls))
+            self.state.pace = pace.looked(step, self._reach(probe, calls))
         else:
             self.state.pace = self._begun(pace, probe, calls, gradient(TURNS))
+        now = self.state.pace
+        self.tell(Reached(step, now.reached, now.rate))
 
     def _made(self, calls: ModelCalls) -> Probe:
         at_once = self.fit.rows_at_once or 2 * self.request.cycle.batch_size
         return probe_of(self.request, calls, self.slider.attach, at_once)
 
-    def _share(self, probe: Probe, calls: ModelCalls) -> float:
+    def _reach(self, probe: Probe, calls: ModelCalls) -> float:
         self.slider.joined.refresh()
-        return probe.share(calls, self.slider.attach)
+        return probe.reach(calls, self.slider.attach)
 
     def _begun(self, pace: Pace, probe: Probe, calls: ModelCalls, gradient: Tensor) -> Pace:
-        start = self._share(probe, calls) if self.request.start_from is not None else 0.0
-
-        def learned(rate: float) -> float:
+        def reached(rate: float) -> float:
             self.slider.flat.gradient.copy_(gradient)
             with self.state.tried(rate):
-                return self._share(probe, calls) - start
+                return self._reach(probe, calls)
 
-        rate = first_rate(learned, pace.wanted - start, math.fsum(pace.factors), self.request.learning_rate)
-        return replace(pace, rate=rate, first=rate)
+        start = 0.0 if self.request.start_from is None else self._reach(probe, calls)
+        return pace.begun(first_rate(reached, self.request.learning_rate, start), start)

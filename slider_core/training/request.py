@@ -31,7 +31,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "rows_at_once": (0, 1_000_000),
     "checkpoint_every": (0, 10_000_000),
     "pause_every": (0, 10_000_000),
-    "wanted_share": (0.0, 1.0),
+    "reach": (0.0, 2.0),
 }
 
 
@@ -65,9 +65,8 @@ class TrainRequest:
         resume: continue from the checkpoint of this very training, if there is one.
         pause_every: a `Paused` event every so many steps, in which the model may be sampled; 0 means never.
         description: string metadata for the slider file (bucket names are added).
-        wanted_share: how much of what the two sides differ by is to be learned, at the strengths of the buckets (see
-            `response`): the rate is then found (see `pace`) and training ends when it is. 0: `learning_rate` and
-            all `steps`.
+        reach: how far the slider is to come (see `response`; 0.95 is a good one): the rate is then found (see `pace`;
+            trials begin at `learning_rate`), and training ends when it is there. 0: `learning_rate` and all `steps`.
     """
 
     model: Any
@@ -98,7 +97,7 @@ class TrainRequest:
     resume: bool = False
     pause_every: int = 0
     description: Mapping[str, str] = field(default_factory=dict)
-    wanted_share: float = 0.0
+    reach: float = 0.0
 
     def __post_init__(self) -> None:
         choices = (

@@ -1,10 +1,13 @@
-"""How much of its concept a slider has learned, on the training's own pictures and without sampling.
+"""How far a slider has come, on the training's own pictures and without sampling.
 
 For a positive and a negative picture under the same noise, e⁺ and e⁻ are the errors of the base model's predictions,
 and o = (e⁺ − e⁻) / 2 is what the base model gets wrong about their difference: what the slider is there to mend. With
-the slider at its training strengths, the same two predictions differ from the base model's by d⁺ and d⁻, and
-d = (d⁻ − d⁺) / 2 is what it mends. The learned share is q = ⟨d, o⟩ / ⟨o, o⟩, over several pairs and noise levels: 0 for
-no slider, 1 where both pictures are predicted as far apart as they are.
+the slider at its training strengths, the two predictions move by d⁺ and d⁻, and d = (d⁻ − d⁺) / 2 is what it mends.
+The reach is ⟨d, d⟩ / ⟨d, o⟩ over several pairs and noise levels: the size of the slider over the size at which, in
+the direction that it has, it fits the pictures best. Below 1 more of the same would fit better, above 1 less.
+
+On the demo's model a reach of 0.9 to 1 puts ±1 at 70 to 105 % of the pictures' span, for every concept, kind, preset,
+rank, and with pairs or without; ⟨d, o⟩ / ⟨o, o⟩ there is anything from 0.05 to 0.5 (benchmarks/SLIDERS.md).
 """
 
 from __future__ import annotations
@@ -26,7 +29,11 @@ from .step import Attach
 from .timesteps import draw_levels, sigmas_at
 
 DRAWS = 64  # noise levels that the probed ones are quantiles of
-PAIRS, LEVELS = 4, 2  # of a probe
+PAIRS, LEVELS = (
+    4,
+    3,
+)  # of a probe; the reach at high noise is smaller than at low, so other levels are another measure
+HARM = 1e-3  # what a slider that mends nothing may change, over what is wrong, both squared
 
 
 @dataclass(frozen=True)
@@ -105,12 +112,14 @@ class Probe:
         even = [(one + other) / 2 for one, other in zip(change[::2], change[1::2], strict=True)]
         return self.wrong, _odd(change), even
 
-    def share(self, calls: ModelCalls, attach: Attach) -> float:
-        """The learned share q."""
+    def reach(self, calls: ModelCalls, attach: Attach) -> float:
+        """0 for no slider; NaN for one that does more harm than good."""
         wrong, mended, _ = self.parts(calls, attach)
         along = sum(float((o * d).sum()) for o, d in zip(wrong, mended, strict=True))
-        whole = sum(float((o * o).sum()) for o in wrong)
-        return along / whole if whole > 0 else math.nan
+        size = sum(float((d * d).sum()) for d in mended)
+        if along > 0:
+            return size / along
+        return math.nan if size > HARM * sum(float((o * o).sum()) for o in wrong) else 0.0
 
 
 def _rows(
