@@ -151,7 +151,7 @@ def slider(patcher, conditioning, latents, steps: int, meter: Meter, rank: int, 
         seconds.append(now - last[0])
         last[0] = now
 
-    train(TrainRequest(patcher, plan, cycle, steps=steps + 2, checkpointing=checkpointing), note)
+    train(TrainRequest(patcher, plan, cycle, steps=steps + 2, gradient_checkpointing=checkpointing), note)
     return statistics.median(seconds[2:])
 
 

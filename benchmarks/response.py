@@ -3,7 +3,7 @@
     python3 scripts/run.py python benchmarks/response.py FOLDER [--set grid] [--seconds 235] [--cpu 12] [--gpu 4]
 
 Each process takes the next slider that nobody has taken. A file holds the pictures of a sweep (48 pixels), every true
-attribute read from the full pictures, and how much of the concept the slider had learned on the way.
+attribute read from the full pictures.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ CONCEPTS = {
 }
 STRENGTHS = (-4.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0)
 KEPT = 48  # pixels of the pictures that are kept
-LOOKED = (10, 20, 30, 50, 100, 150, 300)  # steps after which the learned share is measured
 
 
 @dataclass(frozen=True)
@@ -53,13 +52,12 @@ class Task:
     steps: int = 150
     objective: str = "denoise"
     seed: int = 0
-    wanted: float = 0.0
 
     @property
     def name(self) -> str:
         parts = [self.concept, str(self.pictures), "pairs" if self.paired else "apart", self.preset, self.kind]
         how = [str(self.rank), f"{self.rate:g}", str(self.steps), self.objective, str(self.seed)]
-        return "_".join([*parts, *how, f"{self.wanted:g}"])
+        return "_".join([*parts, *how])
 
 
 def grid() -> list[Task]:
@@ -87,41 +85,18 @@ def grid() -> list[Task]:
     return tasks
 
 
-def found() -> list[Task]:
-    """Sliders whose rate is found, from starting rates far apart."""
-    concepts, kinds, apart = tuple(CONCEPTS), ("lora", "lokr", "full"), (1e-5, 3e-3)
-    tasks = [Task(c, kind=k, rate=r, wanted=0.95) for c in concepts[:3] for k in kinds for r in apart]
-    tasks += [Task(c, steps=n, wanted=0.95, seed=s) for n in (15, 40) for c in concepts[:3] for s in (0, 1)]
-    tasks += [Task(c, rate=1e-4, wanted=w) for w in (0.8, 1.05) for c in ("smile", "eye_size")]
-    tasks += [Task(c, steps=300, wanted=0.95) for c in concepts[:2]]
-    tasks += [Task(c, paired=False, wanted=0.95) for c in concepts[:4]]
-    tasks += [Task(c, kind=k, rate=r, wanted=0.95) for c in concepts[3:] for k in kinds for r in apart]
-    tasks += [Task(kind=k, rate=1e-4, wanted=0.95, seed=1) for k in kinds]
-    tasks += [Task(c, preset="mlp", wanted=0.95) for c in ("smile", "eye_size", "eyes")]
-    tasks += [Task(pictures=n, wanted=0.95) for n in (1, 24)]
-    tasks += [Task(c, kind=k, rate=r) for c in concepts[3:] for k, r in (("lokr", 3e-3), ("full", 3e-5))]
-    tasks += [Task("eyes", kind="lokr", rate=3e-3), Task("eyes", kind="full", rate=1e-5)]
-    tasks += [
-        Task(c, rate=r, steps=n) for r, n in ((7.5e-4, 60), (1.5e-3, 30), (3e-3, 15)) for c in concepts[:2]
-    ]
-    return tasks
-
-
 SETS = {
-    "found": found,
     "four": lambda: [Task(c, rate=3e-4) for c in ("smile", "eyes", "eye_size", "face_size")],
     "few": lambda: [Task(rate=1e-4), Task(rate=1e-3), Task(paired=False, rate=5e-4)],
     "grid": grid,
-    "pace": lambda: [Task(steps=n, wanted=0.95, rate=r) for n, r in ((15, 1e-5), (60, 3e-3))],
     "quick": lambda: [Task(rate=1e-3, steps=10), Task(paired=False, rate=1e-3, steps=10)],
 }
 
 
-def cycle(ground: Any, task: Task) -> tuple[Any, list[Any]]:
-    """The training's pictures, and four pairs that it does not see."""
+def cycle(ground: Any, task: Task) -> Any:
+    """The training's pictures."""
     import demo
     from concept_sliders.slider_core.data import Bucket, Cycle
-    from concept_sliders.slider_core.training.response import Side
     from faces import random_faces
 
     attribute, more, less = CONCEPTS[task.concept]
@@ -136,45 +111,8 @@ def cycle(ground: Any, task: Task) -> tuple[Any, list[Any]]:
     with torch.inference_mode():
         more_bucket = bucket("more", faces[:n], more, 0.5)
         less_bucket = bucket("less", of_less, less, -0.5)
-        unseen = [bucket("", faces[-4:], value, s).examples for value, s in ((more, 0.5), (less, -0.5))]
-    held = [(Side(one, 0.5), Side(other, -0.5)) for one, other in zip(*unseen, strict=True)]
     pairing = "name" if task.paired else "random"
-    return Cycle((more_bucket, less_bucket), pairing=pairing, seed=task.seed), held
-
-
-def shares(request: Any, held: list[Any], found: dict[str, Any]) -> Any:
-    """What listens to a training and measures the learned share where it pauses."""
-    from functools import partial
-
-    from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
-    from concept_sliders.slider_core.comfy_bridge.model_call import ModelCalls
-    from concept_sliders.slider_core.strength import attached
-    from concept_sliders.slider_core.training import response
-
-    probes: list[Any] = []
-
-    def listen(event: Any) -> None:
-        if type(event).__name__ != "Paused" or event.result.steps not in LOOKED:
-            return
-        with torch.no_grad():
-            calls = ModelCalls(request.model)
-            deltas, _ = deltas_for(request.model, event.result.slider)
-            attach = partial(attached, request.model.model, deltas)
-            if not probes:
-                pairs, levels = response.pairs_of(request.cycle, 6), response.probed_levels("auto", True, 3)
-                probes.extend(response.Probe(p, levels, 99, calls, attach, 12) for p in (pairs, held))
-            found.setdefault("share_steps", []).append(event.result.steps)
-            for name, probe in zip(("trained", "held"), probes, strict=True):
-                o, d, m = (
-                    torch.stack([part.flatten() for part in parts]).unflatten(0, (-1, probe.pairs))
-                    for parts in probe.parts(calls, attach)
-                )
-                om, dm, mm = o.mean(1), d.mean(1), m.mean(1)
-                for key, (a, b, c) in (("each", (o, d, m)), ("mean", (om, dm, mm))):
-                    sums = torch.stack([(a * a).sum(-1), (b * a).sum(-1), (b * b).sum(-1), (c * c).sum(-1)], -1)
-                    found.setdefault(f"{name}_{key}", []).append(sums.numpy())
-
-    return listen
+    return Cycle((more_bucket, less_bucket), pairing=pairing, seed=task.seed)
 
 
 def made(ground: Any, task: Task, folder: Path) -> dict[str, Any]:
@@ -183,27 +121,13 @@ def made(ground: Any, task: Task, folder: Path) -> dict[str, Any]:
     from concept_sliders.slider_core.files import save
     from concept_sliders.slider_core.training import TrainRequest, train
 
-    found: dict[str, Any] = {}
     plan = uniform_plan(select_targets(ground.model, task.preset), AdapterConfig(task.kind, rank=task.rank))
-    buckets, held = cycle(ground, task)
     request = TrainRequest(
-        ground.model, plan, buckets, seed=task.seed, steps=task.steps, learning_rate=task.rate,
-        objective=task.objective, pause_every=10, reach=task.wanted,
+        ground.model, plan, cycle(ground, task), seed=task.seed, steps=task.steps, learning_rate=task.rate,
+        objective=task.objective,
     )  # fmt: skip
-    started = time.time()
-    listen = shares(request, held, found)
-    told: list[str] = []
-
-    def on_event(event: Any) -> None:
-        listen(event)
-        if type(event).__name__ == "Reached":
-            told.append(f"{event.step}: {event.reach:.3f} at {event.learning_rate:.2g}; ")
-        told.append(getattr(event, "text", ""))
-
-    trained = train(request, on_event)
-    found["told"], found["steps"] = "".join(told), trained.steps
-    found["seconds"] = time.time() - started
-    found["losses"] = np.array(trained.losses["loss"])
+    trained = train(request)
+    found: dict[str, Any] = {"losses": np.array(trained.losses["loss"])}
     found.update(looked(ground, trained.slider))
     if task.kind == "lora":
         save(trained.slider, folder / f"{task.name}.safetensors")

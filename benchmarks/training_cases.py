@@ -90,7 +90,7 @@ def step(case: Case, checkpointing: bool, profiled: Path | None = None) -> Row:
     one, other = examples(case)
     cycle = Cycle((Bucket("more", (one,), 1.0), Bucket("less", (other,), -1.0)), neutral="off")
     plan = uniform_plan(select_targets(case.patcher), AdapterConfig(rank=16))
-    request = TrainRequest(case.patcher, plan, cycle, steps=case.steps, checkpointing=checkpointing)
+    request = TrainRequest(case.patcher, plan, cycle, steps=case.steps, gradient_checkpointing=checkpointing)
     seconds, held, notes = [meter.now()], [], []
     profiler = profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) if profiled else None
 

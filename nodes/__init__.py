@@ -7,13 +7,18 @@ from .buckets import BucketLoader
 from .cycle import CycleSampler
 from .files import SliderSave
 from .loras import SliderLoad
+from .mixer import SliderMixer
 from .prompts import SliderPromptLibrary
+from .routes import add_routes
 from .sweep import SliderSweep
 from .targets import SliderTargets
 from .train import SliderTrainer
 
 
 class SliderExtension(ComfyExtension):
+    async def on_load(self) -> None:
+        add_routes()
+
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [
             SliderTargets,
@@ -22,6 +27,7 @@ class SliderExtension(ComfyExtension):
             SliderTrainer,
             SliderLoad,
             SliderApply,
+            SliderMixer,
             SliderStrength,
             SliderPromptLibrary,
             SliderSweep,

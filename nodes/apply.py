@@ -7,13 +7,13 @@ from weakref import ref
 
 from comfy_api.latest import io
 
-from ..slider_core.given import STRONGEST, quoted
+from ..slider_core.given import STRONGEST, counted, number, number_texts, quoted
 from .inputs import checked
 from .loras import NO_FILE, changed, curve_input, deltas_on, facts_of, file_input, known, slider_of
 from .progress import show
 from .types import CATEGORY, LoraModel
 
-KEPT = 4
+KEPT = 8
 
 
 class SliderApply(io.ComfyNode):
@@ -80,7 +80,7 @@ class SliderApply(io.ComfyNode):
         return known(slider_file)
 
     @classmethod
-    def fingerprint_inputs(cls, slider_file: str = NO_FILE, **_) -> float:
+    def fingerprint_inputs(cls, slider_file: str = NO_FILE, **_: Any) -> float:
         return changed(slider_file)
 
     @classmethod
@@ -88,9 +88,9 @@ class SliderApply(io.ComfyNode):
     def execute(
         cls,
         strength: float,
-        model=None,
-        control_net=None,
-        slider=None,
+        model: Any = None,
+        control_net: Any = None,
+        slider: Any = None,
         slider_file: str = NO_FILE,
         start_percent: float = 0.0,
         end_percent: float = 1.0,
@@ -99,6 +99,7 @@ class SliderApply(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
         from ..slider_core.curve import curve_of
+        from ..slider_core.files import usable_range
 
         if (model is None) == (control_net is None):
             raise ValueError("Connect either a model or a control_net to Apply Slider, and not both.")
@@ -106,17 +107,18 @@ class SliderApply(io.ComfyNode):
         curve = curve_of(slider) if response_curve else None
         applied = AppliedSlider(deltas, strength, name, start_percent, end_percent, curve)
         report = _report(slider, deltas, notes)
+        for_page = {"usable_range": [usable_range(slider)]}
         if model is not None:
-            return show(report, apply_slider(model, applied), None, report)
+            return show(report, apply_slider(model, applied), None, report, **for_page)
         from ..slider_core.comfy_bridge.control import apply_slider_to_control_net
 
-        return show(report, None, apply_slider_to_control_net(control_net, applied), report)
+        return show(report, None, apply_slider_to_control_net(control_net, applied), report, **for_page)
 
 
 _latest: list[tuple[ref, Any, tuple]] = []
 
 
-def _read(model, slider, slider_file: str) -> tuple[Any, dict, list[str]]:
+def _read(model: Any, slider: Any, slider_file: str) -> tuple[Any, dict, list[str]]:
     """The slider and what `deltas_on` says of it; the latest few are kept, so that a new strength reads nothing."""
     from ..slider_core.adapters.layer import root_of
 
@@ -139,8 +141,8 @@ def _forget(gone: ref) -> None:
     _latest[:] = [entry for entry in _latest if entry[0] is not gone]
 
 
-def _report(slider, deltas, notes: list[str]) -> str:
-    fit = f"{sum(map(len, deltas.values()))} adapters on {len(deltas)} layers."
+def _report(slider: Any, deltas: dict[str, Any], notes: list[str]) -> str:
+    fit = f"Adapters on {counted(len(deltas), 'layer')}."
     return "\n".join([*notes, fit, *facts_of(slider)])
 
 
@@ -181,7 +183,7 @@ class SliderStrength(io.ComfyNode):
 
     @classmethod
     @checked()
-    def execute(cls, conditioning, strength: str, slider: str = "") -> io.NodeOutput:
+    def execute(cls, conditioning: Any, strength: str, slider: str = "") -> io.NodeOutput:
         from ..slider_core.comfy_bridge.control import conditioning_at
 
         numbers = _numbers(strength)
@@ -190,13 +192,11 @@ class SliderStrength(io.ComfyNode):
 
 
 def _numbers(text: str) -> list[float]:
-    try:
-        numbers = [float(part) for part in str(text).replace(",", " ").split()]
-    except ValueError:
-        numbers = []
-    if not numbers or not all(abs(number) <= STRONGEST for number in numbers):
+    numbers = [number(part) for part in number_texts(str(text), several=False)]
+    found = [value for value in numbers if value is not None and abs(value) <= STRONGEST]
+    if not found or len(found) < len(numbers):
         raise ValueError(
             f"{quoted(text)} is not a strength. Give a number from −{STRONGEST:g} to {STRONGEST:g}, or several with "
             "commas: -1, 0, 1."
         )
-    return numbers
+    return found

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
+from typing import Any
 
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
 from ..slider_core.given import quoted
-from .bucket_sources import NO_FOLDER, FromFolder, FromGraph, given, one_for_each, pixels_of
+from ..slider_core.settings import BucketSettings
+from .bucket_sources import NO_FOLDER, FromGraph, folder_of, pixels_of, there
 from .input_folder import input_folders, input_path
 from .inputs import checked, one
 from .progress import show
 from .types import CATEGORY, SliderBuckets
-
-CAPTIONS = ["text file", "file name", "prompt"]
+from .widgets import widgets
 
 
 class BucketLoader(io.ComfyNode):
@@ -30,65 +32,17 @@ class BucketLoader(io.ComfyNode):
             search_aliases=["slider dataset", "training images", "concept bucket"],
             is_input_list=True,
             inputs=[
-                io.String.Input(
-                    "name", default="bucket", tooltip="What the plan and the file's metadata call it."
-                ),
-                io.Float.Input(
-                    "slider_strength",
-                    default=0.5,
-                    min=-10.0,
-                    max=10.0,
-                    step=0.05,
-                    tooltip="Above 0: these pictures have more of the concept. Below 0: less. 0: neutral.",
-                ),
+                *widgets(BucketSettings, "name slider_strength"),
                 io.Combo.Input(
                     "folder",
                     options=[NO_FOLDER, *input_folders()],
                     default=NO_FOLDER,
                     tooltip="A folder below ComfyUI's input folder. Not used where images are connected.",
                 ),
-                io.Combo.Input(
-                    "captions",
-                    options=CAPTIONS,
-                    default="prompt",
-                    tooltip="Where each picture's caption is: in a .txt file of the same name, in the file name, or "
-                    "one prompt for all. A good caption does not mention the concept.",
-                ),
-                io.String.Input(
-                    "prompt",
-                    default="",
-                    multiline=True,
-                    tooltip="Caption of every picture; a connected list of texts has one for each.",
-                ),
+                *widgets(BucketSettings, "captions prompt"),
                 io.Vae.Input("vae", tooltip="The model's VAE."),
                 io.Clip.Input("clip", optional=True, tooltip="The model's text encoder, for the captions."),
-                io.Int.Input(
-                    "resolution",
-                    default=1024,
-                    min=32,
-                    max=4096,
-                    step=8,
-                    tooltip="Pictures are scaled to about this many pixels squared, keeping their shape.",
-                ),
-                io.Float.Input(
-                    "probability",
-                    default=1.0,
-                    min=0.0,
-                    max=1000.0,
-                    step=0.05,
-                    tooltip="How often this bucket is drawn, against others of the same sign.",
-                ),
-                io.Int.Input(
-                    "repeats", default=1, min=1, max=10000, tooltip="How often each picture comes in an epoch."
-                ),
-                io.Int.Input(
-                    "frames",
-                    default=1,
-                    min=1,
-                    max=1024,
-                    advanced=True,
-                    tooltip="For video models: so many connected images in a row make one clip. 1: each is a picture.",
-                ),
+                *widgets(BucketSettings, "resolution probability repeats frames"),
                 io.Image.Input(
                     "images",
                     optional=True,
@@ -117,18 +71,18 @@ class BucketLoader(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, folder: str | list[str]) -> bool | str:
-        folder = one(folder)
+        chosen = one(folder)
         try:
-            if folder in (NO_FOLDER, None) or os.path.isdir(input_path(folder)):
+            if chosen in (NO_FOLDER, None) or os.path.isdir(input_path(chosen)):
                 return True
         except ValueError as error:
             return str(error)
         return (
-            f"There is no folder {quoted(folder)} below ComfyUI's input folder. Create it, or choose another."
+            f"There is no folder {quoted(chosen)} below ComfyUI's input folder. Create it, or choose another."
         )
 
     @classmethod
-    def fingerprint_inputs(cls, folder: str | list[str] = NO_FOLDER, **_) -> str:
+    def fingerprint_inputs(cls, folder: str | list[str] = NO_FOLDER, **_: Any) -> str:
         """Changes when a picture or caption of the folder does."""
         if cls.validate_inputs(folder) is not True or one(folder) in (NO_FOLDER, None):
             return ""
@@ -140,61 +94,45 @@ class BucketLoader(io.ComfyNode):
     @checked(many=["prompt", "images", "control_images", "conditioning", "buckets"], own=["folder"])
     def execute(
         cls,
-        name: str,
-        slider_strength: float,
         folder: str,
-        captions: str,
         prompt: list[str],
-        vae,
-        resolution: int,
-        probability: float,
-        repeats: int,
-        frames: int = 1,
-        clip=None,
-        images=None,
-        control_images=None,
-        conditioning=None,
-        buckets=(),
+        vae: Any,
+        clip: Any = None,
+        images: list[Any] | None = None,
+        control_images: list[Any] | None = None,
+        conditioning: list[Any] | None = None,
+        buckets: Sequence[Any] = (),
+        **given: Any,
     ) -> io.NodeOutput:
         """With `is_input_list`, pictures of any sizes, prompts and conditionings come as lists: still one bucket."""
         from ..slider_core.data import Bucket
         from ..slider_core.data.encode import encoded
+        from ..slider_core.data.folder import FromFolder, one_for_each
 
-        conditionings = given(conditioning)
+        settings = BucketSettings(**given)
+        conditionings = there(conditioning)
         if clip is None and not conditionings:
             raise ValueError(
                 "There is nothing to encode captions with: connect clip (where a checkpoint has no text encoder, load "
                 "it with a node of its own), or a conditioning that all pictures share."
             )
-        connected = bool(given(images)) or images == []
+        connected = bool(there(images)) or images == []
         source: FromGraph | FromFolder
         if connected:
-            source = FromGraph(name, given(images), frames, prompt)
+            source = FromGraph(settings.name, there(images), settings.frames, prompt)
         else:
-            source = FromFolder(name, folder, captions, prompt)
+            source = FromFolder(settings, folder_of(folder), prompt)
         count = len(source)
-        controls = list(pixels_of(given(control_images), "control image"))
-        one_for_each(name, count, "control images", len(controls), (0, count))
-        one_for_each(name, count, "conditionings", len(conditionings), (0, 1, count))
+        controls = list(pixels_of(there(control_images), "control image"))
+        one_for_each(settings.name, count, "control images", len(controls), (0, count))
+        one_for_each(settings.name, count, "conditionings", len(conditionings), (0, 1, count))
         bar = ProgressBar(count)
-        examples = encoded(source, vae, clip, resolution, controls, conditionings, bar.update_absolute)
-        bucket = Bucket(name, examples, slider_strength or None, probability, repeats)
-        chain = (*(earlier for chained in given(buckets) for earlier in chained), bucket)
-        lines = list(map(_describe, chain))
-        if connected and captions != "prompt":
-            lines.append(f"Note: connected images have no {captions}, so their caption is the prompt.")
-        if not connected and frames > 1:
+        examples = encoded(source, vae, clip, settings.resolution, controls, conditionings, bar.update_absolute)
+        chain = (*(earlier for chained in there(buckets) for earlier in chained), Bucket.of(settings, examples))
+        lines = [bucket.summary() for bucket in chain]
+        if connected and settings.captions != "prompt":
+            lines.append(f"Note: connected images have no {settings.captions}, so their caption is the prompt.")
+        if not connected and settings.frames > 1:
             lines.append("Note: frames is for connected images; in a folder each picture stands for itself.")
         report = "\n".join(lines)
         return show(report, chain, report)
-
-
-def _describe(bucket) -> str:
-    shapes: dict[str, int] = {}
-    for example in bucket.examples:
-        size = "×".join(map(str, example.latent.shape[2:]))
-        shapes[size] = shapes.get(size, 0) + 1
-    sizes = ", ".join(f"{count} of {size}" for size, count in shapes.items())
-    strength = f"{bucket.strength:+g}" if bucket.sign else "neutral"
-    captions = len({example.caption for example in bucket.examples})
-    return f"{bucket.name}: {len(bucket.examples)} pictures at {strength}, latents {sizes}, {captions} captions"

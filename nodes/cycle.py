@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from comfy_api.latest import io
 
+from ..slider_core.settings import CycleSettings
 from .inputs import checked
 from .progress import show
 from .types import CATEGORY, SliderBuckets, SliderCycle
+from .widgets import widgets
 
 
 class CycleSampler(io.ComfyNode):
@@ -22,48 +26,7 @@ class CycleSampler(io.ComfyNode):
             is_input_list=True,
             inputs=[
                 SliderBuckets.Input("buckets", tooltip="From Load Slider Bucket."),
-                io.Combo.Input(
-                    "cycle",
-                    options=["together", "alternate"],
-                    default="together",
-                    tooltip="together: every step sees both signs, with the same noise (steadier, faster). "
-                    "alternate: one sign a step, as SimpleTuner does it.",
-                ),
-                io.Combo.Input(
-                    "pairing",
-                    options=["auto", "name", "order", "random"],
-                    default="auto",
-                    tooltip="Which positive and negative pictures belong together: those with the same file name, or "
-                    "in the same place. Real pairs make purer sliders.",
-                ),
-                io.Combo.Input(
-                    "weighting",
-                    options=["uniform", "auto"],
-                    default="auto",
-                    tooltip="auto: both signs count the same, also if one has more pictures.",
-                ),
-                io.Combo.Input(
-                    "neutral",
-                    options=["anchor", "plain", "off"],
-                    default="anchor",
-                    tooltip="anchor: the slider must leave neutral pictures alone. plain: they are learned at "
-                    "strength 1, as SimpleTuner does it. off: not used.",
-                ),
-                io.Int.Input("batch_size", default=1, min=1, max=64, tooltip="Pictures per sign and step."),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=io.ControlAfterGenerate.fixed,
-                    tooltip="Of the order. The same seed gives the same draws.",
-                ),
-                io.Boolean.Input(
-                    "one_sided",
-                    default=False,
-                    advanced=True,
-                    tooltip="Train although the positive or the negative side is missing.",
-                ),
+                *widgets(CycleSettings, "cycle pairing weighting neutral batch_size seed one_sided"),
             ],
             outputs=[
                 SliderCycle.Output(display_name="cycle", tooltip="For Train Slider."),
@@ -75,19 +38,9 @@ class CycleSampler(io.ComfyNode):
 
     @classmethod
     @checked()
-    def execute(
-        cls,
-        buckets,
-        cycle: str,
-        pairing: str,
-        weighting: str,
-        neutral: str,
-        batch_size: int,
-        seed: int,
-        one_sided: bool = False,
-    ) -> io.NodeOutput:
+    def execute(cls, buckets: Any, **given: Any) -> io.NodeOutput:
         from ..slider_core.data import Cycle, describe_cycle
 
-        made = Cycle(tuple(buckets), cycle, pairing, weighting, neutral, batch_size, seed, one_sided)
+        made = Cycle.of(buckets, CycleSettings(**given))
         plan = describe_cycle(made)
         return show(plan, made, plan)

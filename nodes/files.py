@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count
-from pathlib import Path
 from typing import Any
 
-import folder_paths
 from comfy_api.latest import io
 
-from ..slider_core.given import quoted
+from ..slider_core.given import counted
+from ..slider_core.settings import SaveSettings
 from .inputs import checked
-from .names import name_error
+from .output_folder import name_fault, output_folder
 from .types import CATEGORY, LoraModel
-
-FORMATS = ["native", "diffusers", "kohya"]
-PRECISIONS = {"as trained": None, "float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
+from .widgets import widgets
 
 
 class SliderSave(io.ComfyNode):
@@ -32,24 +27,7 @@ class SliderSave(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 LoraModel.Input("slider", tooltip="From Train Slider or Load Slider."),
-                io.String.Input(
-                    "file_name",
-                    default="loras/slider",
-                    tooltip="Below ComfyUI's output folder; a number is added. Files in loras/ are in every LoRA list.",
-                ),
-                io.Combo.Input(
-                    "key_format",
-                    options=FORMATS,
-                    default="native",
-                    tooltip="native: for ComfyUI, every kind on every model. diffusers: for diffusers and PEFT, other "
-                    "kinds than LoRA for lycoris-lora. kohya: for ComfyUI and tools of sd-scripts.",
-                ),
-                io.Combo.Input(
-                    "precision",
-                    options=list(PRECISIONS),
-                    default="as trained",
-                    tooltip="Half the size in bfloat16 or float16. Continue training from a file as trained.",
-                ),
+                *widgets(SaveSettings, "file_name key_format precision"),
                 io.Model.Input(
                     "model",
                     optional=True,
@@ -65,80 +43,31 @@ class SliderSave(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file_name: str | None) -> bool | str:
-        return (isinstance(file_name, str) and name_error(file_name)) or True
+        return name_fault(file_name) or True
 
     @classmethod
     @checked()
-    def execute(
-        cls, slider, file_name: str, key_format: str = "native", precision: str = "as trained", model=None
-    ) -> io.NodeOutput:
+    def execute(cls, slider: Any, model: Any = None, **given: Any) -> io.NodeOutput:
         import torch
 
         from ..slider_core.files import convert, notes_on, notes_on_text, sound
+        from ..slider_core.files.naming import places, save_numbered
 
-        place_of(file_name)  # a name that cannot be is said before the work
-        given = sound(slider)
-        slider = convert(given, key_format, model)
-        dtype = PRECISIONS[precision]
-        how = {"key_format": key_format, "model": model, "dtype": dtype and getattr(torch, dtype)}
-        path = save_numbered(slider, file_name, **how)
-        shown = path.relative_to(_output()).as_posix()
+        settings, output = SaveSettings(**given), output_folder()
+        next(places(output, settings.file_name))  # a name that cannot be is said before the work
+        whole = sound(slider)
+        converted = convert(whole, settings.key_format, model)
+        how = {
+            "key_format": settings.key_format,
+            "model": model,
+            "dtype": getattr(torch, settings.precision, None),
+        }
+        path = save_numbered(converted, output, settings.file_name, **how)
+        shown = path.relative_to(output).as_posix()
         size = path.stat().st_size / 2**20
-        report = [f"Written to {shown} ({len(slider)} tensors, {size:.1f} MB).", *notes_on(slider, model)]
-        report += notes_on_text(given, slider)
+        report = [
+            f"Written to {shown} ({counted(len(converted), 'tensor')}, {size:.1f} MB).",
+            *notes_on(converted, model),
+        ]
+        report += notes_on_text(whole, converted)
         return io.NodeOutput(shown, "\n".join(report), ui={"text": report})
-
-
-def save_numbered(slider: Any, file_name: str, ending: str = "", **how: Any) -> Path:
-    """Writes a slider under the next number of a name, also if files appear meanwhile; see `slider_core.files.save`.
-
-    Raises:
-        NotWrittenError: if it cannot be written.
-        ValueError: see `place_of`.
-    """
-    from ..slider_core.files import save
-    from ..slider_core.files.atomic import TakenError
-
-    for place in _places_of(file_name):
-        try:
-            return save(slider, place.with_stem(f"{place.stem}{ending}"), new=True, **how)
-        except TakenError:
-            continue
-    raise AssertionError("numbers do not end")
-
-
-def place_of(file_name: str) -> Path:
-    """The next free file of a name below ComfyUI's output folder.
-
-    Raises:
-        ValueError: for a name that leads outside of it, or that no file can have.
-        NotWrittenError: if its folder cannot be made or looked into.
-    """
-    return next(_places_of(file_name))
-
-
-def _places_of(file_name: str) -> Iterator[Path]:
-    """`place_of`, and those after it."""
-    from ..slider_core.files.atomic import NotWrittenError
-
-    if error := name_error(file_name):
-        raise ValueError(error)
-    output = _output()
-    if not Path(output, file_name).resolve().is_relative_to(output):
-        raise ValueError(
-            f"{quoted(file_name)} leads out of ComfyUI's output folder. Give a name such as loras/smile."
-        )
-    try:
-        folder, name, counter, _, _ = folder_paths.get_save_image_path(file_name, str(output))
-    except OSError as error:
-        raise NotWrittenError(
-            f"The folder of {quoted(file_name)} below {output} cannot be used ({error}). See that it is a folder, "
-            "and that files can be made in it."
-        ) from error
-    for number in count(counter):
-        yield Path(folder, f"{name}_{number:05}_.safetensors")
-
-
-def _output() -> Path:
-    """ComfyUI's output folder itself, where that is a link."""
-    return Path(folder_paths.get_output_directory()).resolve()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import numbers
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import torch
 from comfy_api.latest import io
 
-from ..slider_core.given import checked_text, quoted
+from ..slider_core.given import quoted
+from ..slider_core.settings import Choice, Real, Setting, Switch, Text, Whole
 
 
 def checked(many: Sequence[str] = (), own: Sequence[str] = ()) -> Callable[[Callable], Callable]:
@@ -76,19 +76,20 @@ def _check(widget: io.Input, value: Any) -> None:
             f"The {widget.id} input got nothing: the checkpoint or node before it has none. Load it with a node of its "
             f"own."
         )
-    if isinstance(widget, io.Int.Input | io.Float.Input):
-        whole = isinstance(widget, io.Int.Input)
-        kind, word = (numbers.Integral, "a whole number") if whole else (numbers.Real, "a finite number")
-        low, high = widget.min, widget.max
-        if not isinstance(value, kind) or isinstance(value, bool) or not low <= value <= high:
-            raise ValueError(f"{widget.id} is {quoted(value)}; it must be {word} from {low} to {high}.")
-    elif isinstance(widget, io.Combo.Input):
-        if value not in (widget.options or []):
-            choices = ", ".join(map(str, (widget.options or [])[:20]))
-            raise ValueError(f"{widget.id} is {quoted(value)}; choose one of {choices}.")
-    elif isinstance(widget, io.String.Input):
-        if not isinstance(value, str):
-            raise ValueError(f"{widget.id} is {quoted(value)}; it must be text.")
-        checked_text(value, widget.id)
-    elif isinstance(widget, io.Boolean.Input) and not isinstance(value, bool):
-        raise ValueError(f"{widget.id} is {quoted(value)}; it must be true or false.")
+    setting = _setting(widget)
+    fault = setting.fault(value) if setting else ""
+    if fault and not (value is None and widget.optional):
+        raise ValueError(f"{widget.id} is {quoted(value)}; {fault}")
+
+
+def _setting(widget: io.Input) -> Setting | None:
+    """What values a widget takes, as the core says it of its own settings."""
+    if isinstance(widget, io.Int.Input):
+        return Whole(widget.min, widget.max)
+    if isinstance(widget, io.Float.Input):
+        return Real(widget.min, widget.max, widget.step)
+    if isinstance(widget, io.Combo.Input):
+        return Choice(list(map(str, widget.options or [])))
+    if isinstance(widget, io.String.Input):
+        return Text()
+    return Switch() if isinstance(widget, io.Boolean.Input) else None

@@ -9,7 +9,7 @@ from typing import Any
 import folder_paths
 from comfy_api.latest import io
 
-from ..slider_core.given import quoted
+from ..slider_core.given import counted, quoted
 from .inputs import checked
 from .progress import show
 from .types import CATEGORY, LoraModel
@@ -54,17 +54,15 @@ class SliderLoad(io.ComfyNode):
     @checked(own=["slider_file"])
     def execute(cls, slider_file: str) -> io.NodeOutput:
         slider = slider_of(None, slider_file)
-        report = "\n".join([f"{len(slider)} tensors.", *facts_of(slider)])
+        report = "\n".join([f"{counted(len(slider), 'tensor')}.", *facts_of(slider)])
         return show(report, slider, report)
 
 
-def file_input() -> io.Combo.Input:
+def file_input(name: str = "slider_file", **more: Any) -> io.Combo.Input:
     """The choice of a file, on nodes that also take a connected slider."""
+    told = {"tooltip": "Used where no slider is connected. Any LoRA will do.", **more}
     return io.Combo.Input(
-        "slider_file",
-        options=[NO_FILE, *folder_paths.get_filename_list("loras")],
-        default=NO_FILE,
-        tooltip="Used where no slider is connected. Any LoRA will do.",
+        name, options=[NO_FILE, *folder_paths.get_filename_list("loras")], default=NO_FILE, **told
     )
 
 
@@ -95,6 +93,14 @@ def changed(slider_file: str) -> float:
     """For `fingerprint_inputs`: when the file was last written."""
     path = _path(slider_file) if slider_file != NO_FILE else None
     return 0.0 if path is None else os.path.getmtime(path)
+
+
+def range_of_file(slider_file: str) -> tuple[float, float] | None:
+    """The usable range that a file of the LoRA folders says it has; only its header is read."""
+    from ..slider_core.files import load_metadata, read_facts
+
+    path = _path(slider_file)
+    return read_facts(load_metadata(path))[0].usable_range if path else None
 
 
 def slider_of(slider: Any, slider_file: str) -> Any:
@@ -146,10 +152,12 @@ def facts_of(slider: Any) -> list[str]:
     facts, ignored = read_facts(getattr(slider, "metadata", {}))
     lines = []
     if facts.base_model:
-        lines.append(f"Trained on {facts.base_model} ({facts.kind}, rank {facts.rank}, {facts.steps} steps).")
+        lines.append(
+            f"Trained on {facts.base_model} ({facts.kind}, rank {facts.rank}, {counted(facts.steps or 0, 'step')})."
+        )
     for name, count, strength in facts.buckets:
         lines.append(
-            f"Bucket {name}: {count} pictures at {'neutral' if strength is None else f'{strength:+g}'}."
+            f"Bucket {name}: {counted(count, 'picture')} at {'neutral' if strength is None else f'{strength:+g}'}."
         )
     if facts.usable_range:
         lines.append("Usable from {:+g} to {:+g}, as measured by a sweep.".format(*facts.usable_range))

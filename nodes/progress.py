@@ -1,36 +1,43 @@
-"""Shows a running training: ComfyUI's progress bar, a line on the node, and an event for the panel in the page."""
+"""Shows a running training: ComfyUI's progress bar, a line on the node, and events for the panel in the page."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+from comfy.model_management import InterruptProcessingException
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
-EVENT = "concept_sliders.progress"
+from .training_events import TrainingEvents, server_instance
 
 
 class TrainingProgress:
-    """Tells the page of each step. Without a server (a plain script) it is silent."""
+    """Tells the page of each step, and of the end when it is left. Without a server (a plain script) it is silent."""
 
-    def __init__(self, steps: int, node_id: str | None):
+    def __init__(self, steps: int, node_id: str | None, pnginfo: dict[str, Any] | None = None):
         self.bar, self.node_id = ProgressBar(steps, node_id=node_id), node_id
+        self.events = TrainingEvents(node_id, workflow_id(pnginfo))
         self.preview: Any = None
+
+    def __enter__(self) -> TrainingProgress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        stopped = kind is not None and issubclass(kind, InterruptProcessingException)
+        self.events.end("stopped" if stopped else "failed" if kind else "finished")
 
     def step(self, done: Any) -> None:
         """Also where ComfyUI's cancel comes in: the progress bar raises it."""
         losses = {name: value for name, value in done.losses.items() if math.isfinite(value)}
         parts = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
         self.line(f"step {done.step}/{done.steps}, {parts}, {done.seconds:.2f} s a step")
-        self._send(
-            {
-                "step": done.step,
-                "steps": done.steps,
-                "loss": losses,
-                "rate": done.learning_rate,
-                "seconds_per_step": done.seconds,
-            }
+        self.events.step(
+            step=done.step,
+            steps=done.steps,
+            loss=losses,
+            rate=done.learning_rate,
+            seconds_per_step=done.seconds,
         )
         self.bar.update_absolute(done.step, done.steps, self.preview)
         self.preview = None
@@ -43,25 +50,27 @@ class TrainingProgress:
         """A PIL picture, shown on the node with the next step."""
         self.preview = ("JPEG", image, 1024)
 
-    def _send(self, data: dict[str, Any]) -> None:
-        server = _server()
-        if server is not None:
-            server.send_sync(EVENT, {"node_id": self.node_id, **data}, server.client_id)
+
+def workflow_id(pnginfo: dict[str, Any] | None) -> str | None:
+    """The id of the workflow that a page has queued; None where a script did."""
+    return ((pnginfo or {}).get("workflow") or {}).get("id")
 
 
 def say(text: str, node_id: str | None) -> None:
     """One line of text on a node that is running."""
-    server = _server()
+    server = server_instance()
     if server is not None and node_id is not None:
         server.send_progress_text(text, node_id)
 
 
-def _server() -> Any:
-    from server import PromptServer
+def shown_now(ui: dict[str, Any], node_id: str | None) -> None:
+    """Shows a result on a node that will not come to an end: what is done of a cancelled run."""
+    server = server_instance()
+    if server is not None and node_id is not None:
+        told = {"node": node_id, "display_node": node_id, "output": ui, "prompt_id": server.last_prompt_id}
+        server.send_sync("executed", told, server.client_id)
 
-    return getattr(PromptServer, "instance", None)
 
-
-def show(text: str, *outputs: Any) -> io.NodeOutput:
-    """Outputs of a node that also shows `text` on itself."""
-    return io.NodeOutput(*outputs, ui={"text": (text,)})
+def show(text: str, *outputs: Any, **more: Any) -> io.NodeOutput:
+    """Outputs of a node that also shows `text` on itself, and gives `more` to the page."""
+    return io.NodeOutput(*outputs, ui={"text": (text,), **more})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from typing import Any
 
 from comfy_api.latest import io
 
@@ -80,12 +81,12 @@ class SliderPromptLibrary(io.ComfyNode):
         return True
 
     @classmethod
-    def fingerprint_inputs(cls, file: str = NO_FILE, **_) -> float:
+    def fingerprint_inputs(cls, file: str = NO_FILE, **_: Any) -> float:
         return 0.0 if file in (None, NO_FILE) else input_path(file).stat().st_mtime
 
     @classmethod
     @checked(own=["file"])
-    def execute(cls, clip, file: str, library: str, strength: float) -> io.NodeOutput:
+    def execute(cls, clip: Any, file: str, library: str, strength: float) -> io.NodeOutput:
         from dataclasses import replace
 
         from ..slider_core.evaluation import parse_library

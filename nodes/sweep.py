@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-import comfy.samplers
 import torch
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
+from ..slider_core.settings import ShownSweepSettings
 from .inputs import checked
-from .loras import NO_FILE, changed, deltas_on, file_input, known, slider_of
-from .sweep_pictures import for_viewer, grid_image, keep_rows
+from .loras import NO_FILE, file_input
+from .sweep_axes import changed_files, second_axis
+from .sweep_pictures import Kept, grid_image
 from .types import CATEGORY, LoraModel, SliderPrompts
+from .widgets import widgets
+
+if TYPE_CHECKING:
+    from ..slider_core.comfy_bridge.sampling import OnStep
+    from ..slider_core.evaluation import Prompt
+    from ..slider_core.evaluation.report import Report
+
+ORDER = "strengths seed seeds steps cfg sampler_name scheduler denoise width height length batch_limit"
+LATER = "compare second_strengths keep animation"
+SECOND = "Second axis: the slider whose strengths second_strengths are."
 
 
 class SliderSweep(io.ComfyNode):
@@ -32,63 +44,7 @@ class SliderSweep(io.ComfyNode):
                 io.Vae.Input("vae", tooltip="The model's VAE."),
                 io.Conditioning.Input("negative", tooltip="The negative prompt."),
                 file_input(),
-                io.String.Input(
-                    "strengths",
-                    default="-2:2:7",
-                    tooltip="start:stop:count, or a list: -2, -1, 0, 1. Strength 0 is added where it is missing: it "
-                    "is what the others are compared with.",
-                ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=io.ControlAfterGenerate.fixed,
-                    tooltip="Of the first row's noise; each row has the same noise at all strengths.",
-                ),
-                io.Int.Input(
-                    "seeds", default=1, min=1, max=64, tooltip="So many seeds from this one: a row each."
-                ),
-                io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Of the sampler, as in KSampler."),
-                io.Float.Input(
-                    "cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="As in KSampler."
-                ),
-                io.Combo.Input(
-                    "sampler_name",
-                    options=comfy.samplers.KSampler.SAMPLERS,
-                    default="euler",
-                    tooltip="Samplers that draw noise on the way (ancestral, sde) make one picture at a time.",
-                ),
-                io.Combo.Input(
-                    "scheduler",
-                    options=comfy.samplers.KSampler.SCHEDULERS,
-                    default="simple",
-                    tooltip="As in KSampler.",
-                ),
-                io.Float.Input(
-                    "denoise",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    advanced=True,
-                    tooltip="Below 1 with a latent_image: how much of it is made anew.",
-                ),
-                io.Int.Input(
-                    "width", default=1024, min=16, max=16384, step=8, tooltip="Of a picture, in pixels."
-                ),
-                io.Int.Input(
-                    "height", default=1024, min=16, max=16384, step=8, tooltip="Of a picture, in pixels."
-                ),
-                io.Int.Input("length", default=1, min=1, max=1024, tooltip="Frames, for video models."),
-                io.Int.Input(
-                    "batch_limit",
-                    default=0,
-                    min=0,
-                    max=256,
-                    advanced=True,
-                    tooltip="Pictures made at once. 0: as many as the memory holds.",
-                ),
+                *widgets(ShownSweepSettings, ORDER),
                 LoraModel.Input("slider", optional=True, tooltip="From Train Slider or Load Slider."),
                 io.Conditioning.Input("positive", optional=True, tooltip="A prompt."),
                 SliderPrompts.Input(
@@ -101,6 +57,9 @@ class SliderSweep(io.ComfyNode):
                     optional=True,
                     tooltip="One latent to start from, instead of an empty one of width, height and length.",
                 ),
+                *widgets(ShownSweepSettings, LATER, later=True),
+                file_input("second_file", optional=True, advanced=True, tooltip=SECOND),
+                LoraModel.Input("second_slider", optional=True, tooltip=SECOND),
             ],
             outputs=[
                 io.Image.Output(display_name="grid", tooltip="All pictures with their labels, as one."),
@@ -113,95 +72,99 @@ class SliderSweep(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, strengths: str | None, slider_file: str) -> bool | str:
-        from ..slider_core.evaluation import StrengthsError, sweep_strengths
+    def validate_inputs(cls, strengths: str | None) -> bool | str:
+        """One input alone: ComfyUI marks each that is named here, and checks the choice of a file itself."""
+        from ..slider_core.evaluation import sweep_strengths
 
         try:
             sweep_strengths(strengths or "-1, 1")
-        except StrengthsError as error:
+        except ValueError as error:
             return str(error)
-        return known(slider_file)
+        return True
 
     @classmethod
-    def fingerprint_inputs(cls, slider_file: str = NO_FILE, **_) -> float:
-        return changed(slider_file)
+    def fingerprint_inputs(
+        cls, slider_file: str = NO_FILE, compare: str | None = "", second_file: str | None = NO_FILE, **_: Any
+    ) -> list[float]:
+        return changed_files(compare or "", slider_file, second_file or NO_FILE)
 
     @classmethod
-    @checked(own=["slider_file"])
+    @checked(own=["slider_file", "second_file"])
     def execute(
         cls,
-        model,
-        vae,
-        negative,
+        model: Any,
+        vae: Any,
+        negative: Any,
         slider_file: str,
-        strengths: str,
-        seed: int,
-        seeds: int,
-        steps: int,
-        cfg: float,
-        sampler_name: str,
-        scheduler: str,
-        denoise: float,
-        width: int,
-        height: int,
-        length: int,
-        batch_limit: int,
-        slider=None,
-        positive=None,
-        prompts=None,
-        latent_image=None,
+        slider: Any = None,
+        positive: Any = None,
+        prompts: Any = None,
+        latent_image: Any = None,
+        second_file: str = NO_FILE,
+        second_slider: Any = None,
+        **given: Any,
     ) -> io.NodeOutput:
-        from ..slider_core.comfy_bridge.sampling import SamplerSettings, empty_latent
-        from ..slider_core.evaluation import sweep, sweep_strengths
+        from ..slider_core.comfy_bridge.sampling import empty_latent
+        from ..slider_core.evaluation import sweep
         from ..slider_core.evaluation.report import with_range
+        from ..slider_core.files.beside import with_thumbnail
 
-        task = sweep.Sweep(
-            _prompts(positive, prompts),
-            tuple((seed + more) % 2**64 for more in range(seeds)),
-            tuple(sweep_strengths(strengths)),
+        settings = ShownSweepSettings(**given)
+        axis = second_axis(
+            model, slider, slider_file, settings.compare, second_slider, second_file, settings.second_strengths
         )
-        slider = slider_of(slider, slider_file)
-        deltas, notes = deltas_on(model, slider)
-        start = latent_image or {"samples": empty_latent(model, width, height, length)}
-        settings = SamplerSettings(steps, cfg, sampler_name, scheduler, denoise)
-        done: list[torch.Tensor] = []
+        task = sweep.Sweep.of(settings, _prompts(positive, prompts), axis.labels)
+        start = latent_image or {
+            "samples": empty_latent(model, settings.width, settings.height, settings.length)
+        }
+        kept = Kept(task, axis, settings.keep, settings.animation, cls)
+        done: dict[int, torch.Tensor] = {}
         try:
             latents = sweep.sample_sweep(
-                model,
-                deltas,
+                axis.variants,
                 task,
                 negative,
                 start["samples"],
-                settings,
-                batch_limit,
+                sweep.sampler_of(settings),
+                settings.batch_limit,
                 _on_step(model),
                 start.get("noise_mask"),
-                done.append,
+                done.__setitem__,
             )
         except BaseException:  # cancelled, out of memory, …
-            keep_rows(task, done, vae, cls)
+            kept.of_done(done, vae)
             raise
         pictures = sweep.decode(latents, vae.decode)
         stills = sweep.stills(pictures)
-        measured = sweep.report_on(task, pictures)
-        text = "\n".join([*notes, measured.as_text()])
+        measured = [sweep.report_on(task, pictures, place) for place in range(len(axis.labels))]
+        swept, ends = (
+            with_range(axis.slider, measured[0]),
+            sweep.ends_of(task, stills, measured[0].usable_range),
+        )
+        text = "\n".join([*axis.notes, _text(axis.labels, measured)])
         shown: dict[str, list[Any]] = {"text": [text]}
         try:
-            shown["slider_sweep"] = [for_viewer(task, stills, measured, cls)]
+            shown |= kept.shown(stills, measured, range(len(task.rows)))
         except OSError as error:
             shown["text"].append(
-                f"The viewer has no pictures: ComfyUI's temp folder cannot be written to ({error})."
+                f"The pictures are not kept: ComfyUI's folders cannot be written to ({error})."
             )
         return io.NodeOutput(
             grid_image(task, stills),
             pictures.flatten(0, 2),
             text,
-            with_range(slider, measured),
+            with_thumbnail(swept, ends) if ends else swept,
             ui=shown,
         )
 
 
-def _prompts(positive, prompts) -> tuple:
+def _text(labels: Sequence[str], measured: Sequence[Report]) -> str:
+    """The reports one after the other, each under the label of its place."""
+    titled = zip(labels, measured, strict=True)
+    return "\n\n".join("\n".join(filter(None, (label, report.as_text()))) for label, report in titled)
+
+
+def _prompts(positive: Any, prompts: Any) -> tuple[Prompt, ...]:
     from ..slider_core.evaluation import Prompt
 
     if (positive is None) == (not prompts):
@@ -209,7 +172,7 @@ def _prompts(positive, prompts) -> tuple:
     return tuple(prompts) if prompts else (Prompt("prompt", "", conditioning=positive),)
 
 
-def _on_step(model):
+def _on_step(model: Any) -> OnStep:
     """Progress over the whole sweep, with a preview of the picture being made."""
     import latent_preview
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from comfy_api.latest import io, ui
 
+from ..slider_core.settings import TargetSettings, TrainSettings, default_of
 from .inputs import checked
 from .types import CATEGORY
 from .types import SliderTargets as TargetsSocket
-
-PRESETS = ["slider", "attention", "mlp", "custom"]
-REPORTED_RANK = 4
+from .widgets import widgets
 
 
 class SliderTargets(io.ComfyNode):
@@ -29,26 +30,7 @@ class SliderTargets(io.ComfyNode):
                     optional=True,
                     tooltip="Or the ControlNet that it is trained on. Connect only one of the two.",
                 ),
-                io.Combo.Input(
-                    "preset",
-                    options=PRESETS,
-                    default="slider",
-                    tooltip="slider: the picture's self-attention and, on most families, its ways in and out and the "
-                    "time embedding; text is left alone. attention: all attention, of text too. mlp: the MLP "
-                    "layers of the picture. custom: the names below.",
-                ),
-                io.String.Input(
-                    "custom_targets",
-                    default="",
-                    multiline=True,
-                    tooltip="For preset custom: layer names as ComfyUI or diffusers has them, one a line, as a JSON "
-                    "list, or a whole LyCORIS config. A name selects every layer whose name ends with it at a dot.",
-                ),
-                io.String.Input(
-                    "exclude",
-                    default="",
-                    tooltip="Layers to leave out whatever the preset, named the same way: img_in, blocks.0, attn2.",
-                ),
+                *widgets(TargetSettings, "preset custom_targets exclude"),
             ],
             outputs=[
                 TargetsSocket.Output(display_name="targets", tooltip="For Train Slider."),
@@ -57,30 +39,25 @@ class SliderTargets(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, preset: str, custom_targets: str | None, exclude: str | None) -> bool | str:
+    def validate_inputs(cls, custom_targets: str | None) -> bool | str:
+        """One input alone: ComfyUI marks each that is named here."""
         from ..slider_core.architectures.names import parsed
 
-        if custom_targets is None or exclude is None:
-            return True
         try:
-            names = parsed(custom_targets)
-            parsed(exclude)
+            parsed(custom_targets or "")
         except ValueError as error:
             return str(error)
-        if preset == "custom" and not names:
-            return "Preset custom needs names in custom_targets: one layer name a line, or a JSON list of them."
         return True
 
     @classmethod
     @checked()
-    def execute(
-        cls, preset: str = "slider", custom_targets: str = "", exclude: str = "", model=None, control_net=None
-    ) -> io.NodeOutput:
-        from ..slider_core.architectures import report, select
+    def execute(cls, model: Any = None, control_net: Any = None, **given: Any) -> io.NodeOutput:
+        from ..slider_core.architectures import report, select_by
 
+        settings = TargetSettings(**given)
         if (model is None) == (control_net is None):
             raise ValueError("Connect either a model or a control_net to Slider Targets, and not both.")
         trained = model if model is not None else control_net
-        selection = select(trained, preset, custom_targets if preset == "custom" else (), exclude)
-        text = report(selection, trained, REPORTED_RANK)
+        selection = select_by(settings, trained)
+        text = report(selection, trained, default_of(TrainSettings, "rank"))
         return io.NodeOutput(selection, text, ui=ui.PreviewText(text))

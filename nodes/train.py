@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from comfy_api.latest import io
 
-from .inputs import checked, one
-from .names import name_error
+from ..slider_core.settings import TrainSettings
+from .inputs import checked
+from .output_folder import name_fault, output_folder, previews_for_page
 from .progress import TrainingProgress
 from .types import CATEGORY, LoraModel, LossMap, SliderCycle, SliderTargets
+from .widgets import widgets
 
-# Variants of LoRA have a name of their own here; the others are named as in slider_core.adapters.KINDS.
-VARIANTS = {"dora": ("lora", {"dora": True}), "rslora": ("lora", {"rslora": True})}
-KINDS = ["lora", *VARIANTS, "loha", "lokr", "oft", "boft", "glora", "ia3", "dylora", "full"]
+ORDER = (
+    "file_name steps learning_rate seed kind rank alpha objective anchor_weight anchor_below noise_levels optimiser "
+    "schedule warmup weight_decay max_norm precision gradient_checkpointing rows_at_once checkpoint_every resume "
+    "preview_every preview_steps preview_cfg lycoris_config"
+)
 
 
 class SliderTrainer(io.ComfyNode):
@@ -31,166 +37,7 @@ class SliderTrainer(io.ComfyNode):
                 io.Model.Input("model", tooltip="The model to train on. Its weights are not changed."),
                 SliderTargets.Input("targets", tooltip="The layers that get an adapter, from Slider Targets."),
                 SliderCycle.Input("cycle", tooltip="The pictures and their order, from Slider Cycle."),
-                io.String.Input("file_name", default="loras/slider", tooltip="Below ComfyUI's output folder."),
-                io.Int.Input("steps", default=300, min=1, max=100000, tooltip="Steps of the optimiser."),
-                io.Float.Input(
-                    "learning_rate",
-                    default=2e-4,
-                    min=1e-7,
-                    max=1.0,
-                    step=1e-7,
-                    tooltip="2e-4 with 300 steps for most; half the steps need about twice the rate. Too high: large "
-                    "strengths break pictures. Too low: little happens.",
-                ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=io.ControlAfterGenerate.fixed,
-                    tooltip="Of the adapter's first weights, the noise and the noise levels.",
-                ),
-                io.Combo.Input("kind", options=KINDS, default="lora", tooltip="Kind of adapter."),
-                io.Int.Input(
-                    "rank", default=4, min=1, max=1024, tooltip="Size of the adapter. 4 is plenty for most."
-                ),
-                io.Float.Input(
-                    "alpha",
-                    default=0.0,
-                    min=0.0,
-                    max=1024.0,
-                    step=0.5,
-                    tooltip="The adapter is scaled by alpha / rank. 0 means alpha = rank.",
-                ),
-                io.Combo.Input(
-                    "objective",
-                    options=["denoise", "difference"],
-                    default="denoise",
-                    tooltip="denoise: learn the pictures of each side (the guide's). difference: learn only how the "
-                    "two sides differ, and leave to the model what it gets wrong on both; needs cycle together.",
-                ),
-                io.Float.Input(
-                    "anchor_weight",
-                    default=1.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    advanced=True,
-                    tooltip="How much neutral pictures hold the slider still, against 1 for the others.",
-                ),
-                io.Float.Input(
-                    "anchor_below",
-                    default=0.5,
-                    min=0.05,
-                    max=1.0,
-                    step=0.05,
-                    advanced=True,
-                    tooltip="Noise level (0 clean to 1) up to which they do: at high noise all pictures look alike.",
-                ),
-                io.Combo.Input(
-                    "noise_levels",
-                    options=["auto", "uniform", "logit_normal"],
-                    default="auto",
-                    advanced=True,
-                    tooltip="Density of the noise levels. auto: what this kind of model is usually trained with.",
-                ),
-                io.Combo.Input(
-                    "optimiser",
-                    options=["AdamW", "Adam", "RAdam", "NAdam", "Adafactor", "SGD"],
-                    default="AdamW",
-                    advanced=True,
-                    tooltip="What makes steps of gradients.",
-                ),
-                io.Combo.Input(
-                    "schedule",
-                    options=["cosine", "linear", "constant"],
-                    default="cosine",
-                    advanced=True,
-                    tooltip="How the learning rate falls to 0 over the steps, if at all.",
-                ),
-                io.Int.Input(
-                    "warmup", default=0, min=0, max=10000, advanced=True, tooltip="Steps of rising rate."
-                ),
-                io.Float.Input(
-                    "weight_decay",
-                    default=0.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.001,
-                    advanced=True,
-                    tooltip="Pulls the adapter's weights towards 0.",
-                ),
-                io.Float.Input(
-                    "max_norm",
-                    default=1.0,
-                    min=0.0,
-                    max=1000.0,
-                    step=0.1,
-                    advanced=True,
-                    tooltip="Clips gradients.",
-                ),
-                io.Combo.Input(
-                    "precision",
-                    options=["float32", "bfloat16"],
-                    default="float32",
-                    advanced=True,
-                    tooltip="Of the adapter and the optimiser. The model computes in its own.",
-                ),
-                io.Boolean.Input(
-                    "gradient_checkpointing",
-                    default=True,
-                    advanced=True,
-                    tooltip="Much less memory, about a third more time.",
-                ),
-                io.Int.Input(
-                    "rows_at_once",
-                    default=0,
-                    min=0,
-                    max=1024,
-                    advanced=True,
-                    tooltip="Pictures in one model call. 0: all of a step, fewer when memory runs out.",
-                ),
-                io.Int.Input(
-                    "checkpoint_every",
-                    default=50,
-                    min=0,
-                    max=100000,
-                    advanced=True,
-                    tooltip="Steps between states on disk from which a stopped training goes on.",
-                ),
-                io.Combo.Input(
-                    "resume",
-                    options=["continue", "start over"],
-                    default="continue",
-                    tooltip="continue: a training that was stopped goes on where it was, if nothing else has changed.",
-                ),
-                io.Int.Input(
-                    "preview_every",
-                    default=0,
-                    min=0,
-                    max=100000,
-                    tooltip="Steps between previews of what the slider does so far (needs vae). 0: none.",
-                ),
-                io.Int.Input(
-                    "preview_steps", default=20, min=1, max=200, advanced=True, tooltip="Sampler steps."
-                ),
-                io.Float.Input(
-                    "preview_cfg",
-                    default=4.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    advanced=True,
-                    tooltip="As in KSampler; 1 for distilled models.",
-                ),
-                io.String.Input(
-                    "lycoris_config",
-                    default="",
-                    multiline=True,
-                    advanced=True,
-                    tooltip="A LyCORIS config as JSON text; it replaces kind, rank and alpha, and where it has an "
-                    "apply_preset also the targets.",
-                ),
+                *widgets(TrainSettings, ORDER),
                 LoraModel.Input(
                     "assistant_lora",
                     optional=True,
@@ -210,6 +57,7 @@ class SliderTrainer(io.ComfyNode):
                     "preview_prompt", optional=True, tooltip="Else the first positive picture's caption."
                 ),
                 io.Conditioning.Input("preview_negative", optional=True, tooltip="Else an empty prompt."),
+                *widgets(TrainSettings, "keep_checkpoint save_every", later=True),
             ],
             outputs=[
                 LoraModel.Output(
@@ -222,18 +70,41 @@ class SliderTrainer(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file_name: str | list[str] | None) -> bool | str:
-        file_name = one(file_name)
-        return (isinstance(file_name, str) and name_error(file_name)) or True
+        return name_fault(file_name) or True
 
     @classmethod
     @checked()
-    def execute(cls, model, targets, cycle, **settings) -> io.NodeOutput:
-        from .training_run import TrainingRun
+    def execute(
+        cls,
+        model: Any,
+        targets: Any,
+        cycle: Any,
+        assistant_lora: Any = None,
+        start_from: Any = None,
+        control_net: Any = None,
+        vae: Any = None,
+        preview_prompt: Any = None,
+        preview_negative: Any = None,
+        **given: Any,
+    ) -> io.NodeOutput:
+        from ..slider_core.runs import Parts, TrainingRun
 
-        run = TrainingRun(
-            model, targets, cycle, settings, TrainingProgress(settings["steps"], cls.hidden.unique_id)
+        settings = TrainSettings(**given)
+        parts = Parts(
+            model,
+            targets,
+            cycle,
+            assistant_lora,
+            start_from,
+            control_net,
+            vae,
+            preview_prompt,
+            preview_negative,
         )
-        trained = run.train()
-        return io.NodeOutput(
-            trained.slider, trained.losses, run.report(trained), ui={"text": (run.report(trained),)}
-        )
+        hidden = cls.hidden
+        with TrainingProgress(settings.steps, hidden.unique_id, hidden.extra_pnginfo) as progress:
+            run = TrainingRun(parts, settings, output_folder(), progress)
+            trained = run.train()
+        report = run.report(trained)
+        shown = {"text": (report,), "slider_previews": previews_for_page(run.shown, output_folder())}
+        return io.NodeOutput(trained.slider, trained.losses, report, ui=shown)

@@ -120,7 +120,15 @@ def table(shown: Shown) -> str:
         rows.append(f"| {family.name} | {', '.join(names)} | {' | '.join(marks)} |")
     untrainable = [f"{family.untrainable}\n\n" for family in all_families() if family.untrainable]
     newer = NEWER_THAN_TESTED.format(", ".join(sorted(tried[name][0] for name in NEWER)))
-    return HEAD + "\n".join(rows) + "\n\n" + "".join(untrainable) + newer + footnotes(LYCORIS)
+    return HEAD + "\n".join(rows) + "\n\n" + "".join(untrainable) + newer + differences() + footnotes(LYCORIS)
+
+
+def differences() -> str:
+    """Where SimpleTuner's lists, read letter by letter, select other layers than the rule means."""
+    from concept_sliders.slider_core.architectures import all_families
+
+    lines = [f"- {family.name}: {family.literal}" for family in all_families() if family.literal]
+    return "\n".join(["Layers that differ from what SimpleTuner's lists select there:", "", *lines, "", ""])
 
 
 def mark(shown: Shown, names: Iterable[str], tests: Iterable[str], *kinds: str) -> str:

@@ -1,6 +1,7 @@
 """Sets up ComfyUI with this pack and runs something in it. Needs only Python 3.11 or newer.
 
     python3 scripts/run.py demo              train a slider on the shipped tiny model, show what it does
+    python3 scripts/run.py train CONFIG      train sliders as a TOML or JSON file says (--dry-run: tell what)
     python3 scripts/run.py test [ARGS]       lint, type check and tests (ARGS go to pytest, and skip the rest)
     python3 scripts/run.py test --comfyui PATH [ARGS]    the tests on the ComfyUI in PATH, of any version
     python3 scripts/run.py server [ARGS]     ComfyUI with the pack installed; ARGS go to its main.py
@@ -40,7 +41,7 @@ def server_command(comfyui: Path, python: Path, args: list[str]) -> list[str]:
     return [str(python), str(comfyui / "main.py"), *cpu, *args]
 
 
-CHECKS = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy", "slider_core"])
+CHECKS = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy", "slider_core", "nodes"])
 # Tests that can tell the folder's name: ComfyUI's log names the pack by it.
 BY_FOLDER = ["tests/test_end_to_end.py", "-k", "imported_in_no_time"]
 
@@ -117,9 +118,15 @@ def with_parts(comfyui: Path, python: Path, env: dict[str, str]) -> dict[str, st
     return {**env, "PYTHONPATH": os.pathsep.join([str(aside), *filter(None, [env.get("PYTHONPATH")])])}
 
 
+def train_arguments(args: list[str]) -> list[str]:
+    """What in_comfyui.py takes: ComfyUI's options (--lowvram, --output-directory=…), then the script and its own."""
+    own = [word for word in args if not word.startswith("--") or word in ("--dry-run", "--help")]
+    return [*(word for word in args if word not in own), str(ROOT / "scripts" / "train.py"), *own]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["demo", "test", "server", "python"])
+    parser.add_argument("command", choices=["demo", "train", "test", "server", "python"])
     parser.add_argument("args", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     testing = options.command == "test"
@@ -135,6 +142,8 @@ def main() -> int:
     if options.command == "server":
         return run(*server_command(comfyui, python, args), env=env)
     script = ROOT / "scripts" / ("demo.py" if options.command == "demo" else "in_comfyui.py")
+    if options.command == "train":
+        args = train_arguments(args)
     return run(python, script, *args, env=env)
 
 

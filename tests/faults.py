@@ -31,7 +31,7 @@ from tiny_models import tiny_call, tiny_model
 ERRORS = (torch.OutOfMemoryError, RuntimeError, MemoryError, KeyboardInterrupt, InterruptProcessingException)
 SETTINGS = [
     {"optimiser": "AdamW"},
-    {"optimiser": "AdamW", "checkpointing": True, "weight_decay": 0.1},
+    {"optimiser": "AdamW", "gradient_checkpointing": True, "weight_decay": 0.1},
     {"optimiser": "Adafactor", "kind": "loha"},
     {"optimiser": "NAdam", "dtype": torch.bfloat16, "learning_rate": 1e-2},
     {"optimiser": "SGD", "kind": "lokr", "learning_rate": 1e-1},
@@ -65,7 +65,7 @@ class Reference:
             with tempfile.TemporaryDirectory() as folder, kind() as counted:
                 train(training(self.model, checkpoint=Path(folder, "slider"), **self.settings))
             self.moments[kind] = counted.count
-        self.losses = train(training(self.model, pause_every=1, **self.settings), on_event).losses
+        self.losses = train(training(self.model, preview_every=1, **self.settings), on_event).losses
         self.before, self.picture = state(self.model), predict(self.model)
 
 

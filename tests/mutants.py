@@ -147,29 +147,34 @@ MUTANTS = (
     ),
     Mutant("assistant off", ON_MODEL, "torch.ones(len(strengths))", "torch.zeros(len(strengths))", SETTINGS),
     *(
-        Mutant(f"widget {name} not handed on", "nodes/training_run.py", old, new, WIDGETS)
-        for name, old, new in (
-            ("anchor_below", "anchor_weight anchor_below", "anchor_weight"),
-            ("anchor_weight", "objective anchor_weight", "objective"),
-            ("weight_decay", "warmup weight_decay", "warmup"),
-            ("max_norm", "weight_decay max_norm ", "weight_decay "),
-            ("warmup", "schedule warmup", "schedule"),
-            ("precision", 'dtype=DTYPES[settings["precision"]]', "dtype=torch.float32"),
-            ("noise_levels", 'density=settings["noise_levels"]', 'density="auto"'),
+        Mutant(
+            f"setting {name} not handed on",
+            "slider_core/runs/request.py",
+            "in settings_of(LoopSettings)}",
+            f'in settings_of(LoopSettings) if name != "{name}"}}',
+            WIDGETS,
         )
+        for name in "anchor_below anchor_weight weight_decay max_norm warmup noise_levels".split()
+    ),
+    Mutant(
+        "setting precision not handed on",
+        "slider_core/runs/request.py",
+        "dtype=getattr(torch, settings.precision)",
+        "dtype=torch.float32",
+        WIDGETS,
     ),
     Mutant(
         "preview_prompt ignored",
-        "nodes/preview.py",
-        'settings.get("preview_prompt") or self.example.conditioning',
+        "slider_core/runs/preview.py",
+        "parts.preview_prompt or self.example.conditioning",
         "self.example.conditioning",
         "tests/nodes/test_train.py -k preview",
     ),
     Mutant(
         "preview_negative ignored",
-        "nodes/preview.py",
-        "return given or ConditioningZeroOut()",
-        "return ConditioningZeroOut()",
+        "slider_core/runs/preview.py",
+        "self.parts.preview_negative or empty_like",
+        "empty_like",
         "tests/nodes/test_train.py -k preview",
     ),
     Mutant(

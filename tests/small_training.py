@@ -28,5 +28,8 @@ def buckets(neutral: bool = True) -> tuple[Bucket, ...]:
 def request(model, cycle=None, kind="lora", **settings) -> TrainRequest:
     plan = uniform_plan([Target(key) for key in LAYERS], AdapterConfig(kind, rank=2))
     return TrainRequest(
-        model, plan, cycle or Cycle(buckets()), **{"steps": 6, "learning_rate": 1e-3, **settings}
+        model,
+        plan,
+        cycle or Cycle(buckets()),
+        **{"steps": 6, "learning_rate": 1e-3, "gradient_checkpointing": False, **settings},
     )

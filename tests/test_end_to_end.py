@@ -125,7 +125,7 @@ def picture(ground, attempt):
 def test_cancel_keeps_what_was_trained_leaves_the_model_alone_and_the_next_run_goes_on(ground):
     before = picture(ground, 1)
     graph = workflow.training("kept", steps=80, learning_rate=1e-3, neutral="off")
-    graph["train"]["inputs"] |= {"resume": "continue", "seed": 3}
+    graph["train"]["inputs"] |= {"resume": "continue", "seed": 3, "checkpoint_every": 50}
 
     told = []
 
@@ -196,7 +196,8 @@ def test_a_training_goes_on_to_the_same_slider_after_its_server_was_killed(groun
     (step,) = re.findall(r"Continued from step (\d+) of 40", report)
     assert int(step) >= 10 and int(step) % 5 == 0
     whole, killed = (
-        load_file(next((ground.base / "output" / "loras").glob(f"{n}_*"))) for n in ("whole", "killed")
+        load_file(next((ground.base / "output" / "loras").glob(f"{n}_*.safetensors")))
+        for n in ("whole", "killed")
     )
     assert all(torch.equal(whole[key], killed[key]) for key in whole | killed)
 

@@ -1,54 +1,88 @@
-// Shows on our nodes the text that their execution gives (`ui.text`): reports, plans, what was trained.
+// Shows on our nodes the text that their execution gives (`ui.text`), and what went wrong with them.
 
+import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
-import { addToNode, element, makeRoom } from "./elements.mjs";
+import { addToNode, element, fit } from "./elements.js";
+import { isOpen, isOurs, nodeAt, onResult, workflowOf } from "./results.js";
+import { words } from "./words.js";
 
-const NODES = new Set([
-  "BucketLoader",
-  "CycleSampler",
-  "SliderApply",
-  "SliderLoad",
-  "SliderPromptLibrary",
-  "SliderSave",
-  "SliderSweep",
-  "SliderTargets",
-  "SliderTrainer",
-]);
-const LINE = 16; // pixels
-const MOST = 14; // lines; more are scrolled to
+const reports = new WeakMap(); // node → its elements
+
+onResult((node, { text }) => {
+  if (text) show(node, [text].flat().join("\n"), "");
+});
+
+api.addEventListener("execution_error", async ({ detail }) => {
+  if (!isOpen(await workflowOf(detail.prompt_id))) return;
+  showError(detail.node_id, detail.exception_message.trim());
+});
+
+api.addEventListener("execution_start", clearErrors);
 
 app.registerExtension({
   name: "ConceptSliders.ReportText",
 
-  nodeCreated(node) {
-    if (!NODES.has(node.comfyClass)) return;
-    const before = node.onExecuted;
-    node.onExecuted = function (output) {
-      before?.apply(this, arguments);
-      show(node, output);
+  // What the server has against a workflow comes as the answer to queueing it; no event tells of it.
+  setup() {
+    const queue = api.queuePrompt;
+    api.queuePrompt = async function () {
+      clearErrors();
+      try {
+        const answer = await queue.apply(this, arguments);
+        showRefused(answer.node_errors);
+        return answer;
+      } catch (error) {
+        showRefused(error.response?.node_errors);
+        throw error;
+      }
     };
-  },
-
-  loadedGraphNode(node) {
-    if (NODES.has(node.comfyClass)) show(node, app.nodeOutputs?.[String(node.id)]);
   },
 });
 
-const texts = new WeakMap();
+function showRefused(byNode) {
+  for (const [id, { errors }] of Object.entries(byNode ?? {})) {
+    showError(id, errors.map(({ message, details }) => sentence(message, details)).join("\n"));
+  }
+}
 
-function show(node, output) {
-  const text = [output?.text ?? []].flat().join("\n");
-  if (!text) return;
-  if (!texts.has(node)) texts.set(node, add(node));
-  const shown = texts.get(node);
-  shown.textContent = text;
-  shown.lines = Math.min(MOST, text.split("\n").length);
-  makeRoom(node);
+/** ComfyUI puts the input's name before what a node's own check says. */
+function sentence(message, details) {
+  return message.startsWith("Custom validation failed") ? details.replace(" - ", ": ") : `${message} ${details}`.trim();
+}
+
+const wrong = new Set(); // nodes with an error on them
+
+function showError(id, text) {
+  const node = nodeAt(id);
+  if (!node || !isOurs(node.type)) return;
+  wrong.add(node);
+  show(node, null, text);
+}
+
+function clearErrors() {
+  for (const node of wrong) show(node, null, "");
+  wrong.clear();
+}
+
+/** `text` null leaves the report as it is. */
+function show(node, text, error) {
+  if (!reports.has(node)) {
+    if (!text && !error) return;
+    reports.set(node, add(node));
+  }
+  const { root, report, problem } = reports.get(node);
+  if (text !== null) report.textContent = text;
+  report.hidden = !report.textContent;
+  problem.textContent = error;
+  problem.hidden = !error;
+  root.hidden = report.hidden && problem.hidden;
+  fit(node, root);
 }
 
 function add(node) {
-  const text = element("pre", { tabIndex: 0, "aria-label": "Report" });
-  const root = element("div", { class: "concept-sliders" }, text);
-  addToNode(node, "report_text", root, () => (text.lines ?? 1) * LINE + 20);
-  return text;
+  const report = element("pre", { tabIndex: 0, role: "region", "aria-label": words("report"), hidden: true });
+  const problem = element("pre", { class: "error", tabIndex: 0, role: "alert", hidden: true });
+  const root = element("div", {}, problem, report);
+  addToNode(node, "report_text", root);
+  return { root, report, problem };
 }

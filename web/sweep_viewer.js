@@ -1,115 +1,178 @@
 // The viewer on Slider Sweep: drag through the strengths of each prompt and seed.
 
-import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
-import { addToNode, element, makeRoom } from "./elements.mjs";
+import { addToNode, element, fit } from "./elements.js";
+import { onResult } from "./results.js";
+import { Track } from "./track.js";
+import { Controls } from "./viewer/controls.js";
+import { Pictures } from "./viewer/pictures.js";
+import { Stage } from "./viewer/stage.js";
+import { UseStrength } from "./viewer/use_strength.js";
+import { placeOf } from "./viewer/places.js";
+import { signed, words } from "./words.js";
 
 const NODE = "SliderSweep";
 const RESULT = "slider_sweep";
-const HINT = "Run this node to drag through its strengths here.";
-const HEIGHT = { empty: 36, filled: 420 };
-const WIDTH = 340;
+const WIDTH = 340; // of a new node, for the picture
+
+const viewers = new WeakMap();
+
+onResult((node, result) => {
+  if (result[RESULT]) viewers.get(node)?.show(result[RESULT][0]);
+});
 
 app.registerExtension({
   name: "ConceptSliders.SweepViewer",
 
   nodeCreated(node) {
     if (node.comfyClass !== NODE) return;
-    const viewer = new SweepViewer(node);
-    node.conceptSlidersViewer = viewer;
-    const before = node.onExecuted;
-    node.onExecuted = function (output) {
-      before?.apply(this, arguments);
-      if (output?.[RESULT]) viewer.show(output[RESULT][0]);
-    };
-  },
-
-  // A workflow that is opened again in the same session still has its results.
-  loadedGraphNode(node) {
-    const output = app.nodeOutputs?.[String(node.id)];
-    if (node.comfyClass === NODE && output?.[RESULT]) node.conceptSlidersViewer.show(output[RESULT][0]);
+    viewers.set(node, new SweepViewer(node));
+    node.setSize([Math.max(node.size[0], WIDTH), node.size[1]]);
   },
 });
 
 class SweepViewer {
   constructor(node) {
     this.node = node;
-    this.rows = element("select", { title: "Prompt and seed", "aria-label": "Prompt and seed" });
-    this.range = element("input", { type: "range", min: 0, step: 1, "aria-label": "Strength" });
+    this.hint = element("div", { class: "note" }, words("hint"));
+    this.rows = element("select", { title: words("promptAndSeed"), "aria-label": words("promptAndSeed") });
+    this.rows.addEventListener("change", () => this.goToRow(this.row));
+    this.prompt = element("div", {});
+    this.stage = new Stage((part, down) => this.dragTo(part, down));
+    this.track = new Track(words("strength"), () => this.update());
     this.strength = element("output", {});
-    this.picture = element("div", { class: "picture" });
-    this.note = element("div", { class: "note" });
-    this.rows.addEventListener("change", () => this.update());
-    this.range.addEventListener("input", () => this.update());
-    this.picture.addEventListener("pointerdown", (event) => this.startDrag(event));
-    this.picture.addEventListener("pointermove", (event) => this.drag(event));
-    this.root = element("div", { class: "concept-sliders" }, HINT);
-    addToNode(node, "sweep_viewer", this.root, () => (this.sweep ? HEIGHT.filled : HEIGHT.empty));
+    this.note = element("div", { class: "note", role: "status" });
+    this.controls = new Controls(this);
+    this.use = new UseStrength(this);
+    const line = element("div", { class: "line" }, this.track.root, this.strength);
+    this.filled = [this.rows, this.prompt, this.stage.root, line, this.controls.root, this.use.root, this.note];
+    this.root = element("div", { class: "viewer" }, this.hint, ...this.filled);
+    for (const part of this.filled) part.hidden = true;
+    addToNode(node, "sweep_viewer", this.root);
+    fit(node, this.root);
   }
 
   /** Shows a sweep as the node's execution gives it. */
   show(sweep) {
     this.sweep = sweep;
-    this.images = sweep.frames.map((row) => row.map(image));
-    this.rows.replaceChildren(...sweep.rows.map((row, index) => option(row, index)));
-    this.range.max = sweep.strengths.length - 1;
-    this.range.value = sweep.strengths.indexOf(0);
-    this.root.replaceChildren(
-      element("div", { class: "line" }, this.rows),
-      this.picture,
-      element("div", { class: "line" }, this.range, this.strength),
-      this.note,
-    );
+    this.pictures = new Pictures(sweep.frames);
+    this.rows.replaceChildren(...sweep.rows.map(option));
+    this.mark();
+    this.track.set(this.zero, "0");
+    this.controls.reset();
+    this.hint.hidden = true;
+    for (const part of this.filled) part.hidden = false;
     this.update();
-    makeRoom(this.node, WIDTH);
+    fit(this.node, this.root);
   }
 
-  update() {
-    const { strengths, rows, usable_range: usable } = this.sweep;
-    const row = Number(this.rows.value || 0);
-    const strength = strengths[Number(this.range.value)];
+  get zero() {
+    return this.sweep.strengths.indexOf(0);
+  }
+
+  get row() {
+    return Number(this.rows.value || 0);
+  }
+
+  /** The column that is looked at: at the hold of a key or button, strength 0. */
+  get column() {
+    return this.controls.held ? this.zero : this.track.value;
+  }
+
+  /** The ends of the usable range on the track. */
+  mark() {
+    const { strengths } = this.sweep;
+    const marks = this.usable.map((end) => [placeOf(end, strengths), "end"]);
+    this.track.span(0, strengths.length - 1, 1, [[this.zero, "zero"], ...(this.isUsable() ? marks : [])]);
+  }
+
+  /** The usable range of the row: each place of the second axis has its own. */
+  get usable() {
+    const { rows, second_axis: second, usable_range: only } = this.sweep;
+    return second?.usable_ranges[rows[this.row].second] ?? only;
+  }
+
+  /** The rows that differ from the one that is looked at in their place on the second axis alone. */
+  get besides() {
+    const { rows } = this.sweep;
+    const own = rows[this.row];
+    const alike = (row) => row.prompt === own.prompt && row.name === own.name && row.start === own.start;
+    return this.sweep.second_axis ? [...rows.keys()].filter((index) => alike(rows[index])) : [this.row];
+  }
+
+  isUsable() {
+    const [lowest, highest] = this.usable;
+    return lowest !== highest;
+  }
+
+  goTo(column) {
+    this.track.set(column, signed(this.sweep.strengths[column]));
+    this.update();
+  }
+
+  goToRow(row) {
+    this.rows.value = row;
+    const column = this.track.value;
+    this.mark();
+    this.goTo(column);
+  }
+
+  async update() {
+    const strength = this.sweep.strengths[this.column];
     const shown = signed(strength);
-    const picture = this.images[row][Number(this.range.value)];
-    picture.alt = `${rows[row].prompt}, ${rows[row].seed}, strength ${shown}`;
-    this.picture.replaceChildren(picture);
+    this.track.set(this.track.value, signed(this.sweep.strengths[this.track.value]));
     this.strength.value = shown;
-    this.range.setAttribute("aria-valuetext", shown);
-    const [lowest, highest] = usable;
+    this.prompt.textContent = this.sweep.rows[this.row].prompt;
+    this.say(strength);
+    this.controls.update();
+    this.use.update(this.sweep.strengths[this.track.value]);
+    await this.picture(shown);
+  }
+
+  say(strength) {
+    const [lowest, highest] = this.usable;
     const outside = strength < lowest || strength > highest;
-    this.strength.classList.toggle("outside", outside);
-    this.note.textContent =
-      lowest === highest
-        ? "No usable range was found; see the report."
-        : `Usable range ${signed(lowest)} to ${signed(highest)}${outside ? ", this is outside" : ""}`;
+    const range = { low: signed(lowest), high: signed(highest) };
+    this.note.textContent = this.isUsable() ? words(outside ? "outside" : "usable", range) : words("noRange");
+    this.strength.classList.toggle("outside", this.isUsable() && outside);
   }
 
-  startDrag(event) {
-    event.stopPropagation();
-    this.picture.setPointerCapture(event.pointerId);
-    this.range.focus();
-    this.drag(event);
+  /** Shows the picture of now once it is there, unless another is wanted by then. */
+  async picture(shown) {
+    const { row, column, pictures } = this;
+    const { left, part } = this.controls.wiped;
+    const wanted = (this.wanted = {});
+    try {
+      const [picture, other] = await Promise.all([
+        pictures.at(row, column),
+        left === null ? null : pictures.at(row, left),
+      ]);
+      if (wanted !== this.wanted) return;
+      const { prompt, seed } = this.sweep.rows[row];
+      picture.alt = words("picture", { prompt, seed, strength: shown });
+      this.stage.show(picture, other, part);
+      pictures.around(row, column);
+    } catch {
+      if (wanted !== this.wanted) return;
+      this.stage.clear();
+      this.note.textContent = words("gone");
+    }
   }
 
-  drag(event) {
-    if (!this.picture.hasPointerCapture(event.pointerId)) return;
-    const box = this.picture.getBoundingClientRect();
-    const part = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-    this.range.value = Math.round(part * (this.sweep.strengths.length - 1));
-    this.update();
+  /** Across through the strengths, and down through the second axis where there is one. */
+  dragTo(part, down) {
+    if (this.controls.wiped.left === null) {
+      this.track.input.focus({ preventScroll: true });
+      const rows = this.besides;
+      if (rows.length > 1) this.goToRow(rows[Math.round(down * (rows.length - 1))]);
+      this.goTo(Math.round(part * (this.sweep.strengths.length - 1)));
+    } else {
+      this.controls.line.focus({ preventScroll: true });
+      this.controls.wipeAt(part);
+    }
   }
 }
 
-function image(file) {
-  const query = new URLSearchParams({ filename: file.filename, subfolder: file.subfolder, type: file.type });
-  return element("img", { src: api.apiURL(`/view?${query}`), draggable: false });
-}
-
-function option(row, index) {
-  const words = row.prompt.length > 70 ? `${row.prompt.slice(0, 69)}…` : row.prompt;
-  return element("option", { value: index }, `${words} (${row.seed})`);
-}
-
-function signed(strength) {
-  const rounded = Number(strength.toFixed(3));
-  return rounded > 0 ? `+${rounded}` : String(rounded).replace("-", "−");
+function option({ name, seed }, index) {
+  return element("option", { value: index }, [name, seed].filter(Boolean).join(" · "));
 }

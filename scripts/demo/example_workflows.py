@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT / "scripts" / "demo"), str(ROOT / "scripts")]
 
 import install  # noqa: E402
 import workflow  # noqa: E402
-from browser_check import Page, browser  # noqa: E402
+from chromium import Page, browser  # noqa: E402
 from comfy_server import Server, free_port  # noqa: E402
 
 FOLDER = ROOT / "example_workflows"
@@ -263,7 +263,8 @@ async def write(page: Page, example: Example, schemas: dict[str, Any], shots: Pa
     for number, entry in api.items():
         assert opened[number]["inputs"] == entry["inputs"], (example.name, opened[number], entry)
     await asyncio.sleep(1)
-    await page.shot(shots and shots / f"{example.name}.png")
+    if shots:
+        await page.shot(shots / f"{example.name}.png")
     (FOLDER / "api").mkdir(parents=True, exist_ok=True)
     for path, content in ((FOLDER, saved), (FOLDER / "api", api)):
         text = json.dumps(content, indent=1, ensure_ascii=False)
@@ -284,7 +285,8 @@ async def main() -> None:
         paths = ROOT / "scripts" / "demo" / "extra_model_paths.yaml"
         async with Server(Path(os.environ["COMFYUI_PATH"]), base, paths, free_port(), ["--cpu"]) as server:
             schemas = await server.schemas()
-            async with browser(server.url) as page:
+            async with browser() as chromium:
+                page = await chromium.open(server.url)
                 await page.send("Emulation.setDeviceMetricsOverride", **SIZE)
                 await page.wait_for("window.app?.graph && LiteGraph.registered_node_types.SliderSweep")
                 for example in EXAMPLES:

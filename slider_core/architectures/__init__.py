@@ -4,7 +4,7 @@ from .batch import batch_dims
 from .network import TargetError
 from .registry import all_families
 from .report import lora_parameters, report
-from .select import PRESETS, select, select_targets, untrainable
+from .select import PRESETS, names_fault, select, select_by, select_targets, untrainable
 from .selection import Selection
 from .target import Target
 
@@ -16,8 +16,10 @@ __all__ = [
     "all_families",
     "batch_dims",
     "lora_parameters",
+    "names_fault",
     "report",
     "select",
+    "select_by",
     "select_targets",
     "untrainable",
 ]

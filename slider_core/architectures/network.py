@@ -29,6 +29,10 @@ class Network:
     classes: tuple[type, ...]
     layers: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_control_net(self) -> bool:
+        return self.prefix == "control_model"
+
     def parent(self, layer: str) -> nn.Module:
         """The module that holds a layer."""
         return self.module.get_submodule(layer.rpartition(".")[0])

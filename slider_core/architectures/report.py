@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..given import counted
 from .network import network_of, sizes
 from .patterns import summed_up
 from .selection import Selection
@@ -33,7 +34,7 @@ def report(selection: Selection, model: Any, rank: int) -> str:
     )
     lines = [
         f"{selection.family}, preset {selection.preset}",
-        f"{len(selection.targets)} targets on {layers} of {len(network.layers)} layers",
+        f"{counted(len(selection.targets), 'target')} on {layers} of {counted(len(network.layers), 'layer')}",
         f"{trained:,} trainable parameters as LoRA of rank {rank}: {trained / total:.2%} of the model",
     ]
     for role in ROLES:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..given import quoted
+from ..settings.targets import PRESETS, TargetSettings
 from . import names
 from .family import Family
 from .general_rule import UNKNOWN
@@ -18,7 +19,6 @@ from .registry import family_of
 from .selection import Selection
 from .target import Target
 
-PRESETS = ("slider", "attention", "mlp", "custom")
 MOST_SAID = 10  # names of which a message speaks one by one
 
 
@@ -63,9 +63,28 @@ def select(
         targets=tuple(entry.target for entry in chosen),
         family=family.name,
         preset=preset,
+        on_control_net=network.is_control_net,
         left_out=left_out(network, family, offer, chosen, preset),
-        warnings=(*notes, *_warnings(family, preset, names.parsed(custom), chosen)),
+        warnings=(*notes, *_warnings(family, chosen)),
     )
+
+
+def select_by(settings: TargetSettings, model: Any) -> Selection:
+    """`select`, as these settings ask for it."""
+    custom = settings.custom_targets if settings.preset == "custom" else ()
+    return select(model, settings.preset, custom, settings.exclude)
+
+
+def names_fault(preset: str, custom: str, exclude: str) -> str:
+    """What is wrong with the names of a selection, as far as is known without a model; empty if nothing is."""
+    try:
+        wanted = names.parsed(custom)
+        names.parsed(exclude)
+    except ValueError as error:
+        return str(error)
+    if preset == "custom" and not wanted:
+        return "Preset custom needs names in custom_targets: one layer name a line, or a JSON list of them."
+    return ""
 
 
 def untrainable(model: Any) -> str:
@@ -124,13 +143,11 @@ def _without(unwanted: Sequence[str], chosen: list[Offered], notes: list[str]) -
     return chosen
 
 
-def _warnings(family: Family, preset: str, wanted: Sequence[str], chosen: Sequence[Offered]) -> list[str]:
+def _warnings(family: Family, chosen: Sequence[Offered]) -> list[str]:
     text = [entry.layer for entry in chosen if is_text(family, entry)]
     warnings = [f"Text layers are among the targets: {p} ({n})." for p, n in summed_up(text)]
-    follows_guide = preset == "slider" or any(name in names.MEANING for name in wanted)
-    differs = [f"Differs from SimpleTuner: {family.literal}"] if family.literal and follows_guide else []
     untrainable = [family.untrainable] if family.untrainable else []
-    return [*untrainable, *warnings, *family.caveats, *differs]
+    return [*untrainable, *warnings, *family.caveats]
 
 
 def _nothing(network: Network, family: Family, offer: list[Offered], preset: str, wanted: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from .applied import BY_ROW, ByRow
 from .guidance import with_strengths_of_prompt
 from .latest_run import on_loaded_weights, remember
 from .placed import Sliders
+from .slider_names import check_names
 
 
 def sampling_run(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -24,7 +25,9 @@ def sampling_run(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Any
     patcher = guider.model_patcher
     sliders = Sliders.of(patcher)
     guider.conds = with_strengths_of_prompt(guider.conds, noise.shape[2:])
-    plan = sliders.plan([entry for entries in guider.conds.values() for entry in entries or ()])
+    entries = [entry for of_prompt in guider.conds.values() for entry in of_prompt or ()]
+    check_names(entries, [placed.slider for placed in sliders.placed])
+    plan = sliders.plan(entries)
     options = guider.model_options["transformer_options"]
     models = [patcher.model, *(p.model for p in patcher.get_additional_models_with_key("multigpu"))]
     others = [p.slider for p, strength in zip(sliders.placed, plan, strict=True) if strength is None]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
+
+from ..given import counted
+from ..settings import BucketSettings
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,28 @@ class Bucket:
     name: str
     examples: tuple[Example, ...]
     strength: float | None = None
-    probability: float = 1.0
-    repeats: int = 1
+    probability: float = BucketSettings.probability
+    repeats: int = BucketSettings.repeats
+
+    @classmethod
+    def of(cls, settings: BucketSettings, examples: tuple[Example, ...]) -> Bucket:
+        """The bucket that these settings ask for."""
+        strength = settings.slider_strength or None
+        return cls(settings.name, examples, strength, settings.probability, settings.repeats)
 
     @property
     def sign(self) -> int:
         """+1 positive, −1 negative, 0 neutral."""
         strength = self.strength or 0.0
         return (strength > 0) - (strength < 0)
+
+    def summary(self) -> str:
+        """Number of pictures, strength, sizes and captions, in a line."""
+        sizes = Counter("×".join(map(str, example.latent.shape[2:])) for example in self.examples)
+        shapes = ", ".join(f"{count} of {size}" for size, count in sizes.items())
+        strength = f"{self.strength:+g}" if self.sign else "neutral"
+        captions = len({example.caption for example in self.examples})
+        return (
+            f"{self.name}: {counted(len(self.examples), 'picture')} at {strength}, latents {shapes}, "
+            f"{counted(captions, 'caption')}"
+        )

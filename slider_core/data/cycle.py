@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..given import STRONGEST, quoted
+from ..settings import CycleSettings, SettingsError, faults, settings_of
 from .bucket import Bucket, Example
 from .pairing import Place, pair_up
 
-MODES = ("together", "alternate")
-WEIGHTINGS = ("uniform", "auto")
-NEUTRALS = ("anchor", "plain", "off")
 SIGNS = (+1, -1, 0)
 MOST = 1_000_000  # draws in an epoch
 SIGN_NAMES = {+1: "positive", -1: "negative", 0: "neutral"}
 
 
-class CycleError(ValueError):
+class CycleError(SettingsError):
     """The buckets do not make a cycle that a slider can learn from."""
 
 
@@ -73,19 +71,24 @@ class Cycle:
     """
 
     buckets: tuple[Bucket, ...]
-    mode: str = "together"
-    pairing: str = "auto"
-    weighting: str = "uniform"
-    neutral: str = "anchor"
-    batch_size: int = 1
-    seed: int = 0
-    one_sided: bool = False
+    mode: str = CycleSettings.cycle
+    pairing: str = CycleSettings.pairing
+    weighting: str = CycleSettings.weighting
+    neutral: str = CycleSettings.neutral
+    batch_size: int = CycleSettings.batch_size
+    seed: int = CycleSettings.seed
+    one_sided: bool = CycleSettings.one_sided
+
+    @classmethod
+    def of(cls, buckets: Sequence[Bucket], settings: CycleSettings) -> Cycle:
+        """The cycle that these settings ask for."""
+        given = {name: getattr(settings, name) for name in settings_of(CycleSettings)}
+        return cls(tuple(buckets), given.pop("cycle"), **given)
 
     def __post_init__(self) -> None:
-        choices = (("cycle", self.mode, MODES), ("weighting", self.weighting, WEIGHTINGS), ("neutral", self.neutral, NEUTRALS))  # fmt: skip  # noqa: E501
-        for what, value, known in choices:
-            if value not in known:
-                raise CycleError(f"There is no {what} {quoted(value)}; choose one of {', '.join(known)}.")
+        names = ((name, "mode" if name == "cycle" else name) for name in settings_of(CycleSettings))
+        if found := faults(CycleSettings, {name: getattr(self, attribute) for name, attribute in names}):
+            raise CycleError("\n".join(found))
         for bucket in self.buckets:
             _check(bucket)
         if sum(len(bucket.examples) * bucket.repeats for bucket in self.buckets) > MOST:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..given import quoted
+from ..settings.data import PAIRINGS
 from .bucket import Bucket
-
-PAIRINGS = ("auto", "name", "order", "random")
 
 # An example: index of its bucket, index within the bucket.
 Place = tuple[int, int]

@@ -16,7 +16,6 @@ from torch import Tensor
 from ..given import checked_text, quoted
 
 PICTURE_TYPES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-CAPTIONS = ("text file", "file name", "prompt")
 LONGEST = 100_000  # bytes of a caption file
 STILL = ("MPO",)  # formats of single photos that have more pictures inside, such as a preview
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
+from ..given import counted
 from .cycle import SIGN_NAMES, SIGNS, Cycle, Turn
 
 
@@ -41,9 +42,8 @@ def warnings(cycle: Cycle) -> list[str]:
     if cycle.pairs and cycle.mode == "together":
         shapes = sum(_shape(cycle, one) != _shape(cycle, other) for one, other in cycle.pairs.items())
         if shapes:
-            found.append(
-                f"{shapes} pairs differ in size, so they cannot share their noise. Give both one size."
-            )
+            differ = f"{counted(shapes, 'pair')} {'differs' if shapes == 1 else 'differ'}"
+            found.append(f"{differ} in size, so they cannot share their noise. Give both one size.")
     return found
 
 
@@ -53,13 +53,13 @@ def _shape(cycle: Cycle, place: tuple[int, int]) -> tuple[int, ...]:
 
 def _side(cycle: Cycle, sign: int) -> str:
     names = [
-        f"{b.name} ({len(b.examples)} pictures{f' × {b.repeats}' if b.repeats > 1 else ''}"
+        f"{b.name} ({counted(len(b.examples), 'picture')}{f' × {b.repeats}' if b.repeats > 1 else ''}"
         f"{f' at {b.strength:+g}' if b.sign else ''}, probability {b.probability:g})"
         for b in cycle.buckets
         if b.sign == sign
     ]
     use = f" as {cycle.neutral}" if sign == 0 else ""
-    return f"{cycle.size(sign)} draws an epoch{use} from {', '.join(names)}"
+    return f"{counted(cycle.size(sign), 'draw')} an epoch{use} from {', '.join(names)}"
 
 
 def _pairs(cycle: Cycle) -> str:

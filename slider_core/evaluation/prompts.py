@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..given import STRONGEST, checked_text, parsed_json, quoted
+from ..given import STRONGEST, checked_text, number, parsed_json, quoted
 
 MOST = 1000  # entries of a library
 KEYS = ("prompt", "adapter_strength", "neutral")
@@ -77,6 +77,8 @@ def _prompt(name: str, entry: Any, strength: float | None) -> Prompt:
         )
     _check_keys(name, entry)
     text, own, neutral = entry["prompt"], entry.get("adapter_strength"), entry.get("neutral", False)
+    if isinstance(own, str):
+        own = number(own) if number(own) is not None else own
     if not isinstance(text, str):
         raise _wrong(name, "prompt", text, "text in quotes")
     if not isinstance(neutral, bool):

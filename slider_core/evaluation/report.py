@@ -11,9 +11,11 @@ import numpy as np
 from torch import Tensor
 
 from ..files.slider import Slider
+from ..given import counted
 from .measures import Array, changes, effect_and_rest, evenness, spearman, symmetry, usable_range
 
 VERSION = 1
+UNSEEN = 1 / 255  # the least change of a picture on a screen: a mean change of less is no effect
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,21 @@ class Report:
         """For JSON; `version` tells later readers what the keys mean."""
         return {"version": VERSION, **asdict(self)}
 
+    @property
+    def does_nothing(self) -> bool:
+        """Whether nobody could see what changes, at any strength."""
+        return max(np.hypot(self.effect, self.rest)) < UNSEEN
+
     def as_text(self) -> str:
         """The report as lines to read on a node; changes in percent of the pictures' range."""
+        if self.does_nothing:
+            most = 100 * max(np.hypot(self.effect, self.rest))
+            return f"This slider changes almost nothing ({most:.2f} % at most): train longer or raise the rate."
         low, high = self.usable_range
         symmetric = min(-low, high)
         lines = [
             f"Usable range {low:.3g} to {high:.3g} (±{symmetric:.3g})" if high > low else "No usable range",
-            f"Monotonicity {self.monotonicity:.2f} (Spearman, 1 is best; {_count(self.rows, 'row')})",
+            f"Monotonicity {self.monotonicity:.2f} (Spearman, 1 is best; {counted(self.rows, 'row')})",
             f"Symmetry {_figure(self.symmetry)} (effect of + over effect of −)",
             f"Evenness {_figure(self.evenness)} (largest step over mean step, 1 is best)",
             f"Off direction {_figure(self.leak)} (change beside the effect, over the effect)",
@@ -62,10 +72,6 @@ class Report:
         return "\n".join(
             lines + [f"{s:8.3g} {100 * effect:9.2f} {100 * rest:16.2f}" for s, effect, rest in rows]
         )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _figure(value: float | None) -> str:
@@ -97,7 +103,9 @@ def from_scores(
         evenness=evenness(ordered, effect),
         leak=sum(rest) / whole if whole > 0 else None,
         neutral_leak=neutral_leak,
-        usable_range=usable_range(ordered, effect, rest),
+        usable_range=usable_range(ordered, effect, rest)
+        if max(np.hypot(effect, rest)) >= UNSEEN
+        else (0.0, 0.0),
     )
 
 
@@ -124,6 +132,8 @@ def _mean_size(moved: Sequence[Array]) -> float:
 
 
 def with_range(slider: Mapping[str, Tensor], measured: Report) -> Slider:
-    """The slider with the measured range in its metadata, as JSON `[lowest, highest]`."""
+    """The slider with the measured range in its metadata, as JSON `[lowest, highest]`; none if it does nothing."""
     metadata = getattr(slider, "metadata", {})
+    if measured.does_nothing:
+        return Slider(slider, {key: value for key, value in metadata.items() if key != "usable_range"})
     return Slider(slider, {**metadata, "usable_range": json.dumps(list(measured.usable_range))})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from ..given import STRONGEST, quoted
+from ..given import STRONGEST, number, number_texts, quoted
 
 MOST = 101  # a sweep renders a picture for each
 
@@ -18,12 +18,12 @@ def parse_strengths(text: str) -> list[float]:
     """The strengths that `text` names, in its order.
 
     `start:stop:count` gives `count` evenly spaced strengths, both ends included; a list is separated by commas,
-    semicolons or blanks. Both may be mixed: `-4, -2:2:5, 4`.
+    semicolons or blanks. Both may be mixed: `-4, -2:2:5, 4`. Decimal commas are understood; see `given.number_texts`.
 
     Raises:
         StrengthsError: for anything else, for repeated strengths, and for more than MOST of them.
     """
-    strengths = [strength for part in re.split(r"[,;\s]+", text.strip()) if part for strength in _part(part)]
+    strengths = [strength for part in number_texts(text) for strength in _part(part)]
     if not strengths:
         raise StrengthsError("No strengths are given. Write a range like -2:2:9 or a list like -2, -1, 0, 1.")
     if len(strengths) > MOST:
@@ -60,10 +60,8 @@ def _part(part: str) -> list[float]:
 
 
 def _number(text: str, part: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    found = number(text)
+    value = math.nan if found is None else found
     if not abs(value) <= STRONGEST:
         raise StrengthsError(
             f"{quoted(text)} in {quoted(part)} is no number from −{STRONGEST:g} to {STRONGEST:g}. Write a range -2:2:9 "

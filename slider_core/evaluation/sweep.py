@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,11 +15,13 @@ from torch.nn import functional
 
 from ..comfy_bridge.apply import AppliedSlider, apply_slider
 from ..comfy_bridge.sampling import OnStep, SamplerSettings, sample_strengths
+from ..settings import SweepSettings
 from ..strength import Delta
 from .grid import render_grid
 from .lettering import legible
 from .prompts import Prompt
 from .report import Report, report
+from .strengths import sweep_strengths
 
 NAME = "concept_sliders.sweep"  # picks the swept slider among others on the model
 
@@ -29,35 +31,74 @@ NAME = "concept_sliders.sweep"  # picks the swept slider among others on the mod
 MEASURED, FRAMES = 24, 16
 
 
+class Row(NamedTuple):
+    """A row of the grid: a prompt and a seed at one place of the second axis."""
+
+    prompt: Prompt
+    seed: int
+    second: int
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A place of the second axis: the model there, and the slider that is swept on it, by layer name."""
+
+    model: ModelPatcher
+    deltas: Mapping[str, Sequence[Delta]]
+
+
 @dataclass(frozen=True)
 class Sweep:
-    """What is to be rendered: a row for each prompt and seed, a column for each strength.
+    """What is to be rendered: a row for each prompt, seed and place of the second axis, a column for each strength.
 
     Attributes:
         prompts: encoded; their own strengths are not used, since every one is swept.
         strengths: 0 among them, which is the reference of the report.
+        second: labels of the second axis: files, or strengths of another slider. One empty label: there is none.
     """
 
     prompts: tuple[Prompt, ...]
     seeds: tuple[int, ...]
     strengths: tuple[float, ...]
+    second: tuple[str, ...] = ("",)
+
+    @classmethod
+    def of(cls, settings: SweepSettings, prompts: Sequence[Prompt], second: Sequence[str] = ("",)) -> Sweep:
+        """The sweep that these settings ask for.
+
+        Raises:
+            StrengthsError: if their strengths are none.
+        """
+        seeds = tuple((settings.seed + more) % 2**64 for more in range(settings.seeds))
+        return cls(tuple(prompts), seeds, tuple(sweep_strengths(settings.strengths)), tuple(second))
 
     @property
-    def rows(self) -> list[tuple[Prompt, int]]:
-        return [(prompt, seed) for prompt in self.prompts for seed in self.seeds]
+    def rows(self) -> list[Row]:
+        """The second axis runs fastest: rows that differ in nothing else lie below each other."""
+        places = range(len(self.second))
+        return [Row(prompt, seed, at) for prompt in self.prompts for seed in self.seeds for at in places]
 
     @property
     def row_labels(self) -> list[tuple[str, str]]:
-        return [(prompt.text or prompt.name, f"seed {seed}") for prompt, seed in self.rows]
+        return [(row.prompt.text or row.prompt.name, self._note(row)) for row in self.rows]
+
+    def _note(self, row: Row) -> str:
+        return " · ".join(filter(None, (f"seed {row.seed}", self.second[row.second])))
 
     @property
     def column_labels(self) -> list[str]:
         return [f"{strength:+.3g}" if strength else "0" for strength in self.strengths]
 
 
+def sampler_of(settings: SweepSettings) -> SamplerSettings:
+    """The sampler that these settings ask for."""
+    return SamplerSettings(
+        settings.steps, settings.cfg, settings.sampler_name, settings.scheduler, settings.denoise
+    )
+
+
 def sample_sweep(
-    model: ModelPatcher,
-    deltas: Mapping[str, Sequence[Delta]],
+    variants: Sequence[Variant],
     sweep: Sweep,
     negative: list[Any],
     latent: Tensor,
@@ -65,33 +106,32 @@ def sample_sweep(
     most: int = 0,
     on_step: OnStep | None = None,
     mask: Tensor | None = None,
-    on_row: Callable[[Tensor], None] | None = None,
+    on_row: Callable[[int, Tensor], None] | None = None,
 ) -> Tensor:
-    """The latents of the sweep, [rows, strengths, C, …].
+    """The latents of the sweep, [rows, strengths, C, …], made one variant after the other.
 
     Args:
-        deltas: the slider's adapters by layer name.
+        variants: one for each place of the second axis.
         latent: one latent to start from, [1, C, …].
         most: latents in one batch; 0 leaves it to the memory.
         on_step: called with steps done and all steps (a step of one latent counts 1), and the denoised latents.
         mask: noise mask of the latent.
-        on_row: called with the latents [strengths, C, …] of each row that is done.
+        on_row: called with the place and the latents [strengths, C, …] of each row that is done.
     """
-    patched = apply_slider(model, AppliedSlider(deltas, 0.0, NAME))
     each = len(sweep.strengths) * settings.steps
-    latents = []
-    for index, (prompt, seed) in enumerate(sweep.rows):
-        assert prompt.conditioning is not None, "prompts are encoded before they are swept"
-        counted = _shifted(on_step, index * each, len(sweep.rows) * each)
-        latents.append(
-            sample_strengths(
-                patched, NAME, prompt.conditioning, negative, latent, seed, sweep.strengths, settings, most,
-                counted, mask,
-            )
+    latents: dict[int, Tensor] = {}
+    for place, row in sorted(enumerate(sweep.rows), key=lambda entry: entry[1].second):
+        variant = variants[row.second]
+        assert row.prompt.conditioning is not None, "prompts are encoded before they are swept"
+        patched = apply_slider(variant.model, AppliedSlider(variant.deltas, 0.0, NAME))
+        counted = _shifted(on_step, len(latents) * each, len(sweep.rows) * each)
+        latents[place] = sample_strengths(
+            patched, NAME, row.prompt.conditioning, negative, latent, row.seed, sweep.strengths, settings, most,
+            counted, mask,
         )  # fmt: skip
         if on_row is not None:
-            on_row(latents[-1])
-    return torch.stack(latents)
+            on_row(place, latents[place])
+    return torch.stack([latents[place] for place in range(len(latents))])
 
 
 def _shifted(on_step: OnStep | None, before: int, whole: int) -> OnStep | None:
@@ -116,15 +156,27 @@ def stills(pictures: Tensor) -> Tensor:
     return pictures[:, :, pictures.shape[2] // 2]
 
 
-def grid_of(sweep: Sweep, pictures: Tensor) -> Image.Image:
-    """The labelled grid of stills [rows, strengths, H, W, 3], all rows or the first ones."""
+def grid_of(sweep: Sweep, pictures: Tensor, places: Sequence[int] | None = None) -> Image.Image:
+    """The labelled grid of stills [rows, strengths, H, W, 3], all rows or those at these places."""
     as_bytes = (pictures.clamp(0, 1) * 255).round().byte().numpy()
     rows = [[Image.fromarray(picture) for picture in row] for row in as_bytes]
     labels = [
-        (text if legible(text) else prompt.name, note)
-        for (text, note), (prompt, _) in zip(sweep.row_labels, sweep.rows, strict=True)
+        (text if legible(text) else row.prompt.name, note)
+        for (text, note), row in zip(sweep.row_labels, sweep.rows, strict=True)
     ]
-    return render_grid(rows, labels[: len(rows)], sweep.column_labels, sweep.strengths.index(0.0))
+    shown = range(len(labels)) if places is None else places
+    return render_grid(
+        rows, [labels[place] for place in shown], sweep.column_labels, sweep.strengths.index(0.0)
+    )
+
+
+def ends_of(sweep: Sweep, pictures: Tensor, usable: tuple[float, float]) -> Image.Image | None:
+    """The first row of stills [rows, strengths, H, W, 3] at both ends of the usable range, side by side."""
+    low, high = usable
+    if not low < high:
+        return None
+    ends = torch.cat([pictures[0, sweep.strengths.index(end)] for end in usable], dim=1)
+    return Image.fromarray((ends.clamp(0, 1) * 255).round().byte().numpy())
 
 
 def small(pictures: Tensor) -> np.ndarray:
@@ -137,12 +189,18 @@ def small(pictures: Tensor) -> np.ndarray:
     return functional.adaptive_avg_pool2d(flat, (height, width)).unflatten(0, (len(pictures), -1)).numpy()
 
 
-def report_on(sweep: Sweep, pictures: Tensor) -> Report:
+def report_on(sweep: Sweep, pictures: Tensor, second: int = 0) -> Report:
     """The report on pictures [rows, strengths, frames, H, W, 3], measured on small copies of them.
 
     What changes on neutral prompts counts as leak, unless there are no others.
+
+    Args:
+        second: the place of the second axis whose rows are looked at.
     """
-    rows = list(zip(sweep.rows, map(small, pictures), strict=True))
-    moved = [row for (prompt, _), row in rows if not prompt.neutral]
-    neutral = [row for (prompt, _), row in rows if prompt.neutral]
+    looked_at = [
+        (row, of_row) for row, of_row in zip(sweep.rows, pictures, strict=True) if row.second == second
+    ]
+    rows = [(row.prompt, small(of_row)) for row, of_row in looked_at]
+    moved = [row for prompt, row in rows if not prompt.neutral]
+    neutral = [row for prompt, row in rows if prompt.neutral]
     return report(sweep.strengths, moved or neutral, neutral if moved else [])

@@ -7,7 +7,7 @@ from .native import load_into, to_slider
 from .notes import WARNING, notes_on, notes_on_fit, notes_on_text
 from .slider import Slider
 from .sound import sound
-from .storage import load, save
+from .storage import load, load_metadata, save
 
 __all__ = [
     "FORMATS",
@@ -19,6 +19,7 @@ __all__ = [
     "describe",
     "load",
     "load_into",
+    "load_metadata",
     "notes_on",
     "notes_on_fit",
     "notes_on_text",

@@ -21,6 +21,7 @@ from typing import Any
 from torch import Tensor
 
 from ..given import quoted
+from ..settings.files import FORMATS
 from .errors import SliderFileError
 from .keys import OTHER_NAMES, for_text_encoder, taken_apart
 from .layout import FORMAT
@@ -31,7 +32,6 @@ from .reading import NO_LAYER, Read, read
 from .slider import Slider
 from .writing import by_layer, for_diffusers
 
-FORMATS = ("native", "diffusers", "kohya")
 NATIVE = ("diffusion_model.", "control_model.")
 NOT_NATIVE = (".on_input", *OTHER_NAMES)
 

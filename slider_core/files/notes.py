@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..given import counted
 from .keys import for_text_encoder, taken_apart
 from .layout import FORMAT
 
@@ -65,7 +66,7 @@ def notes_on_fit(slider: Mapping[str, Tensor], unused: Sequence[str], into: str 
             f"out: {', '.join(left[:3])}{' …' if len(left) > 3 else ''}. So this is not what the file was made for."
         )
     if text:
-        notes.append(f"{len(text)} tensors are for the text encoder, which sliders leave alone.")
+        notes.append(f"{_are(len(text))} for the text encoder, which sliders leave alone.")
     return notes
 
 
@@ -74,5 +75,9 @@ def notes_on_text(given: Mapping[str, Tensor], written: Mapping[str, Tensor]) ->
     text = for_text_encoder(given)
     if not text:
         return []
-    same = "they are in the file as they were" if for_text_encoder(written) else "they are not in the file"
-    return [f"{len(text)} tensors are for the text encoder, which sliders leave alone: {same}."]
+    same = "in the file as before" if for_text_encoder(written) else "not in the file"
+    return [f"{_are(len(text))} for the text encoder, which sliders leave alone, and {same}."]
+
+
+def _are(tensors: int) -> str:
+    return f"{counted(tensors, 'tensor')} {'is' if tensors == 1 else 'are'}"

@@ -72,6 +72,15 @@ def load(path: Path | str) -> Slider:
         raise SliderFileError(f"{Path(path).name} is no whole safetensors file ({error}).") from error
 
 
+def load_metadata(path: Path | str) -> dict[str, str]:
+    """The metadata of a safetensors file alone, from its header; empty where there is none to be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except Exception:  # another kind of file, a broken one, one that is being written
+        return {}
+
+
 def _load_pickled(path: Path | str) -> Slider:
     """A `.pt` or `.ckpt` file by ComfyUI's own loader, which takes nothing but tensors out of it."""
     from comfy.utils import load_torch_file

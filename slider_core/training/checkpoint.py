@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,6 @@ def write_checkpoint(path: Path, fingerprint: str, state: State) -> None:
             else:
                 plain.setdefault(str(index), {})[name] = value
     progress = {"step": state.step, "losses": state.losses, "scaler": state.scaler.state_dict()}
-    if state.pace is not None:
-        progress["pace"] = state.pace.as_dict()
     metadata = {
         "format": FORMAT,
         "fingerprint": fingerprint,
@@ -79,6 +78,11 @@ def read_checkpoint(path: Path, fingerprint: str, state: State) -> bool:
             index, _, name = rest.partition(".")
             optimiser[int(index)][name] = tensor
     state.restore(progress["step"], progress["losses"], parameters, optimiser, progress["scaler"])
-    if state.pace is not None:
-        state.pace = state.pace.restored(progress["pace"])
     return True
+
+
+def remove_checkpoint(path: Path | None) -> None:
+    """Removes the state of a training that is finished and has its file, where there is one and it can be."""
+    if path is not None:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)

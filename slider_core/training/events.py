@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..files.slider import Slider
 
@@ -16,6 +17,8 @@ class TrainedSlider:
         steps: finished steps, those of a continued run included.
         continued_from: step at which this run took over from a checkpoint; 0 if it did not.
         finished_before: whether nothing was left to do.
+        file: of a slider that was finished before, where it still lies in the request's folder.
+        checkpoint: the file that keeps the state of the training, where one is wanted; for the caller to remove.
     """
 
     slider: Slider
@@ -24,6 +27,8 @@ class TrainedSlider:
     seconds: float = 0.0
     continued_from: int = 0
     finished_before: bool = False
+    file: Path | None = None
+    checkpoint: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -35,15 +40,6 @@ class StepDone:
     losses: dict[str, float]
     learning_rate: float
     seconds: float
-
-
-@dataclass(frozen=True)
-class Reached:
-    """How far the slider has come after `step` steps (see `response`), and the rate that follows from it."""
-
-    step: int
-    reach: float
-    learning_rate: float
 
 
 @dataclass(frozen=True)
@@ -61,6 +57,13 @@ class Paused:
 
 
 @dataclass(frozen=True)
+class Intermediate:
+    """The slider so far, every `save_every` steps: to be written beside the one at the end."""
+
+    result: TrainedSlider
+
+
+@dataclass(frozen=True)
 class Stopped:
     """Training ends before its last step, by cancel or error; `result` is what it has come to."""
 
@@ -68,4 +71,4 @@ class Stopped:
     reason: BaseException = field(repr=False)
 
 
-Event = StepDone | Reached | Message | Paused | Stopped
+Event = StepDone | Message | Paused | Intermediate | Stopped

@@ -18,7 +18,7 @@ from .request import TrainRequest
 DECIDING: dict[type, set[str]] = {
     TrainRequest: set(
         "model plan cycle steps learning_rate optimiser schedule warmup weight_decay max_norm objective anchor_weight "
-        "anchor_below density seed dtype control_net train_control vae assistant start_from reach".split()
+        "anchor_below noise_levels seed dtype control_net train_control vae assistant start_from".split()
     ),
     Cycle: set("buckets mode pairing weighting neutral batch_size seed one_sided".split()),
     Bucket: set("name examples strength probability repeats".split()),
@@ -27,7 +27,8 @@ DECIDING: dict[type, set[str]] = {
 # … and what changes how it is run or described, but not what comes out of it.
 WITHOUT_EFFECT: dict[type, set[str]] = {
     TrainRequest: set(
-        "resume checkpoint checkpoint_every rows_at_once checkpointing pause_every description".split()
+        "resume checkpoint sliders checkpoint_every rows_at_once gradient_checkpointing preview_every "
+        "save_every description".split()
     ),
     Example: {"caption"},  # its conditioning counts
 }

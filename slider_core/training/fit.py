@@ -28,7 +28,7 @@ class Fit:
     """
 
     def __init__(self, request: TrainRequest, saved: SavedTensors, tell: Callable[[Event], None]):
-        self.checkpointing, self.rows_at_once = request.checkpointing, request.rows_at_once
+        self.checkpointing, self.rows_at_once = request.gradient_checkpointing, request.rows_at_once
         self._saved, self._tell = saved, tell
         self._on_card = request.model.load_device.type == "cuda"
         self._model, self._made_room = request.model, False

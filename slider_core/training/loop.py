@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..comfy_bridge.control import sliders_freed
 from ..comfy_bridge.model_call import ModelCalls, is_oom, load
@@ -19,21 +19,17 @@ from ..data.cycle import SIGN_NAMES, Turn
 from ..files import to_slider
 from ..files.atomic import NotWrittenError
 from .checkpoint import read_checkpoint, write_checkpoint
-from .events import Event, Message, Paused, StepDone, Stopped, TrainedSlider
+from .events import Event, Intermediate, Message, Paused, StepDone, Stopped, TrainedSlider
 from .fingerprint import fingerprint
-from .finished import TRAINING
+from .finished import LOSSES, TRAINING, finished, losses_text
 from .fit import Fit, OpenAgain
+from .last_good import ExplodedError, LastGood, NotFiniteError
 from .on_model import OnModel
 from .optimisers import BY_NUMBER, make_optimiser, rate_at
-from .paced import Paced, pace_of
 from .request import TrainRequest
 from .rows import rows_of_turn
 from .state import State
 from .step import forward_backward
-
-
-class NotFiniteError(ArithmeticError):
-    """The loss or its gradient became infinite or NaN; the slider is as it was before that step."""
 
 
 def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None) -> TrainedSlider:
@@ -44,13 +40,15 @@ def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None
 
     Raises:
         RequestError: for settings that do not go together.
-        NotFiniteError: if the loss or its gradient is not finite. For this, as for every other error and for a
-            cancel, `on_event` has got a `Stopped` with the last good state before.
+        NotFiniteError: if the loss or its gradient is not finite, or explodes. For this, as for every other error and
+            for a cancel, `on_event` has got a `Stopped` with the last good state before.
     """
     tell = on_event or (lambda event: None)
     devices = [request.model.load_device] if request.model.load_device.type == "cuda" else []
     with torch.inference_mode(False), torch.random.fork_rng(devices=devices):
         run = _Run(request, tell)
+        if before := run.finished_before():
+            return before
         run.resume()
         try:
             run.all_steps()
@@ -58,19 +56,20 @@ def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None
             return run.result()
         except BaseException as reason:
             try:
-                run.keep()
+                if not isinstance(reason, ExplodedError):  # what it goes on from would explode again
+                    run.keep()
             finally:
                 tell(Stopped(run.result(), reason))
             raise
 
 
-def _memory(request: TrainRequest) -> float:
+def memory_needed(request: TrainRequest) -> float:
     """Bytes to keep free of weights: ComfyUI's estimate for the largest latent, times what a backward pass keeps."""
     shapes = (example.latent.shape for bucket in request.cycle.buckets for example in bucket.examples)
     shape = max(shapes, key=math.prod)
     rows = request.rows_at_once or 2 * request.cycle.batch_size
     estimate = request.model.model.memory_required([rows, *shape[1:]])
-    return float(estimate) * (2.0 if request.checkpointing else 6.0)
+    return float(estimate) * (2.0 if request.gradient_checkpointing else 6.0)
 
 
 class _Run:
@@ -84,7 +83,7 @@ class _Run:
         device = request.model.load_device
         self.controls = request.control_net.get_models() if request.control_net is not None else []
         # Some adapters start from the weight, patches included.
-        load([request.model, *self.controls], _memory(request))
+        load([request.model, *self.controls], memory_needed(request))
         self.slider = OnModel(request, tell)
         by_number = request.optimiser in BY_NUMBER
         self.parameters = [self.slider.flat.whole] if by_number else self.slider.parameters
@@ -93,17 +92,25 @@ class _Run:
         )
         half = request.model.model_dtype() == torch.float16
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
-        pace = pace_of(request)
-        self.state, self.saved = State(self.parameters, self.optimiser, self.scaler, pace), SavedTensors()
+        self.state, self.saved = State(self.parameters, self.optimiser, self.scaler), SavedTensors()
+        self.good = LastGood(self.state)
         self.fit, self.continued_from = Fit(request, self.saved, tell), 0
-        self.paced = Paced(request, self.slider, self.state, self.fit, tell)
-        self.fingerprint = fingerprint(request, self.slider.parameters) if request.checkpoint else ""
+        known = request.checkpoint or request.sliders
+        self.fingerprint = fingerprint(request, self.slider.parameters) if known else ""
 
     @property
     def checkpoint(self) -> Path | None:
-        """Where the state of this very training is kept: no other training has the same file."""
-        path = self.request.checkpoint
+        """Where the state of this very training is kept, if it is: no other training has the same file."""
+        path = self.request.checkpoint if self.request.checkpoint_every else None
         return path and path.with_name(f"{path.name}-{self.fingerprint[:12]}.safetensors")
+
+    def finished_before(self) -> TrainedSlider | None:
+        """The slider of this very training, if that is asked for and its file is there."""
+        request = self.request
+        if not (request.sliders and request.resume):
+            return None
+        metadata = {**request.description, TRAINING: self.fingerprint, "steps": str(request.steps)}
+        return finished(request.sliders, to_slider(self.slider.adapters, metadata))
 
     def resume(self) -> None:
         """Takes over from the checkpoint of this very training, if that is asked for and there is one."""
@@ -116,36 +123,40 @@ class _Run:
 
     @property
     def finished(self) -> bool:
-        return self.state.step >= self.request.steps or bool(self.state.pace and self.state.pace.done)
+        return self.state.step >= self.request.steps
 
     def all_steps(self) -> None:
         """The steps that are left, with pauses outside of the training's hold on the model."""
         request = self.request
         turns: Iterator[Turn] = islice(request.cycle.turns(), self.state.step, request.steps)
         while not self.finished:
-            done, every = self.state.step, request.pause_every or request.steps
-            until = min(request.steps, (done // every + 1) * every)
+            done, rests = self.state.step, (request.preview_every, request.save_every)
+            until = min([request.steps, *((done // every + 1) * every for every in rests if every)])
             with (
                 sliders_freed(request.control_net),
-                trainable(request.model, self.controls, _memory(request), self.fit.checkpointing, self.saved),
+                trainable(
+                    request.model, self.controls, memory_needed(request), self.fit.checkpointing, self.saved
+                ),
             ):
                 self.calls = ModelCalls(request.model, request.control_net, request.vae)
-                taken: list[Turn] = []
                 try:
-                    self.paced.look(self.calls, self._first_gradient)
                     for turn in islice(turns, until - done):
-                        taken = [turn]
                         self._step_and_tell(turn)
-                        self.paced.look(self.calls, self._first_gradient)
-                        if self.finished:
-                            break
                 except OpenAgain:
-                    turns = chain(taken, turns)
+                    turns = chain([turn], turns)
                     continue
-            if request.pause_every:
-                self.tell(Paused(self.result()))
-        if self.state.pace is not None:
-            self.tell(Message(self.state.pace.as_text()))
+            self._tell_of_rest()
+
+    def _tell_of_rest(self) -> None:
+        """Every so many steps the slider so far is there to be looked at or written."""
+        previews, saves = (
+            every and self.state.step % every == 0
+            for every in (self.request.preview_every, self.request.save_every)
+        )
+        if previews or (self.request.preview_every and self.finished):
+            self.tell(Paused(self.result()))
+        if saves and not self.finished:
+            self.tell(Intermediate(self.result()))
 
     def _step_and_tell(self, turn: Turn) -> None:
         before = time.perf_counter()
@@ -160,11 +171,12 @@ class _Run:
         request = self.request
         factor = rate_at(self.state.step, request.steps, request.schedule, request.warmup)
         for group in self.optimiser.param_groups:
-            group["lr"] = (self.state.pace.rate if self.state.pace else request.learning_rate) * factor
+            group["lr"] = request.learning_rate * factor
         by_sign = self._fitting_gradients(turn)
         self._check_finite(by_sign)
         losses = {SIGN_NAMES[sign]: loss for sign, loss in by_sign.items()}
         losses = {"loss": sum(losses.values()) / len(losses), **losses}
+        self.good.watch(losses["loss"], request.learning_rate)
         self.state.update(losses)
         return losses
 
@@ -193,14 +205,6 @@ class _Run:
                 rows, self.calls, self.slider.attach, self.fit.rows_at_once, self.scaler.scale
             )
 
-    def _first_gradient(self, turns: int) -> Tensor:
-        """Of the first turns of the cycle, summed up."""
-        total = torch.zeros_like(self.slider.flat.gradient)
-        for turn in islice(self.request.cycle.turns(), turns):
-            self._check_finite(self._fitting_gradients(turn))
-            total += self.slider.flat.gradient
-        return total
-
     def _check_finite(self, by_sign: Mapping[int, float]) -> None:
         """Clips the gradients, and raises where they or the losses are not finite."""
         self.scaler.unscale_(self.optimiser)
@@ -227,13 +231,14 @@ class _Run:
     def result(self) -> TrainedSlider:
         self.state.settle()
         training = {TRAINING: self.fingerprint} if self.fingerprint else {}
-        found = self.state.pace.facts() if self.state.pace else {}
-        metadata = {**self.request.description, "steps": str(self.state.step), **found, **training}
+        losses = {LOSSES: losses_text(self.state.losses["loss"])} if self.state.step else {}
+        metadata = {**self.request.description, "steps": str(self.state.step), **training, **losses}
         return TrainedSlider(
             slider=to_slider(self.slider.adapters, metadata),
             losses=self.state.losses,
             steps=self.state.step,
             seconds=time.perf_counter() - self.started,
             continued_from=self.continued_from,
-            finished_before=0 < self.continued_from == self.state.step and self.finished,
+            finished_before=self.continued_from >= self.request.steps,
+            checkpoint=self.checkpoint,
         )

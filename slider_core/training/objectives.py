@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-OBJECTIVES = ("denoise", "difference")
-
 
 def row_losses(prediction: Tensor, target: Tensor, rows: int) -> Tensor:
     """Mean squared error of each of `rows` equal parts along the first dimension, [rows], in float32."""

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-OPTIMISERS = ("AdamW", "Adam", "RAdam", "NAdam", "Adafactor", "SGD")
+from ..settings.training import OPTIMISERS
+
 BY_NUMBER = ("AdamW", "Adam", "RAdam", "NAdam", "SGD")  # each number's step depends on that number alone
 FUSED = ("AdamW", "Adam")
-SCHEDULES = ("cosine", "linear", "constant")
 
 
 def make_optimiser(

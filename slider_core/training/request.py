@@ -14,34 +14,16 @@ from ..adapters.base import AdapterConfig
 from ..architectures import Target, untrainable
 from ..data.cycle import Cycle
 from ..files import SliderFileError, sound
-from .objectives import OBJECTIVES
-from .optimisers import OPTIMISERS, SCHEDULES
-from .timesteps import DENSITIES
-
-# The least and the greatest value of each number; whole ones are int.
-LIMITS: dict[str, tuple[float, float]] = {
-    "steps": (1, 10_000_000),
-    "learning_rate": (1e-12, 100.0),
-    "warmup": (0, 10_000_000),
-    "weight_decay": (0.0, 1000.0),
-    "max_norm": (0.0, 1e9),
-    "anchor_weight": (0.0, 1e6),
-    "anchor_below": (0.0, 1.0),
-    "seed": (0, 2**64 - 1),
-    "rows_at_once": (0, 1_000_000),
-    "checkpoint_every": (0, 10_000_000),
-    "pause_every": (0, 10_000_000),
-    "reach": (0.0, 2.0),
-}
+from ..settings import LoopSettings, SettingsError
 
 
-class RequestError(ValueError):
+class RequestError(SettingsError):
     """A training setting is out of range or does not go with another."""
 
 
 @dataclass(frozen=True)
-class TrainRequest:
-    """What to train, on what, and how.
+class TrainRequest(LoopSettings):
+    """What to train, on what, and how; the settings of the steps themselves are those of `LoopSettings`.
 
     Attributes:
         model: ComfyUI's ModelPatcher, as it comes from the graph.
@@ -50,74 +32,38 @@ class TrainRequest:
         control_net: a ControlNet that is active in training, given to examples with a control picture.
         train_control: whether the targets are the ControlNet's and not the model's.
         vae: ComfyUI's, for ControlNets that take encoded control pictures.
-        anchor_weight: of the loss on neutral pictures, against 1 for the others.
-        anchor_below: noise level, 0 (clean) to 1, above which neutral pictures do not hold the slider still: at
-            high noise every picture looks alike, so an anchor there fights the concept itself.
-        density: which noise levels are drawn; see `timesteps.draw_levels`.
-        max_norm: gradients are clipped to this norm; 0 turns it off.
         dtype: of the adapters and the optimiser's state.
-        rows_at_once: rows of one model call; 0 means all of a step, halved when memory runs out.
-        checkpointing: recompute each block in the backward pass instead of keeping its activations.
         assistant: a frozen adapter that is on, at +1, in training only.
         start_from: tensors of a slider whose weights training starts with.
         checkpoint: folder and name (without ending) of the file that the state of training is written to, every
-            `checkpoint_every` steps, when it is cancelled and at the end.
-        resume: continue from the checkpoint of this very training, if there is one.
-        pause_every: a `Paused` event every so many steps, in which the model may be sampled; 0 means never.
+            `checkpoint_every` steps, when it is cancelled and at the end; 0 writes none.
+        sliders: folder in which the file of this very training is looked for, in case it was finished before.
+        resume: continue from the checkpoint of this very training, if there is one, or give its finished slider.
         description: string metadata for the slider file (bucket names are added).
-        reach: how far the slider is to come (see `response`; 0.95 is a good one): the rate is then found (see `pace`;
-            trials begin at `learning_rate`), and training ends when it is there. 0: `learning_rate` and all `steps`.
     """
+
+    ERROR = RequestError
 
     model: Any
     plan: Sequence[tuple[Target, AdapterConfig]]
     cycle: Cycle
-    steps: int = 300
-    learning_rate: float = 2e-4
-    optimiser: str = "AdamW"
-    schedule: str = "cosine"
-    warmup: int = 0
-    weight_decay: float = 0.0
-    max_norm: float = 1.0
-    objective: str = "denoise"
-    anchor_weight: float = 1.0
-    anchor_below: float = 0.5
-    density: str = "auto"
-    seed: int = 0
     dtype: torch.dtype = torch.float32
-    rows_at_once: int = 0
-    checkpointing: bool = False
     control_net: Any = None
     train_control: bool = False
     vae: Any = None
     assistant: Mapping[str, Tensor] | None = None
     start_from: Mapping[str, Tensor] | None = None
     checkpoint: Path | None = None
-    checkpoint_every: int = 50
+    sliders: Path | None = None
     resume: bool = False
-    pause_every: int = 0
     description: Mapping[str, str] = field(default_factory=dict)
-    reach: float = 0.0
 
     def __post_init__(self) -> None:
-        choices = (
-            ("objective", self.objective, OBJECTIVES),
-            ("optimiser", self.optimiser, OPTIMISERS),
-            ("schedule", self.schedule, SCHEDULES),
-            ("noise levels", self.density, DENSITIES),
-        )
-        for what, value, known in choices:
-            if value not in known:
-                raise RequestError(f"There is no {what} {value!r}; choose one of {', '.join(known)}.")
+        super().__post_init__()
         if reason := untrainable(self.model):
             raise RequestError(reason)
         if not self.plan:
             raise RequestError("There are no targets to train. Connect SliderTargets.")
-        for name, (low, high) in LIMITS.items():
-            value = getattr(self, name)
-            kind = int if isinstance(low, int) else (int, float)
-            if not (isinstance(value, kind) and low <= value <= high):  # NaN is in no range
-                raise RequestError(f"{name} must be a number from {low:g} to {high:g}; it is {value!r}.")
         for name in ("start_from", "assistant"):
             try:
                 sound(getattr(self, name) or {})

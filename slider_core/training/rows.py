@@ -78,7 +78,7 @@ def _noise(
     if known is not None and known[0].shape == row.latent.shape:
         return known
     noise = torch.randn(row.latent.shape, generator=generator).to(calls.device)
-    level = draw_levels(1, request.density, calls.is_flow, generator)
+    level = draw_levels(1, request.noise_levels, calls.is_flow, generator)
     if _is_anchor(draw, request):
         level = level * request.anchor_below
     elif known is not None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
-
-from .pace import Pace
 
 LOSS_NAMES = ("loss", "positive", "negative", "neutral")
 
@@ -65,17 +62,10 @@ class State:
 
     Attributes:
         scaler: of the gradients of float16 models.
-        pace: where the rate is found by measurement.
     """
 
-    def __init__(
-        self,
-        parameters: Sequence[nn.Parameter],
-        optimiser: Optimizer,
-        scaler: GradScaler,
-        pace: Pace | None = None,
-    ):
-        self.parameters, self.optimiser, self.scaler, self.pace = parameters, optimiser, scaler, pace
+    def __init__(self, parameters: Sequence[nn.Parameter], optimiser: Optimizer, scaler: GradScaler):
+        self.parameters, self.optimiser, self.scaler = parameters, optimiser, scaler
         self._losses: dict[str, list[float]] = {name: [] for name in LOSS_NAMES}
         # Finished steps, and the copy while one is in flight: changed together, in one assignment.
         self._now: tuple[int, Copy | None] = (0, None)
@@ -102,25 +92,20 @@ class State:
         self._now = step + 1, None
         return step + 1
 
-    @contextmanager
-    def tried(self, rate: float) -> Iterator[None]:
-        """While open, the parameters are as one step at a rate leaves them."""
-        before = self._copy()
-        try:
-            for group in self.optimiser.param_groups:
-                group["lr"] = rate
-            self.scaler.step(self.optimiser)
-            self.scaler.update()
-            yield
-        finally:
-            self._take_back(before)
-
     def settle(self) -> None:
         """Takes a step back that was not finished; to be called before adapters or optimiser are looked at."""
         step, before = self._now
         if before is not None:
             self._take_back(before)
             self._now = step, None
+
+    def take_back_to(self, step: int, parameters: Sequence[Tensor]) -> None:
+        """The parameters of an earlier step, to be given away: training does not go on from here."""
+        self.settle()
+        with torch.no_grad():
+            for parameter, value in zip(self.parameters, parameters, strict=True):
+                parameter.copy_(value)
+        self._now = step, None
 
     def restore(
         self,

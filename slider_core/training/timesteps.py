@@ -7,8 +7,6 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
-DENSITIES = ("auto", "uniform", "logit_normal")
-
 
 def draw_levels(count: int, density: str, is_flow: bool, generator: Generator) -> Tensor:
     """`count` noise levels in (0, 1), 0 the clean picture and 1 pure noise, before the model's own shift.

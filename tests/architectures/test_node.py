@@ -1,8 +1,9 @@
 """The SliderTargets node."""
 
 import pytest
-from concept_sliders.nodes.targets import PRESETS, SliderTargets
+from concept_sliders.nodes.targets import SliderTargets
 from concept_sliders.slider_core import architectures
+from concept_sliders.slider_core.settings.targets import PRESETS
 from tiny_models import shared_model, tiny_control_net
 
 
@@ -17,6 +18,8 @@ def test_it_hands_on_the_selection_and_shows_the_report():
 def test_a_control_net():
     selection, report = SliderTargets.execute(preset="attention", control_net=tiny_control_net("sd15")).args
     assert selection.family == "UNet ControlNet" and "preset attention" in report
+    assert selection.on_control_net
+    assert not SliderTargets.execute(model=shared_model("flux")).args[0].on_control_net
 
 
 def test_names_count_for_preset_custom_only():
@@ -33,12 +36,13 @@ def test_exactly_one_of_model_and_control_net(inputs):
         SliderTargets.execute(**inputs)
 
 
-def test_bad_input_is_found_before_the_workflow_runs():
+def test_bad_names_are_found_before_the_workflow_runs():
     validate = SliderTargets.validate_inputs
-    assert validate("slider", "", "") is True
-    assert validate("custom", "txt_in", "") is True
-    assert "needs names" in validate("custom", " \n", "")
-    assert "cannot be read" in validate("custom", '{"apply_preset": ', "")
+    assert validate("") is True
+    assert validate("txt_in") is True
+    assert "cannot be read" in validate('{"apply_preset": ')
+    with pytest.raises(ValueError, match="needs names"):
+        SliderTargets.execute(preset="custom", custom_targets=" \n", model=shared_model("flux"))
 
 
 def test_presets_of_node_and_core_agree():

@@ -10,6 +10,7 @@ import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
 from comfy.utils import ProgressBar
+from concept_sliders.nodes import sweep_pictures
 from concept_sliders.nodes.prompts import EXAMPLE, NO_FILE, SliderPromptLibrary
 from concept_sliders.nodes.sweep import SliderSweep
 from concept_sliders.slider_core.strength import STRENGTH_KEY, rows_of
@@ -183,7 +184,7 @@ def test_bad_inputs_are_said(sweep_inputs):
         run(SliderSweep, positive=positive, **{**sweep_inputs, "vae": None})
     with pytest.raises(ValueError, match="clip input got nothing"):
         run(SliderPromptLibrary, clip=None)
-    assert "start:stop:count" in SliderSweep.validate_inputs("-2:2", NO_FILE)
+    assert "start:stop:count" in SliderSweep.validate_inputs("-2:2")
 
 
 def test_the_example_in_the_widget_is_the_guides():
@@ -196,25 +197,31 @@ def test_a_full_temp_folder_costs_the_viewer_only(sweep_inputs, folders):
     positive = TinyClip().encode_from_tokens_scheduled("a face")
     output = run(SliderSweep, positive=positive, **sweep_inputs)
     assert output.args[1].shape == (2 * 3, 48, 64, 3)
-    assert "slider_sweep" not in output.ui and "temp folder" in output.ui["text"][-1]
+    assert "slider_sweep" not in output.ui and "cannot be written to" in output.ui["text"][-1]
 
 
 @pytest.mark.parametrize("reason", [InterruptProcessingException, torch.OutOfMemoryError])
 def test_a_sweep_that_is_cancelled_keeps_the_rows_that_are_done(sweep_inputs, folders, monkeypatch, reason):
     positive = TinyClip().encode_from_tokens_scheduled("a face")
-    two_rows = run(SliderSweep, positive=positive, **sweep_inputs).args[0]
+    two_rows = run(SliderSweep, positive=positive, **{**sweep_inputs, "keep": "nothing"}).args[0]
 
     def after_two_rows(self, value, *_):
         if value > 2 * 3 * 2:
             raise reason
 
+    told = []
+    monkeypatch.setattr(sweep_pictures, "shown_now", lambda ui, node: told.append(ui))
     monkeypatch.setattr(ProgressBar, "update_absolute", after_two_rows)
     with pytest.raises(reason):
         run(SliderSweep, positive=positive, **{**sweep_inputs, "seeds": 4})
     (kept,) = (folders / "output").iterdir()
-    assert kept.name == "slider_sweep_stopped_00001_.png"
+    assert kept.name == "slider_sweep_00001_stopped.png"
     with Image.open(kept) as grid:
         assert np.abs(np.asarray(grid) / 255 - two_rows[0].numpy()).max() < 0.01
+    (ui,) = told  # what the viewer gets, although the run has no end
+    (shown,) = ui["slider_sweep"]
+    assert [row["seed"] for row in shown["rows"]] == ["seed 0", "seed 1"] and shown["stopped"]
+    assert [len(row) for row in shown["frames"]] == [3, 3] and "2 rows that are done" in ui["text"][0]
 
 
 def test_a_sweep_that_is_cancelled_at_once_writes_nothing(sweep_inputs, folders, monkeypatch):

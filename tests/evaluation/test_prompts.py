@@ -37,7 +37,7 @@ def test_without_a_global_strength_it_stays_open():
         ('{"a": {"prompt": "x", "strength": 1}}', "'strength'.*'adapter_strength'"),
         ('{"a": {"adapter_strength": 1}}', "Entry 'a' has no 'prompt'"),
         ('{"a": {"prompt": 5}}', "'prompt' is 5"),
-        ('{"a": {"prompt": "x", "adapter_strength": "1"}}', "must be a number"),
+        ('{"a": {"prompt": "x", "adapter_strength": "much"}}', "must be a number"),
         ('{"a": {"prompt": "x", "adapter_strength": NaN}}', "must be a number"),
         ('{"a": {"prompt": "x", "neutral": 1}}', "true or false"),
         ('{"a": "x", "a": "y"}', "'a' stands twice"),

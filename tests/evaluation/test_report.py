@@ -92,7 +92,19 @@ def test_neutral_prompts_are_compared_with_the_others():
 def test_a_slider_that_does_nothing():
     got = r.report(STRENGTHS, [pictures([0] * 5, [0] * 5)])
     assert (got.symmetry, got.evenness, got.leak, got.usable_range) == (None, None, None, (0, 0))
-    assert "No usable range" in got.as_text()
+    assert (
+        got.as_text() == "This slider changes almost nothing (0.00 % at most): train longer or raise the rate."
+    )
+
+
+def test_a_slider_whose_changes_nobody_can_see_gets_no_range_and_no_marks():
+    """Its pictures rise in perfect order, by less than one of the 255 steps of a screen."""
+    faint = r.report(STRENGTHS, [pictures([-0.002, -0.001, 0, 0.001, 0.002], [0] * 5)])
+    assert faint.does_nothing and faint.usable_range == (0, 0)
+    assert "changes almost nothing (0." in faint.as_text() and "Monotonicity" not in faint.as_text()
+    assert "usable_range" not in r.with_range(r.Slider({}, {"usable_range": "[-1, 1]"}), faint).metadata
+    seen = r.report(STRENGTHS, [pictures([-0.02, -0.01, 0, 0.01, 0.02], [0] * 5)])
+    assert not seen.does_nothing and seen.usable_range == (-2, 2) and "Monotonicity 1.00" in seen.as_text()
 
 
 def test_strength_zero_is_needed():

@@ -83,7 +83,9 @@ def test_a_sweep_equals_runs_with_the_stock_loader(model, lora, deltas, monkeypa
     whole = sampling._sample_batch
     monkeypatch.setattr(sampling, "_sample_batch", lambda *args: calls.append(args[6]) or whole(*args))
     sweep = sweep_of(7, 8)
-    got = s.sample_sweep(model, deltas, sweep, conditioning(9), sampling.empty_latent(model, 64, 64), settings)
+    got = s.sample_sweep(
+        [s.Variant(model, deltas)], sweep, conditioning(9), sampling.empty_latent(model, 64, 64), settings
+    )
     assert len(calls) == batches
     assert got.shape == (2, 5, 16, 8, 8)
     for row, seed in enumerate(sweep.seeds):
@@ -106,10 +108,12 @@ def test_every_sampler_is_known():
 def test_batches_respect_the_limit_and_rows_are_in_order(model, deltas):
     settings, latent = SamplerSettings(2, 1.0), sampling.empty_latent(model, 64, 64)
     sweep = sweep_of(1, 2, prompts=2)
-    whole = s.sample_sweep(model, deltas, sweep, conditioning(9), latent, settings)
-    parts = s.sample_sweep(model, deltas, sweep, conditioning(9), latent, settings, most=3)
+    whole = s.sample_sweep([s.Variant(model, deltas)], sweep, conditioning(9), latent, settings)
+    parts = s.sample_sweep([s.Variant(model, deltas)], sweep, conditioning(9), latent, settings, most=3)
     assert torch.allclose(whole, parts, atol=ROUNDING * float(whole.abs().max()))
-    alone = s.sample_sweep(model, deltas, sweep_of(2, prompts=2), conditioning(9), latent, settings)
+    alone = s.sample_sweep(
+        [s.Variant(model, deltas)], sweep_of(2, prompts=2), conditioning(9), latent, settings
+    )
     assert torch.allclose(whole[[1, 3]], alone, atol=ROUNDING * float(whole.abs().max()))
 
 
@@ -125,13 +129,13 @@ def test_out_of_memory_halves_the_batch(model, deltas, monkeypatch):
 
     monkeypatch.setattr(sampling, "_sample_batch", short_of_memory)
     latent = sampling.empty_latent(model, 64, 64)
-    s.sample_sweep(model, deltas, sweep_of(1), conditioning(9), latent, SamplerSettings(1))
+    s.sample_sweep([s.Variant(model, deltas)], sweep_of(1), conditioning(9), latent, SamplerSettings(1))
     assert sizes == [5, 2, 2, 1]
     monkeypatch.setattr(
         sampling, "_sample_batch", lambda *args: (_ for _ in ()).throw(torch.cuda.OutOfMemoryError)
     )
     with pytest.raises(torch.cuda.OutOfMemoryError):
-        s.sample_sweep(model, deltas, sweep_of(1), conditioning(9), latent, SamplerSettings(1))
+        s.sample_sweep([s.Variant(model, deltas)], sweep_of(1), conditioning(9), latent, SamplerSettings(1))
 
 
 def test_other_sliders_keep_their_strength(model, lora, deltas):
@@ -140,7 +144,9 @@ def test_other_sliders_keep_their_strength(model, lora, deltas):
     both = apply_slider(model, AppliedSlider(deltas, 1.0, "other"))
     positive = [[tensor, with_strength(options, 0.5, "other")] for tensor, options in conditioning(0)]
     sweep = s.Sweep((Prompt("p", "", conditioning=positive),), (7,), STRENGTHS)
-    got = s.sample_sweep(both, deltas, sweep, conditioning(9), sampling.empty_latent(model, 64, 64), settings)
+    got = s.sample_sweep(
+        [s.Variant(both, deltas)], sweep, conditioning(9), sampling.empty_latent(model, 64, 64), settings
+    )
     for column, strength in enumerate(STRENGTHS):
         expected = own_run(model, lora, strength + 0.5, 7, settings)[0]
         assert (got[0, column] - expected).abs().max() <= ROUNDING * expected.abs().max()
@@ -150,7 +156,7 @@ def test_progress_counts_every_step_of_every_latent(model, deltas):
     seen = []
     latent = sampling.empty_latent(model, 64, 64)
     s.sample_sweep(
-        model, deltas, sweep_of(1, 2, prompts=2), conditioning(9), latent, SamplerSettings(3, 1.0), most=4,
+        [s.Variant(model, deltas)], sweep_of(1, 2, prompts=2), conditioning(9), latent, SamplerSettings(3, 1.0), most=4,
         on_step=lambda done, whole, denoised: seen.append((done, whole)),
     )  # fmt: skip
     assert [whole for _, whole in seen] == [60] * len(seen)
@@ -164,7 +170,8 @@ def test_an_interrupt_passes_through_and_leaves_nothing(model, deltas):
 
     with pytest.raises(model_management.InterruptProcessingException):
         s.sample_sweep(
-            model, deltas, sweep_of(1), conditioning(9), sampling.empty_latent(model, 64, 64), SamplerSettings(2),
+            [s.Variant(model, deltas)], sweep_of(1), conditioning(9), sampling.empty_latent(model, 64, 64),
+            SamplerSettings(2),
             on_step=interrupt,
         )  # fmt: skip
     assert not any(module._forward_hooks for module in model.model.modules())
@@ -191,14 +198,20 @@ def test_latents_that_do_not_fit_are_refused(model, deltas):
         sampling.empty_latent(model, 4, 64)
     with pytest.raises(LatentError, match="2 are given"):
         s.sample_sweep(
-            model, deltas, sweep_of(1), conditioning(9), torch.zeros(2, 16, 8, 8), SamplerSettings(1)
+            [s.Variant(model, deltas)],
+            sweep_of(1),
+            conditioning(9),
+            torch.zeros(2, 16, 8, 8),
+            SamplerSettings(1),
         )
 
 
 def test_a_noise_mask_keeps_the_rest_of_the_latent(model, deltas):
     latent, mask = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(1)), torch.zeros(1, 1, 8, 8)
     mask[..., :4] = 1
-    got = s.sample_sweep(model, deltas, sweep_of(1), conditioning(9), latent, SamplerSettings(2), mask=mask)
+    got = s.sample_sweep(
+        [s.Variant(model, deltas)], sweep_of(1), conditioning(9), latent, SamplerSettings(2), mask=mask
+    )
     assert torch.allclose(got[..., 4:], latent[..., 4:].expand(1, 5, 16, 8, 4), atol=1e-5)
     assert (got[0, 0, ..., :4] - got[0, 4, ..., :4]).abs().max() > 0.01
 
@@ -230,7 +243,7 @@ def test_rows_that_cannot_have_strengths_of_their_own_are_sampled_alone(model, d
 
     monkeypatch.setattr(sampling, "_sample_batch", mixes_rows)
     latent = sampling.empty_latent(model, 64, 64)
-    s.sample_sweep(model, deltas, sweep_of(1), conditioning(9), latent, SamplerSettings(1))
+    s.sample_sweep([s.Variant(model, deltas)], sweep_of(1), conditioning(9), latent, SamplerSettings(1))
     assert sizes == [5, 2, 1, 1, 1, 1, 1]
 
 

@@ -10,9 +10,10 @@ import folder_paths
 import torch
 from as_comfyui import executed
 from concept_sliders.nodes.apply import SliderApply
-from concept_sliders.nodes.files import FORMATS, SliderSave
+from concept_sliders.nodes.files import SliderSave
 from concept_sliders.nodes.loras import SliderLoad
 from concept_sliders.nodes.sweep import SliderSweep
+from concept_sliders.slider_core.settings.files import FORMATS
 from safetensors.torch import save
 
 from .judging import Case

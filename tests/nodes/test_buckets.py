@@ -87,15 +87,15 @@ def test_missing_pieces_are_named(inputs):
     with pytest.raises(PictureError, match=r"a\.txt is missing"):
         load(captions="text file")
     with pytest.raises(ValueError, match="vae input got nothing"):
-        BucketLoader.execute("more", 0.5, "faces/more", "prompt", "", None, 64, 1.0, 1, clip=Clip())
+        BucketLoader.execute(folder="faces/more", prompt="", vae=None, clip=Clip())
     with pytest.raises(ValueError, match="nothing to encode captions with"):
-        BucketLoader.execute("more", 0.5, "faces/more", "prompt", "", Vae(), 64, 1.0, 1)
+        BucketLoader.execute(folder="faces/more", prompt="", vae=Vae())
 
 
 def test_one_conditioning_for_every_picture(inputs):
     shared = [[torch.zeros(1, 2, 3), {"concat_latent_image": torch.zeros(1, 4, 8, 8)}]]
     buckets, _ = BucketLoader.execute(
-        "more", 0.5, "faces/more", "prompt", "", Vae(), 64, 1.0, 1, conditioning=shared
+        folder="faces/more", prompt="", vae=Vae(), resolution=64, conditioning=shared
     ).result
     assert all(example.conditioning is shared for example in buckets[0].examples)
 
@@ -110,7 +110,7 @@ def test_the_folder_is_read_again_when_a_picture_or_caption_changes(inputs):
 def test_the_plan_of_the_cycle(inputs):
     buckets, _ = load()
     buckets, _ = load(strength=-0.5, buckets=buckets)
-    cycle, plan = CycleSampler.execute(buckets, "together", "auto", "auto", "anchor", 1, 0).result
+    cycle, plan = CycleSampler.execute(buckets).result
     assert len(cycle.buckets) == 2 and "2 of 2 positive pictures, by file name" in plan
     with pytest.raises(CycleError, match="no negative bucket"):
-        CycleSampler.execute(buckets[:1], "together", "auto", "auto", "anchor", 1, 0)
+        CycleSampler.execute(buckets[:1])

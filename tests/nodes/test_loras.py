@@ -33,7 +33,7 @@ def test_a_file_tells_how_it_was_made_and_how_to_use_it(folder):
 
 def test_apply_slider_takes_a_file_and_shows_its_range(folder, model):
     _, _, report = SliderApply.execute(0.5, model=model, slider_file="smile.safetensors").result
-    assert "1 adapters on 1 layers" in report and "Usable from -1.5 to +2" in report
+    assert "Adapters on 1 layer." in report and "Usable from -1.5 to +2" in report
 
 
 def test_a_file_that_was_written_again_is_read_again(folder):

@@ -34,6 +34,7 @@ SOCKETS = {
         "model control_net slider slider_file strength start_percent end_percent name".split(),
         ["MODEL", "CONTROL_NET", "STRING"],
     ),
+    "SliderMixer": (["model", "rows", "strength"], ["MODEL", "STRING"]),
     "SliderStrength": (["conditioning", "strength", "slider"], ["CONDITIONING"]),
     "SliderPromptLibrary": (
         ["clip", "file", "library", "strength"],

@@ -1,7 +1,10 @@
 """Train Slider without a server: what it writes, and that nothing is lost when it ends early."""
 
+import json
 import math
 from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
 
 import comfy.sd
 import folder_paths
@@ -9,21 +12,24 @@ import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
-from concept_sliders.nodes import training_run
-from concept_sliders.nodes.preview import TrainingPreview
-from concept_sliders.nodes.train import SliderTrainer
-from concept_sliders.nodes.training_run import TrainingRun
+from concept_sliders.nodes.apply import SliderApply
+from concept_sliders.nodes.output_folder import previews_for_page
+from concept_sliders.slider_core.architectures import report as report_on_targets
 from concept_sliders.slider_core.architectures import select
 from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.data import Bucket, Cycle
-from concept_sliders.slider_core.files import load, read_facts
+from concept_sliders.slider_core.files import load, read_facts, save
 from concept_sliders.slider_core.files.atomic import NotWrittenError
+from concept_sliders.slider_core.files.beside import thumbnail_of
+from concept_sliders.slider_core.runs import Parts, TrainingRun
+from concept_sliders.slider_core.runs import run as runs
+from concept_sliders.slider_core.runs.preview import TrainingPreview
+from concept_sliders.slider_core.settings import TrainSettings, settings_of
 from nodes import ConditioningZeroOut
+from PIL import Image
 from small_training import buckets, example
-from tiny_models import TinyVAE
+from tiny_models import TinyVAE, shared_model
 from unknown_models import Attends, Mixes, unknown_model
-
-DEFAULTS = {i.id: i.default for i in SliderTrainer.GET_SCHEMA().inputs if hasattr(i, "default")}
 
 
 class Progress:
@@ -51,14 +57,17 @@ def output(tmp_path, monkeypatch):
 
 
 def run(model, progress=None, cycle=None, **settings):
-    settings = {**DEFAULTS, "steps": 4, "file_name": "loras/smile", **settings}
-    return TrainingRun(model, select(model), cycle or Cycle(buckets()), settings, progress or Progress())
+    given = {"steps": 4, "file_name": "loras/smile", "gradient_checkpointing": False, **settings}
+    parts = {name: given.pop(name) for name in given.keys() - settings_of(TrainSettings)}
+    parts = Parts(model, select(model), cycle or Cycle(buckets()), **parts)
+    output = Path(folder_paths.get_output_directory())
+    return TrainingRun(parts, TrainSettings(**given), output, progress or Progress())
 
 
 def test_the_slider_is_written_with_what_made_it_and_the_stock_loader_takes_it_whole(model, output, caplog):
     trainer = run(model)
     trained = trainer.train()
-    (file,) = (output / "loras").iterdir()
+    (file,) = (output / "loras").glob("*.safetensors")
     slider = load(file)
     facts, ignored = read_facts(slider.metadata)
     assert not ignored and (facts.base_model, facts.family, facts.steps, facts.kind) == (
@@ -81,7 +90,7 @@ def test_a_family_that_nobody_knows_trains_with_a_warning_in_the_report(output, 
     trainer = run(model, learning_rate=1e-2)
     trained = trainer.train()
     assert "This model family is not known here. The general rule was used" in trainer.report(trained)
-    (file,) = (output / "loras").iterdir()
+    (file,) = (output / "loras").glob("*.safetensors")
     slider = load(file)
     assert {key.split(".")[2] for key in slider} == {"0", "1"}  # adapters on both blocks
     assert any(bool(value.any()) for key, value in slider.items() if "lora_up" in key)
@@ -92,7 +101,7 @@ def test_a_family_that_nobody_knows_trains_with_a_warning_in_the_report(output, 
 def test_the_next_slider_of_the_same_name_gets_the_next_number(model, output):
     run(model, seed=1).train()
     run(model, seed=2).train()
-    assert sorted(f.name for f in (output / "loras").iterdir()) == [
+    assert sorted(f.name for f in (output / "loras").glob("*.safetensors")) == [
         "smile_00001_.safetensors",
         "smile_00002_.safetensors",
     ]
@@ -101,7 +110,7 @@ def test_the_next_slider_of_the_same_name_gets_the_next_number(model, output):
 def test_cancel_keeps_what_was_trained_and_the_next_run_goes_on(model, output):
     with pytest.raises(InterruptProcessingException):
         run(model, Progress(cancel_at=3)).train()
-    (file,) = (output / "loras").iterdir()
+    (file,) = (output / "loras").glob("*.safetensors")
     assert file.name == "smile_00001_stopped_at_3.safetensors" and read_facts(load(file).metadata)[0].steps == 3
     progress = Progress()
     run(model, progress).train()
@@ -115,15 +124,56 @@ def test_a_finished_training_gives_its_file_and_writes_no_other(model, output):
     run(model).train()
     again = run(model, progress := Progress())
     trained = again.train()
-    (file,) = (output / "loras").iterdir()
+    (file,) = (output / "loras").glob("*.safetensors")
     assert progress.lines == ["This very training was finished before: smile_00001_.safetensors."]
     assert again.report(trained).splitlines()[0] == progress.lines[0] and again.path == file
     file.rename(file.with_name("best.safetensors"))
     again = run(model)
     assert "finished before: best.safetensors" in again.report(again.train())
     (output / "loras" / "best.safetensors").unlink()
-    again = run(model)
+    again = run(model, progress := Progress())
+    assert again.train().steps == 4 and progress.steps == [1, 2, 3, 4] and again.path.exists()
+
+
+def test_the_state_of_a_finished_training_is_removed_unless_it_is_to_be_kept(model, output):
+    trained = run(model, checkpoint_every=2).train()
+    assert not list((output / "slider_checkpoints").iterdir())
+    again = run(model, checkpoint_every=2).train()
+    assert again.losses["loss"] == pytest.approx(trained.losses["loss"], rel=1e-3)
+    assert dict(again.slider).keys() == dict(trained.slider).keys()
+    assert all(torch.equal(again.slider[key], trained.slider[key]) for key in trained.slider)
+    kept = run(model, seed=1, checkpoint_every=2, keep_checkpoint=True)
+    kept.train()
+    (state,) = (output / "slider_checkpoints").iterdir()
+    kept.path.unlink()
+    again = run(model, progress := Progress(), seed=1, keep_checkpoint=True)
     assert "its file has gone" in again.report(again.train()).splitlines()[0] and again.path.exists()
+    assert not progress.steps and state.exists()
+
+
+def test_under_another_name_a_slider_is_trained_anew(model, output):
+    run(model).train()
+    run(model, progress := Progress(), file_name="grin").train()
+    assert progress.steps == [1, 2, 3, 4]
+    assert sorted(f.name[:5] for f in (output / "loras").glob("*.safetensors")) == ["grin_", "smile"]
+
+
+def test_no_state_is_written_where_none_is_wanted(model, output):
+    with pytest.raises(InterruptProcessingException):
+        run(model, Progress(cancel_at=3), checkpoint_every=0).train()
+    assert not (output / "slider_checkpoints").exists()
+    (file,) = (output / "loras").glob("*.safetensors")
+    assert file.name == "smile_00001_stopped_at_3.safetensors"
+
+
+def test_a_copy_in_another_precision_is_not_taken_for_the_slider(model, output):
+    trained = run(model).train()
+    (file,) = (output / "loras").glob("*.safetensors")
+    file.unlink()
+    save(trained.slider, file, dtype=torch.float16)
+    again = run(model, progress := Progress())
+    again.train()
+    assert progress.steps == [1, 2, 3, 4] and again.path != file
 
 
 def test_another_model_is_never_given_the_old_slider(model, output):
@@ -133,7 +183,7 @@ def test_another_model_is_never_given_the_old_slider(model, output):
     other = run(shifted, progress)
     other.train()
     assert progress.steps == [1, 2, 3, 4] and "finished before" not in other.report(first)
-    assert len(list((output / "loras").iterdir())) == 2
+    assert len(list((output / "loras").glob("*.safetensors"))) == 2
 
 
 def test_a_file_that_appears_while_training_runs_stays(model, output):
@@ -161,10 +211,10 @@ def test_a_loss_that_is_not_finite_names_the_file_that_was_kept(model, output):
 
 
 def test_a_full_disk_leaves_the_slider_on_the_output(model, output, monkeypatch):
-    def full(slider, file_name, ending):
+    def full(slider, output, file_name, ending):
         raise NotWrittenError("smile_00001_.safetensors could not be written (No space left on device).")
 
-    monkeypatch.setattr(training_run, "save_numbered", full)
+    monkeypatch.setattr(runs, "save_numbered", full)
     trainer = run(model)
     trained = trainer.train()
     assert trained.slider and "No space left on device" in trainer.report(trained)
@@ -178,14 +228,14 @@ def test_a_lycoris_config_replaces_kind_rank_and_targets(model, output):
     assert all("attn" in key for key in slider)
 
 
-@pytest.mark.parametrize("kind", SliderTrainer.GET_SCHEMA().inputs[7].options)
+@pytest.mark.parametrize("kind", settings_of(TrainSettings)["kind"].options)
 def test_every_kind_on_the_list_trains_and_its_slider_can_be_applied(model, output, kind):
     slider = run(model, kind=kind, steps=2, learning_rate=1e-2).train().slider
     deltas, unused = deltas_for(model, slider)
     assert deltas and not unused
 
 
-@pytest.mark.parametrize("name", ["../elsewhere", "/tmp/slider", "loras/../../slider"])
+@pytest.mark.parametrize("name", ["../elsewhere", "/tmp/slider", "loras/../../slider", "C:\\output\\smile"])
 def test_file_names_that_lead_outside_are_refused(model, output, name):
     with pytest.raises(ValueError, match="leads out of"):
         run(model, file_name=name)
@@ -236,21 +286,17 @@ ALIKE = {
     "max_norm": 0.7,
     "rows_at_once": 2,
     "checkpoint_every": 9,
-}
-CALLED_OTHERWISE = {
     "noise_levels": "uniform",
-    "precision": "bfloat16",
     "gradient_checkpointing": False,
-    "resume": "start over",
 }
+CALLED_OTHERWISE = {"precision": "bfloat16", "resume": "start over"}
 
 
 def test_the_training_asked_for_is_the_one_of_the_widgets(model, output):
     wanted = run(model, **ALIKE, **CALLED_OTHERWISE).request
     assert {name: getattr(wanted, name) for name in ALIKE} == ALIKE
-    assert (wanted.density, wanted.dtype) == ("uniform", torch.bfloat16)
-    assert not wanted.checkpointing and not wanted.resume
-    assert run(model, preview_every=4, vae=Vae()).request.pause_every == 4
+    assert wanted.dtype == torch.bfloat16 and not wanted.resume
+    assert run(model, preview_every=4, vae=Vae()).request.preview_every == 4
     ((_, config), *_) = run(model, kind="dora", rank=3, alpha=1.5).request.plan
     assert (config.kind, config.rank, config.alpha, config.options) == ("lora", 3, 1.5, {"dora": True})
 
@@ -277,8 +323,61 @@ def test_a_preview_that_fails_costs_no_training_and_one_that_is_cancelled_ends_i
 def test_an_assistant_and_a_start_that_fit_in_part_are_the_first_thing_in_the_report(model, output, caplog):
     trained = run(model, file_name="loras/first").train().slider
     strange = {"transformer.transformer_blocks.9.attn.to_q.lora_A.weight": torch.ones(2, 128)}
-    trainer = run(model, assistant_lora={**trained, **strange}, start_from={**trained, **strange})
+    trainer = run(model, assistant={**trained, **strange}, start_from={**trained, **strange})
     first, second, *_ = trainer.report(trainer.train()).splitlines()
     assert first.startswith("⚠ Only") and "layers of this file fit the targets that are trained" in first
     assert second.startswith("⚠ Only") and "fit the model, as an assistant" in second
     assert first in caplog.messages and second in trainer.progress.lines
+
+
+@pytest.mark.parametrize("family", ["sd3", "flux"])
+def test_reports_count_layers_alike_from_targets_to_apply(output, family):
+    """Also where a layer has several targets: q, k and v in one weight."""
+    with torch.inference_mode():
+        base = shared_model(family)
+        trainer = run(base, steps=1)
+        trained = trainer.train()
+        count = len({target.key for target in select(base).targets})
+        assert f"targets on {count} of" in report_on_targets(select(base), base, 4)
+        said = trainer.report(trained)
+        assert "1 step in" in said and f"; adapters on {count} layers." in said and "Loss" not in said
+        (file,) = (output / "loras").glob("*.safetensors")
+        for slider in (trained.slider, load(file)):
+            assert (
+                f"Adapters on {count} layers." in SliderApply.execute(1.0, model=base, slider=slider).result[2]
+            )
+
+
+def test_sliders_on_the_way_are_files_that_a_sweep_can_compare(model, output):
+    trainer = run(model, steps=5, save_every=2)
+    trainer.train()
+    files = sorted((output / "loras").glob("*.safetensors"))
+    assert [file.name for file in files] == [
+        "smile_00001_step_2.safetensors", "smile_00002_step_4.safetensors", "smile_00003_.safetensors",
+    ]  # fmt: skip
+    assert [read_facts(load(file).metadata)[0].steps for file in files] == [2, 4, 5]
+    assert trainer.path == files[-1]
+
+
+def test_previews_are_kept_by_step_with_an_index(model, output):
+    trainer = run(model, steps=4, preview_every=2, preview_steps=1, vae=Vae(), resume="start over")
+    trained = trainer.train()
+    (folder,) = (output / "slider_previews").iterdir()
+    index = json.loads((folder / "index.json").read_text())
+    assert index == [{"step": 2, "file": "step_000002.png"}, {"step": 4, "file": "step_000004.png"}]
+    place = {"subfolder": f"slider_previews/{folder.name}", "type": "output"}
+    assert previews_for_page(trainer.shown, output) == [
+        {"filename": entry["file"], "step": entry["step"], **place} for entry in index
+    ]
+    small = Image.open(BytesIO(thumbnail_of(trained.slider.metadata)))
+    with Image.open(folder / "step_000004.png") as last:
+        assert last.width > last.height and abs(last.width / last.height - small.width / small.height) < 0.1
+    assert trainer.path.with_suffix(".jpg").is_file()
+
+
+def test_previews_of_a_training_that_is_continued_are_in_one_folder(model, output):
+    with pytest.raises(InterruptProcessingException):
+        run(model, Progress(cancel_at=3), preview_every=2, preview_steps=1, vae=Vae()).train()
+    run(model, preview_every=2, preview_steps=1, vae=Vae()).train()
+    (folder,) = (output / "slider_previews").iterdir()
+    assert [entry["step"] for entry in json.loads((folder / "index.json").read_text())] == [2, 4]

@@ -68,7 +68,7 @@ def test_the_file_that_a_training_goes_on_from_is_let_go(model, tmp_path):
         if isinstance(event, StepDone):
             mapped.append(str(tmp_path) in Path("/proc/self/maps").read_text())
 
-    train(request(model, **saved, checkpoint_every=0), look)
+    train(request(model, **saved, checkpoint_every=100), look)
     assert mapped == [False] * 3
 
 

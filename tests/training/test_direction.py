@@ -16,8 +16,8 @@ from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_
 from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.comfy_bridge.model_call import ModelCalls, Row
 from concept_sliders.slider_core.data import Bucket, Cycle
+from concept_sliders.slider_core.settings.training import OBJECTIVES
 from concept_sliders.slider_core.training import TrainRequest, train
-from concept_sliders.slider_core.training.objectives import OBJECTIVES
 from concept_sliders.slider_core.training.rows import rows_of_turn
 from concept_sliders.slider_core.training.step import forward_backward
 from small_training import example, request

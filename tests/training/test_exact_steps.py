@@ -69,7 +69,7 @@ def test_checkpointing_runs_blocks_again_under_the_wrappers_of_the_first_run(cha
     family, changed = CHANGES[change]
     targets = LAYERS if family == "sd3" else ["diffusion_model.double_blocks.1.img_attn.proj.weight"]
     plain = losses(changed(tiny_model(family)), targets)
-    torch.testing.assert_close(losses(changed(tiny_model(family)), targets, checkpointing=True), plain)
+    torch.testing.assert_close(losses(changed(tiny_model(family)), targets, gradient_checkpointing=True), plain)
     assert not torch.allclose(losses(tiny_model(family), targets), plain, rtol=1e-3)
 
 
@@ -82,7 +82,7 @@ def test_a_block_that_gives_other_values_when_it_runs_again_is_refused():
 
     model.model.diffusion_model.joint_blocks[1].x_block.mlp.fc2.register_forward_hook(unsteady)
     with pytest.raises(RecomputeError, match="other values .* turn gradient_checkpointing off"):
-        train(request(model, checkpointing=True))
+        train(request(model, gradient_checkpointing=True))
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
@@ -100,8 +100,8 @@ def test_a_model_that_starts_to_write_in_place_after_the_first_step_still_trains
         patcher.model.diffusion_model.joint_blocks[0].x_block.mlp.fc1.register_forward_hook(scaled)
         return patcher
 
-    expected = losses(model(in_place=False), checkpointing=checkpointing)
-    torch.testing.assert_close(losses(model(in_place=True), checkpointing=checkpointing), expected)
+    expected = losses(model(in_place=False), gradient_checkpointing=checkpointing)
+    torch.testing.assert_close(losses(model(in_place=True), gradient_checkpointing=checkpointing), expected)
 
 
 def test_a_model_that_writes_in_place_in_every_step_takes_each_step_once():

@@ -266,7 +266,7 @@ def test_data_counts(model):
 
 
 def test_what_has_no_effect_does_not_count(model, tmp_path):
-    free = {"resume": True, "checkpoint": tmp_path / "a", "pause_every": 3, "description": {"title": "a"}}
+    free = {"resume": True, "checkpoint": tmp_path / "a", "preview_every": 3, "description": {"title": "a"}}
     assert of(model, **free) == of(model)
 
 

@@ -47,7 +47,7 @@ def test_rows_are_split_and_then_blocks_run_again(monkeypatch, error):
 
 def test_on_a_card_what_blocks_are_given_waits_in_main_memory_first(monkeypatch):
     monkeypatch.setattr(saved_tensors, "LARGE", 1)
-    expected, _ = messages_of(request(tiny_model("sd3"), steps=3, checkpointing=True))
+    expected, _ = messages_of(request(tiny_model("sd3"), steps=3, gradient_checkpointing=True))
     real, moved = Fit.__init__, []
 
     def on_a_card(fit, *args):
@@ -62,7 +62,7 @@ def test_on_a_card_what_blocks_are_given_waits_in_main_memory_first(monkeypatch)
     monkeypatch.setattr(Fit, "__init__", on_a_card)
     monkeypatch.setattr(saved_tensors, "Elsewhere", Elsewhere)
     running_out(monkeypatch, lambda run: run.saved.offload)
-    slider, said = messages_of(request(tiny_model("sd3"), steps=3, checkpointing=True))
+    slider, said = messages_of(request(tiny_model("sd3"), steps=3, gradient_checkpointing=True))
     assert moved and len(said) == 1 and "now waits in main memory" in said[0]
     assert all(torch.equal(slider[key], tensor) for key, tensor in expected.items())
 
@@ -88,7 +88,9 @@ def test_where_no_way_is_left_it_says_what_is_missing_and_what_to_lower(monkeypa
 def test_the_missing_memory_is_read_from_what_torch_says(monkeypatch, said):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (2**30, int(7.6 * 2**30)))
     fit = Fit(
-        request(tiny_model("sd3"), rows_at_once=1, checkpointing=True), saved_tensors.SavedTensors(), print
+        request(tiny_model("sd3"), rows_at_once=1, gradient_checkpointing=True),
+        saved_tensors.SavedTensors(),
+        print,
     )
     fit._on_card, fit._saved.offload = True, True
     with pytest.raises(

@@ -138,7 +138,7 @@ def test_more_memory_is_kept_free_of_weights_than_sampling_asks_for(model, monke
         return real(models, memory_required=memory_required, **others)
 
     monkeypatch.setattr(model_management, "load_models_gpu", load_models_gpu)
-    train(request(model, Cycle(buckets(), batch_size=2), steps=1, checkpointing=checkpointing))
+    train(request(model, Cycle(buckets(), batch_size=2), steps=1, gradient_checkpointing=checkpointing))
     sampling = model.model.memory_required([4, 16, 8, 8])
     assert sampling > 0 and len(asked) == 2 and all(memory >= 2 * sampling for memory in asked)
 

@@ -130,7 +130,7 @@ def test_of_weights_that_layers_cast_for_each_use_nothing_is_noted_for_longer_th
         return active(saved)
 
     monkeypatch.setattr(SavedTensors, "active", noting)
-    train(request(model, steps=5, checkpointing=True))
+    train(request(model, steps=5, gradient_checkpointing=True))
     assert noted == [0] * 5 and seen == [False, True, True, True, True]
 
 
@@ -189,7 +189,7 @@ def test_the_model_is_free_for_a_preview_at_each_pause(model):
             with torch.inference_mode():
                 seen.append((event.result.steps, torch.equal(predict(model), picture)))
 
-    paused = train(request(model, pause_every=2, steps=5), on_event).slider
+    paused = train(request(model, preview_every=2, steps=5), on_event).slider
     assert seen == [(2, True), (4, True), (5, True)]
     straight = train(request(model, steps=5)).slider
     assert all(torch.equal(paused[key], straight[key]) for key in straight)
@@ -204,7 +204,7 @@ def test_what_is_handed_out_at_a_pause_stays_as_it_is_while_training_goes_on(mod
             copies = {key: value.clone() for key, value in slider.items()}
             handed_out.append((slider, copies, losses, len(losses["loss"])))
 
-    last = train(request(model, pause_every=2, steps=5), on_event).slider
+    last = train(request(model, preview_every=2, steps=5), on_event).slider
     for slider, copies, losses, steps in handed_out:
         assert all(torch.equal(slider[key], copies[key]) for key in copies) and len(losses["loss"]) == steps
     assert not torch.equal(
@@ -285,11 +285,11 @@ def test_of_a_slider_for_some_of_the_steps_one_copy_is_made_and_nothing_is_left(
 
 def test_settings_are_checked(model):
     for settings, message in (
-        ({"steps": 0}, "steps must be a number from 1 "),
-        ({"optimiser": "Magic"}, "no optimiser 'Magic'"),
-        ({"anchor_below": 1.5}, "anchor_below must be a number from 0 to 1; it is 1.5"),
-        ({"seed": 2**64}, "seed must be"),
-        ({"steps": "6"}, "it is '6'"),
+        ({"steps": 0}, "steps is 0; it must be a whole number from 1 "),
+        ({"optimiser": "Magic"}, "optimiser is 'Magic'; choose one of AdamW"),
+        ({"anchor_below": 1.5}, "anchor_below is 1.5; it must be a finite number from 0 to 1"),
+        ({"seed": 2**64}, "seed is 18446744073709551616; it must be"),
+        ({"steps": "6"}, "steps is '6'"),
         (
             {"start_from": {"a.alpha": torch.tensor(math.inf)}},
             "start_from: tensor 'a.alpha' holds NaN or infinity",
@@ -306,7 +306,7 @@ NUMBERS = [f.name for f in dataclasses.fields(TrainRequest) if f.type in ("float
 @pytest.mark.parametrize("value", [math.nan, math.inf, -1])
 def test_no_number_may_be_nan_or_infinite_or_negative(model, name, value):
     """ComfyUI's limits let NaN pass."""
-    with pytest.raises(RequestError, match=f"{name} must be a number"):
+    with pytest.raises(RequestError, match=rf"{name} is \S+; it must be a (whole|finite) number"):
         request(model, **{name: value})
 
 

@@ -1,0 +1,84 @@
+"""Several sliders in one node: what a chain of Apply Sliders does, row by row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..slider_core.given import STRONGEST
+from .apply import SliderApply
+from .inputs import checked
+from .loras import changed, known
+from .mixer_rows import MixerRow, mixer_rows
+from .progress import show
+from .types import CATEGORY, MixerRows
+
+
+class SliderMixer(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SliderMixer",
+            display_name="Slider Mixer",
+            category=CATEGORY,
+            description="Applies several concept sliders, or any LoRAs, to a model: a row for each, with its strength. "
+            "The same as one Apply Slider after the other.",
+            search_aliases=["lora stack", "multiple sliders", "power lora loader", "mix sliders"],
+            inputs=[
+                io.Model.Input("model", tooltip="The model to apply the sliders to."),
+                MixerRows.Input(
+                    "rows",
+                    tooltip="A slider each: file, on or off, strength, part of the sampling (start, end, 0 to 1), and "
+                    "a name by which Slider Strength picks it.",
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=-STRONGEST,
+                    max=STRONGEST,
+                    step=0.05,
+                    optional=True,
+                    tooltip="Times the strength of every row: 1 leaves them as they are, 0 is the model as it is.",
+                ),
+            ],
+            outputs=[
+                io.Model.Output(display_name="model", tooltip="With the sliders of all rows that are on."),
+                io.String.Output(display_name="report", tooltip="What each slider is and how much of it fits."),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, rows: Any) -> bool | str:
+        try:
+            faults = [known(row.file) for row in mixer_rows(rows or ()) if row.on]
+        except ValueError as error:
+            return str(error)
+        return next((fault for fault in faults if fault is not True), True)
+
+    @classmethod
+    def fingerprint_inputs(cls, rows: Any = (), **_: Any) -> list[float]:
+        return [changed(row.file) for row in mixer_rows(rows or ()) if row.on]
+
+    @classmethod
+    @checked()
+    def execute(cls, model: Any, rows: Any, strength: float = 1.0) -> io.NodeOutput:
+        reports = []
+        for row in mixer_rows(rows):
+            if row.on:
+                model, report = _applied(model, row, strength)
+                reports.append(f"{row.name or row.file} at {row.strength * strength:+g}: {report}")
+        text = "\n\n".join(reports) or "No slider is on: the model is as it was."
+        return show(text, model, text)
+
+
+def _applied(model: Any, row: MixerRow, times: float) -> tuple[Any, str]:
+    patched, _, report = SliderApply.execute(
+        row.strength * times,
+        model=model,
+        slider_file=row.file,
+        start_percent=row.start,
+        end_percent=row.end,
+        name=row.name,
+    ).result
+    return patched, report

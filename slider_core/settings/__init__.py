@@ -1,0 +1,47 @@
+"""Every setting of the pack, once: its name, default, values and meaning.
+
+Nodes and config files take them from here; the rest of the core takes its lists of choices from here.
+"""
+
+from .data import BucketSettings, CycleSettings
+from .files import SaveSettings
+from .setting import (
+    Choice,
+    Real,
+    Setting,
+    Settings,
+    SettingsError,
+    Switch,
+    Text,
+    Whole,
+    default_of,
+    faults,
+    nearest,
+    settings_of,
+)
+from .sweep import ShownSweepSettings, SweepSettings
+from .targets import TargetSettings
+from .training import LoopSettings, TrainSettings
+
+__all__ = [
+    "BucketSettings",
+    "Choice",
+    "CycleSettings",
+    "LoopSettings",
+    "Real",
+    "SaveSettings",
+    "Setting",
+    "Settings",
+    "SettingsError",
+    "ShownSweepSettings",
+    "SweepSettings",
+    "Switch",
+    "TargetSettings",
+    "Text",
+    "TrainSettings",
+    "Whole",
+    "default_of",
+    "faults",
+    "nearest",
+    "settings_of",
+]

@@ -1,0 +1,307 @@
+"""`run.py train` on the demo's tiny model and pictures: what it writes, says and ends with."""
+
+import importlib.util
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import comfy.sd
+import folder_paths
+import pytest
+import torch
+from concept_sliders.slider_core.files import load, read_facts
+from concept_sliders.slider_core.headless import Cancel, Outcome, measure, pictures, sliders, table_of
+from concept_sliders.slider_core.headless.progress import JsonLines, Several, Terminal
+from concept_sliders.slider_core.training import StepDone
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEMO = ROOT / "scripts" / "demo"
+SPEC = importlib.util.spec_from_file_location("train_command", ROOT / "scripts" / "train.py")
+command = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(command)
+import run as run_script  # noqa: E402 - scripts/run.py, made importable by conftest
+
+
+def config_of(folder, more="", steps=4, measured=False):
+    """The demo's config, with fewer steps and next to no measuring, in a folder beside links to what it names."""
+    text = (DEMO / "smile.toml").read_text(encoding="utf-8")
+    for name in ("model", "pictures", "custom_nodes", "extra_model_paths.yaml"):
+        if not (folder / name).exists():
+            (folder / name).symlink_to(DEMO / name)
+    changes = {
+        "steps = 150": f"steps = {steps}",
+        "cfg = 2.5": "cfg = 1.0\nsteps = 1\nsampler_name = 'euler'" + ("" if measured else "\nmeasure = false"),
+        'strengths = "-2:2:5"': 'strengths = "-2:2:3"',
+    }
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    file = folder / "config.toml"
+    file.write_text(f"{text}\n{more}", encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def output(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path / "output"))
+    return tmp_path / "output"
+
+
+@pytest.fixture
+def train(output, monkeypatch, capsys):
+    """Runs the command; its exit code, and what it has printed."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["train.py", *map(str, words)])
+        code = command.main()
+        told = capsys.readouterr()
+        return code, told.out + told.err
+
+    return run
+
+
+def test_the_demo_config_trains_a_slider_that_the_stock_loader_takes(tmp_path, output, train, caplog):
+    code, told = train(config_of(tmp_path, measured=True))
+    assert code == 0, told
+    (file,) = (output / "loras").glob("*.safetensors")
+    slider = load(file)
+    facts, _ = read_facts(slider.metadata)
+    assert (file.name, facts.steps, facts.learning_rate) == ("smile_00001_.safetensors", 4, 4e-4)
+    assert facts.buckets == (("positive", 6, 0.5), ("negative", 6, -0.5), ("neutral", 6, None))
+    figures = json.loads(slider.metadata[measure.MEASURED])
+    assert (facts.usable_range or (0, 0)) == tuple(figures["usable_range"]) and figures["strengths"] == [
+        -2,
+        0,
+        2,
+    ]
+    assert "usable range" in told and file.name in told and "step 4/4" in told
+    assert not list((output / "slider_checkpoints").iterdir())
+    lines = [json.loads(line) for line in (output / "slider_logs" / "smile.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if line["event"] == "step"] == [1, 2, 3, 4]
+    assert lines[-1]["event"] == "end" and lines[-1]["file"] == file.name and lines[-1]["figures"] == figures
+    model = comfy.sd.load_checkpoint_guess_config(str(DEMO / "model" / "tiny_faces.safetensors"))[0]
+    comfy.sd.load_lora_for_models(model, None, dict(slider), 1.0, 0)
+    assert "not loaded" not in caplog.text
+
+
+THREE = """
+[[slider]]
+train.file_name = "one"
+[[slider]]
+train.file_name = "bad"
+targets = { preset = "custom", custom_targets = ["no.such.layer"] }
+[[slider]]
+train = { file_name = "two", kind = "lokr" }
+cycle.neutral = "off"
+"""
+
+
+def test_several_sliders_share_the_model_and_its_pictures_and_one_that_fails_stops_no_other(
+    tmp_path, output, train, monkeypatch
+):
+    encoded, loaded = [], []
+    encode, load_models = pictures.encoded, command.load_models
+    monkeypatch.setattr(pictures, "encoded", lambda *a, **k: encoded.append(1) or encode(*a, **k))
+    monkeypatch.setattr(command, "load_models", lambda *a: loaded.append(1) or load_models(*a))
+    code, told = train(config_of(tmp_path, THREE))
+    assert code == 1 and "bad (2/3) failed: preset custom selects nothing" in told
+    assert sorted(f.name for f in (output / "loras").glob("*.safetensors")) == [
+        "one_00001_.safetensors",
+        "two_00001_.safetensors",
+    ]
+    assert (len(loaded), len(encoded)) == (1, 3)
+    (last,) = (output / "slider_logs" / "bad.jsonl").read_text().splitlines()
+    assert json.loads(last)["error"].startswith("preset custom selects nothing")
+    table = told[told.index("slider ") :].splitlines()
+    assert [line.split()[0] for line in table] == ["slider", "one", "bad", "two"]
+
+    before = {file: file.read_bytes() for file in (output / "loras").glob("*.safetensors")}
+    code, told = train(config_of(tmp_path, THREE))
+    assert code == 1 and "finished before: two_00001_.safetensors" in told and "step " not in told
+    assert {file: file.read_bytes() for file in (output / "loras").glob("*.safetensors")} == before
+
+
+def test_a_folder_of_configs_is_trained_with_one_model(tmp_path, output, train, monkeypatch):
+    file = config_of(tmp_path)
+    text = file.read_text()
+    (tmp_path / "all").mkdir()
+    for name in ("model", "pictures", "custom_nodes", "extra_model_paths.yaml"):
+        (tmp_path / "all" / name).symlink_to(DEMO / name)
+    for name in "ab":
+        (tmp_path / "all" / f"{name}.toml").write_text(text.replace('"smile"', f'"{name}"'))
+    loaded, load_models = [], command.load_models
+    monkeypatch.setattr(command, "load_models", lambda *a: loaded.append(1) or load_models(*a))
+    code, told = train(tmp_path / "all")
+    assert code == 0 and len(loaded) == 1
+    assert sorted(f.name[:2] for f in (output / "loras").glob("*.safetensors")) == ["a_", "b_"]
+    (tmp_path / "all" / "b.toml").write_text(text.replace("cfg = 1.0", "cgf = 1.0"))
+    code, told = train(tmp_path / "all")
+    assert code == 2 and "b.toml cannot be used" in told and "Did you mean 'cfg'?" in told and len(loaded) == 1
+
+
+def test_a_dry_run_tells_and_writes_nothing(tmp_path, output, train):
+    code, told = train(config_of(tmp_path, steps=300), "--dry-run")
+    assert code == 0
+    for part in ("SD3, preset slider", "16 targets", "turn 1: positive", "Memory: weights", "s for 300 steps"):
+        assert part in told, told
+    assert not [path for path in output.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("steps = 4", "steps = 4\nrank = 0", "rank is 0; it must be a whole number from 1 to 1024."),
+        ("TinyFacesCLIPLoader", "NoSuchLoader", "[model] text_encoders: "),
+        ('tiny_faces.safetensors"  #', 'measure.safetensors"  #', "[model] checkpoint: measure.safetensors"),
+    ],
+)
+def test_what_cannot_be_ends_with_2_and_a_sentence(tmp_path, output, train, old, new, message):
+    file = config_of(tmp_path)
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    code, told = train(file)
+    assert code == 2 and message in told and "Traceback" not in told
+    assert not (output / "loras").exists()
+
+
+def test_previews_and_tensorboard(tmp_path, output, train, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    more = "[[slider]]\ntrain = { preview_every = 2, preview_steps = 1, preview_prompt = 'a person' }\n"
+    file = config_of(tmp_path, more)
+    file.write_text(file.read_text().replace("# tensorboard = false", "tensorboard = true"))
+    code, told = train(file)
+    assert code == 0 and "TensorBoard is not installed" in told
+    shown = sorted(f.name for f in (output / "slider_logs" / "smile").iterdir())
+    assert shown == ["preview_000002.png", "preview_000004.png"]
+
+
+def test_tensorboard_gets_losses_and_rate(tmp_path, monkeypatch):
+    """Where the package is there, which the tests do not need: a stand-in takes what is written."""
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            self.folder = folder
+
+        def add_scalar(self, name, value, step):
+            written.append((name, value, step))
+
+        def flush(self):
+            pass
+
+    board = type(sys)("torch.utils.tensorboard")
+    board.SummaryWriter = Writer
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", board)
+    from concept_sliders.slider_core.headless.progress import TensorBoard
+
+    TensorBoard(tmp_path).step(StepDone(3, 9, {"loss": 0.5, "neutral": float("nan")}, 1e-3, 0.1))
+    assert written == [("loss/loss", 0.5, 3), ("learning_rate", 1e-3, 3)]
+
+
+class Screen(io.StringIO):
+    def __init__(self, terminal):
+        super().__init__()
+        self.isatty = lambda: terminal
+
+
+def test_one_line_on_a_terminal_and_plain_lines_elsewhere():
+    screen, file = Screen(True), Screen(False)
+    both = Several([Terminal("smile", screen), Terminal("smile", file)])
+    both.line("Continued from step 1 of 5.")
+    for step in range(2, 6):
+        both.step(StepDone(step, 5, {"loss": 0.25}, 1e-3, 2.0))
+    assert screen.getvalue().count("\n") == 2 and screen.getvalue().count("\r") == 5
+    assert file.getvalue().splitlines() == [
+        "Continued from step 1 of 5.",
+        "smile: step 2/5, loss 0.2500, 2.00 s a step, 6 s left",
+        "smile: step 5/5, loss 0.2500, 2.00 s a step, 0 s left",
+    ]
+
+
+def test_the_log_goes_on_where_it_was(tmp_path):
+    for step in (1, 2):
+        JsonLines(tmp_path / "logs" / "a.jsonl").step(StepDone(step, 2, {"loss": float("nan")}, 1e-3, 1.0))
+    lines = (tmp_path / "logs" / "a.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2] and json.loads(lines[0])["loss"] == {}
+
+
+def test_the_table_tells_of_each_slider():
+    figures = {"usable_range": (-1.5, 2.0), "symmetry": 0.9, "leak": 0.05, "neutral_leak": None}
+    done = Outcome("smile", Path("smile_00001_.safetensors"), "", False, 300, 0.1234, 95.0, figures)
+    table = table_of([done, Outcome("eyes", error="No pictures.\nAt all."), Outcome("age", cancelled=True)])
+    assert table.splitlines()[1].split("  ")[-1] == "smile_00001_.safetensors"
+    for cell in ("-1.5 to +2", "0.90", "0.05", "–", "2 min", "failed: No pictures.", "cancelled"):
+        assert cell in table
+    assert "At all" not in table
+
+
+def test_a_first_signal_is_remembered_and_a_second_ends_at_once():
+    before = signal.getsignal(signal.SIGTERM)
+    with Cancel() as cancel:
+        cancel.check()
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            cancel.check()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_cancel_in_the_first_slider_ends_the_others_and_is_130(tmp_path, output, train, monkeypatch):
+    real, seen = sliders.Checked.step, []
+
+    def step(self, done):
+        seen.append(done.step)
+        self.cancel.asked = done.step == 3
+        real(self, done)
+
+    monkeypatch.setattr(sliders.Checked, "step", step)
+    code, told = train(config_of(tmp_path, THREE))
+    assert code == 130 and seen == [1, 2, 3] and "goes on where it was" in told
+    (file,) = (output / "loras").glob("*.safetensors")
+    assert file.name == "one_00001_stopped_at_3.safetensors"
+    monkeypatch.setattr(sliders.Checked, "step", real)
+    code, told = train(config_of(tmp_path, THREE))
+    assert code == 1 and "Continued from step 3 of 4." in told
+    resumed = load(output / "loras" / "one_00002_.safetensors")
+    for file in [*output.rglob("*.safetensors"), *(output / "loras").glob("*.json")]:
+        file.unlink()
+    train(config_of(tmp_path, THREE))
+    straight = load(output / "loras" / "one_00001_.safetensors")
+    assert all(torch.equal(resumed[key], straight[key]) for key in straight)
+
+
+def test_a_terminated_process_keeps_what_was_trained(tmp_path, output):
+    """The command itself, as the terminal runs it."""
+    words = [sys.executable, ROOT / "scripts" / "in_comfyui.py", "--cpu", f"--output-directory={output}"]
+    file = config_of(tmp_path, steps=100_000)
+    file.write_text(file.read_text().replace("# checkpoint_every = 50 ", "checkpoint_every = 0 "))
+    file.write_text(file.read_text().replace("checkpoint_every = 0 ", "checkpoint_every = 3 "))
+    process = subprocess.Popen(
+        [*words, ROOT / "scripts" / "train.py", file],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    told = ""
+    for line in process.stdout:
+        told += line
+        if "step 1/100000" in line:
+            process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 130, told
+    assert "Traceback" not in told and "was cancelled" in told and "Stopped at step " in told
+    (slider,) = (output / "loras").glob("*.safetensors")
+    assert "_stopped_at_" in slider.name and load(slider)
+    (state,) = (output / "slider_checkpoints").iterdir()
+
+
+def test_run_py_hands_comfyuis_options_on_before_the_script():
+    script = str(ROOT / "scripts" / "train.py")
+    given = run_script.train_arguments(["a.toml", "--dry-run", "--lowvram", "--reserve-vram=2"])
+    assert given == ["--lowvram", "--reserve-vram=2", script, "a.toml", "--dry-run"]

@@ -1,0 +1,244 @@
+"""SliderMixer: one node that equals a chain of SliderApply, in scripts and in workflows of the API."""
+
+import asyncio
+import json
+import os
+
+import execution
+import folder_paths
+import nodes as comfy_nodes
+import pytest
+import torch
+from as_comfyui import validated
+from comfy_api.latest import io
+from comfy_extras import nodes_primitive
+from concept_sliders.nodes import SliderExtension
+from concept_sliders.nodes.apply import SliderApply
+from concept_sliders.nodes.mixer import SliderMixer
+from concept_sliders.nodes.mixer_rows import MixerRow, mixer_rows
+from safetensors.torch import save_file
+from small_sampling import at, prompt, sample, slider
+from tiny_models import shared_model
+
+ROWS = [
+    {"file": "smile.safetensors", "strength": 0.7, "name": "smile"},
+    {"file": "age.safetensors", "strength": 3.0, "on": False},
+    {"file": "hair/curly.safetensors", "strength": -1.2, "start": 0.1, "end": 0.4, "name": "curls"},
+    {"file": "age.safetensors", "strength": 0.4, "name": "age"},
+]
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path, monkeypatch):
+    """Three sliders of different weights in a LoRA folder."""
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "loras", ([str(tmp_path)], {".safetensors"}))
+    (tmp_path / "hair").mkdir()
+    for seed, name in enumerate(("smile", "age", "hair/curly")):
+        save_file(slider("sd3", seed), tmp_path / f"{name}.safetensors")
+    return tmp_path
+
+
+@pytest.fixture
+def model():
+    with torch.inference_mode():
+        yield shared_model("sd3")
+
+
+def chain(model, rows=ROWS):
+    """What the rows say, as Apply Sliders one after the other."""
+    for row in rows:
+        if row.get("on", True):
+            model = SliderApply.execute(
+                row["strength"],
+                model=model,
+                slider_file=row["file"],
+                start_percent=row.get("start", 0.0),
+                end_percent=row.get("end", 1.0),
+                name=row.get("name", ""),
+            ).result[0]
+    return model
+
+
+def mixed(model, rows=ROWS, **inputs):
+    return SliderMixer.execute(model=model, rows=rows, **inputs).result[0]
+
+
+@pytest.mark.parametrize(
+    "rows", [ROWS, [ROWS[0], ROWS[3]], ROWS[:1]], ids=["start and end", "in the weights", "one"]
+)
+def test_it_equals_the_chain_bit_for_bit(model, rows):
+    positive, negative = prompt("sd3", 1), prompt("sd3", 2)
+    expected = sample(chain(model, rows), positive, negative)
+    assert torch.equal(sample(mixed(model, rows), positive, negative), expected)
+    assert not torch.equal(expected, sample(model, positive, negative))
+
+
+def test_it_equals_the_chain_where_each_latent_has_a_strength_of_its_own(model):
+    positive = at(at(prompt("sd3", 1), "-1, 0, 2", "curls"), "0.5", "smile")
+    negative = prompt("sd3", 2)
+    expected = sample(chain(model), positive, negative, count=3)
+    assert torch.equal(sample(mixed(model), positive, negative, count=3), expected)
+    assert not torch.equal(expected[0], expected[2])
+
+
+def test_the_order_of_rows_is_that_of_the_chain(model):
+    positive, negative = prompt("sd3", 1), prompt("sd3", 2)
+    turned = ROWS[::-1]
+    expected = sample(chain(model, turned), positive, negative)
+    assert torch.equal(sample(mixed(model, turned), positive, negative), expected)
+
+
+def test_a_name_picks_the_slider_of_a_row(model):
+    positive, negative = prompt("sd3", 1), prompt("sd3", 2)
+    without = [row for row in ROWS if row.get("name") != "smile"]
+    off = sample(mixed(model), at(positive, "0", "smile"), at(negative, "0", "smile"))
+    assert torch.allclose(off, sample(mixed(model, without), positive, negative), atol=1e-4)
+
+
+def test_one_strength_scales_all_rows(model):
+    positive, negative = prompt("sd3", 1), prompt("sd3", 2)
+    half = [{**row, "strength": row["strength"] * 0.5} for row in ROWS]
+    expected = sample(chain(model, half), positive, negative)
+    assert torch.equal(sample(mixed(model, strength=0.5), positive, negative), expected)
+    assert torch.equal(
+        sample(mixed(model, strength=0.0), positive, negative), sample(model, positive, negative)
+    )
+
+
+def test_no_row_that_is_on_leaves_the_model_as_it_is(model):
+    output = SliderMixer.execute(model=model, rows=[ROWS[1]])
+    assert output.result[0] is model and output.result[1].startswith("No slider is on")
+
+
+def test_the_report_names_each_row_and_what_fits(model):
+    report = SliderMixer.execute(model=model, rows=ROWS).result[1]
+    heads = [part.splitlines()[0] for part in report.split("\n\n")]
+    assert [head.partition(":")[0] for head in heads] == ["smile at +0.7", "curls at -1.2", "age at +0.4"]
+    assert all("Adapters on 4 layers." in head for head in heads)
+
+
+# As an API workflow: {"class_type": "SliderMixer", "inputs": {"model": …, "rows": {"__value__": ROWS}}}
+
+
+class TinyModel(io.ComfyNode):
+    """Stands in for a checkpoint loader."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(node_id="TinyModel", inputs=[], outputs=[io.Model.Output()])
+
+    @classmethod
+    def execute(cls):
+        return io.NodeOutput(shared_model("sd3"))
+
+
+class Keep(io.ComfyNode):
+    """An output node that keeps the models it gets."""
+
+    models: list = []
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(node_id="Keep", is_output_node=True, inputs=[io.Model.Input("model")], outputs=[])
+
+    @classmethod
+    def execute(cls, model):
+        Keep.models.append(model)
+        return io.NodeOutput()
+
+
+class Server:
+    client_id = last_node_id = last_prompt_id = None
+
+    def send_sync(self, event, data, sid=None):
+        pass
+
+
+@pytest.fixture
+def run_prompt(monkeypatch):
+    """Checks and runs a workflow of the API as the server does; the model that it ends with."""
+    ours = asyncio.run(SliderExtension().get_node_list())
+    for node in [*ours, TinyModel, Keep, nodes_primitive.Float]:
+        monkeypatch.setitem(comfy_nodes.NODE_CLASS_MAPPINGS, node.GET_SCHEMA().node_id, node)
+
+    def run(graph):
+        graph = json.loads(json.dumps(graph))
+        valid, error, outputs, errors = asyncio.run(execution.validate_prompt("1", graph, None))
+        assert valid, (error, errors)
+        executor = execution.PromptExecutor(Server(), cache_args={"lru": 0, "ram": 0, "ram_inactive": 0})
+        executor.execute(graph, "1", {}, outputs)
+        assert executor.success, executor.status_messages
+        return Keep.models.pop()
+
+    return run
+
+
+def workflow(**mixer):
+    return {
+        "model": {"class_type": "TinyModel", "inputs": {}},
+        "mixer": {"class_type": "SliderMixer", "inputs": {"model": ["model", 0], **mixer}},
+        "keep": {"class_type": "Keep", "inputs": {"model": ["mixer", 0]}},
+    }
+
+
+@pytest.mark.parametrize("rows", [{"__value__": ROWS}, json.dumps(ROWS)], ids=["list", "text"])
+def test_a_workflow_of_the_api_equals_the_chain(model, run_prompt, rows):
+    positive, negative = prompt("sd3", 1), prompt("sd3", 2)
+    expected = sample(chain(model), positive, negative)
+    assert torch.equal(sample(run_prompt(workflow(rows=rows)), positive, negative), expected)
+
+
+def test_a_float_by_link_drives_all_strengths_and_that_of_apply_slider(model, run_prompt):
+    """What XY tools of other packs do: a number from another node."""
+    positive, negative = prompt("sd3", 1), prompt("sd3", 2)
+    graph = workflow(rows={"__value__": ROWS}, strength=["number", 0])
+    graph["number"] = {"class_type": "PrimitiveFloat", "inputs": {"value": 0.5}}
+    half = [{**row, "strength": row["strength"] * 0.5} for row in ROWS]
+    expected = sample(chain(model, half), positive, negative)
+    assert torch.equal(sample(run_prompt(graph), positive, negative), expected)
+
+    graph["mixer"] = {
+        "class_type": "SliderApply",
+        "inputs": {"model": ["model", 0], "slider_file": "smile.safetensors", "strength": ["number", 0],
+                   "start_percent": 0.0, "end_percent": 1.0, "name": ""},
+    }  # fmt: skip
+    smile = [{"file": "smile.safetensors", "strength": 0.5}]
+    assert torch.equal(
+        sample(run_prompt(graph), positive, negative), sample(chain(model, smile), positive, negative)
+    )
+
+
+def test_only_the_file_of_a_row_must_be_given():
+    assert mixer_rows('[{"file": "a"}]') == [MixerRow("a", True, 1.0, 0.0, 1.0, "")]
+    assert mixer_rows("") == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"file": "a"}, "must be a list like"),
+        ("{", "not valid JSON"),
+        (["a"], "Row 1 is 'a'; it must be an object"),
+        ([{"strength": 1.0}], "Row 1 has no file"),
+        ([{"file": "smile.safetensors"}, {"fiel": "x"}], "Row 2 has 'fiel'; the keys of a row are file, on"),
+        ([{"file": "smile.safetensors", "strength": "1"}], "strength of row 1 is '1'; it must be a number"),
+        ([{"file": "smile.safetensors", "strength": float("nan")}], "strength of row 1 is nan"),
+        ([{"file": "smile.safetensors", "on": 1}], "on of row 1 is 1; it must be true or false"),
+        (
+            [{"file": "smile.safetensors", "start": 0.8, "end": 0.2}],
+            "Row 1 starts at 0.8, after its end at 0.2",
+        ),
+        ([{"file": "gone.safetensors"}], "There is no file 'gone.safetensors'"),
+        ([{"file": "smile.safetensors"}] * 101, "at most 100"),
+    ],
+)
+def test_bad_rows_are_said_before_the_job_starts(rows, said):
+    messages = validated(SliderMixer, model=["1", 0], rows={"__value__": rows})
+    assert any(said in message for message in messages), messages
+
+
+def test_a_file_that_changes_is_read_again(files):
+    before = SliderMixer.fingerprint_inputs(ROWS)
+    save_file(slider("sd3", 9), files / "age.safetensors")
+    os.utime(files / "age.safetensors", (1, 1))
+    assert SliderMixer.fingerprint_inputs(ROWS) != before
