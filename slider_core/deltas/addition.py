@@ -141,12 +141,20 @@ class Share:
         """`onto`, to which this is added as to `y`, the base layer's output for `x`."""
         if self.low_rank is None or x.dtype != y.dtype:
             return added(layer, x, y, self.deltas, self._scale(x, 1.0), onto)
-        return self.low_rank.added(x, onto, self._scale(x, self.ratio))
+        return self.low_rank.added(x, onto, self._scale_of_each(x))
 
     def _scale(self, x: Tensor, ratio: float) -> Tensor:
         form = (x.shape[self.batch_dim], self.batch_dim, x.ndim, x.device, x.dtype, ratio)
         if form not in self.scales:
             self.scales[form] = scale_for(x, self.strength, self.batch_dim) * ratio
+        return self.scales[form]
+
+    def _scale_of_each(self, x: Tensor) -> Tensor:
+        """The scale of each of the vectors in `x`, [n, 1]."""
+        form = (x.shape[:-1], self.batch_dim, x.device, x.dtype, self.ratio)
+        if form not in self.scales:
+            scale = self._scale(x, self.ratio)
+            self.scales[form] = scale.expand(*x.shape[:-1], 1).reshape(-1, 1)
         return self.scales[form]
 
 
@@ -166,12 +174,13 @@ class Sum(list[Share]):
 
 def put_on(layer: nn.Module, share: Share) -> None:
     """Adds a share to a layer."""
-    layer._forward_hooks.setdefault(HOOK, Sum()).append(share)
+    shares: Any = layer._forward_hooks.setdefault(HOOK, Sum())
+    shares.append(share)
 
 
 def take_off(layer: nn.Module, share: Share) -> None:
     """The layer is without this share again."""
-    shares = layer._forward_hooks[HOOK]
+    shares: Any = layer._forward_hooks[HOOK]
     shares.remove(share)
     if not shares:
         del layer._forward_hooks[HOOK]
