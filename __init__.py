@@ -4,6 +4,9 @@ WEB_DIRECTORY = "./web"
 
 
 async def comfy_entrypoint():
+    from .slider_core import internals
+
+    internals.check()
     from .nodes import SliderExtension
 
     return SliderExtension()
