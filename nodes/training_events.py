@@ -50,7 +50,7 @@ class TrainingEvents:
 
 
 def latest_training() -> dict[str, Any]:
-    """The running training, or the last one: its place, its curve, its previews, its last event. Empty if there is none."""
+    """The running training, or the last one: place, curve, previews and last event. Empty if there is none."""
     if _latest is None:
         return {}
     return {**_latest.place, **_latest.last, "curve": _latest.curve, "previews": _latest.shown}

@@ -4,6 +4,7 @@ import importlib.util
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -162,6 +163,8 @@ def test_a_dry_run_tells_and_writes_nothing(tmp_path, output, train):
 )
 def test_what_cannot_be_ends_with_2_and_a_sentence(tmp_path, output, train, old, new, message):
     file = config_of(tmp_path)
+    (tmp_path / "model").mkdir()
+    shutil.copy(DEMO / "measure.safetensors", tmp_path / "model")  # a file of weights, but of no diffusion model
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new))
     code, told = train(file)
