@@ -152,14 +152,16 @@ def looked(ground: Any, slider: Any) -> dict[str, Any]:
     from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
     from concept_sliders.slider_core.comfy_bridge.sampling import SamplerSettings
     from concept_sliders.slider_core.evaluation.prompts import Prompt
-    from concept_sliders.slider_core.evaluation.sweep import Sweep, decode, sample_sweep, stills
+    from concept_sliders.slider_core.evaluation.sweep import Sweep, Variant, decode, sample_sweep, stills
 
     texts = list(demo.HELD_OUT.items())[:3]
     prompts = tuple(Prompt(name, text, conditioning=ground.text(text)) for name, text in texts)
     sweep = Sweep(prompts, (1, 2), STRENGTHS)
     deltas, _ = deltas_for(ground.model, slider)
     settings = SamplerSettings(steps=12, cfg=2.5)
-    latents = sample_sweep(ground.model, deltas, sweep, ground.text(""), torch.zeros(1, 16, 16, 16), settings)
+    latents = sample_sweep(
+        [Variant(ground.model, deltas)], sweep, ground.text(""), torch.zeros(1, 16, 16, 16), settings
+    )
     pictures = stills(decode(latents, ground.vae.decode))
     true = measure.measure(measure.load(), pictures.flatten(0, 1))
     small = torch.nn.functional.adaptive_avg_pool2d(pictures.flatten(0, 1).movedim(-1, 1), KEPT)
