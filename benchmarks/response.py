@@ -149,10 +149,10 @@ def looked(ground: Any, slider: Any) -> dict[str, Any]:
     """A sweep over held-out faces: every attribute, and the pictures."""
     import demo
     import measure
-    from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
-    from concept_sliders.slider_core.comfy_bridge.sampling import SamplerSettings
+    from concept_sliders.slider_core.applying.sampling import SamplerSettings
     from concept_sliders.slider_core.evaluation.prompts import Prompt
     from concept_sliders.slider_core.evaluation.sweep import Sweep, Variant, decode, sample_sweep, stills
+    from concept_sliders.slider_core.lora.reading import deltas_for
 
     texts = list(demo.HELD_OUT.items())[:3]
     prompts = tuple(Prompt(name, text, conditioning=ground.text(text)) for name, text in texts)

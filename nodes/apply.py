@@ -97,7 +97,7 @@ class SliderApply(io.ComfyNode):
         name: str = "",
         response_curve: bool = True,
     ) -> io.NodeOutput:
-        from ..slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
+        from ..slider_core.applying.apply import AppliedSlider, apply_slider
         from ..slider_core.curve import curve_of
         from ..slider_core.files import usable_range
 
@@ -110,7 +110,7 @@ class SliderApply(io.ComfyNode):
         for_page = {"usable_range": [usable_range(slider)]}
         if model is not None:
             return show(report, apply_slider(model, applied), None, report, **for_page)
-        from ..slider_core.comfy_bridge.control import apply_slider_to_control_net
+        from ..slider_core.applying.control import apply_slider_to_control_net
 
         return show(report, None, apply_slider_to_control_net(control_net, applied), report, **for_page)
 
@@ -120,7 +120,7 @@ _latest: list[tuple[ref, Any, tuple]] = []
 
 def _read(model: Any, slider: Any, slider_file: str) -> tuple[Any, dict, list[str]]:
     """The slider and what `deltas_on` says of it; the latest few are kept, so that a new strength reads nothing."""
-    from ..slider_core.adapters.layer import root_of
+    from ..slider_core.layers import root_of
 
     root, given = root_of(model), (slider_file, changed(slider_file)) if slider is None else slider
     found = next((entry for entry in _latest if entry[0]() is root and _same(entry[1], given)), None)
@@ -184,7 +184,7 @@ class SliderStrength(io.ComfyNode):
     @classmethod
     @checked()
     def execute(cls, conditioning: Any, strength: str, slider: str = "") -> io.NodeOutput:
-        from ..slider_core.comfy_bridge.control import conditioning_at
+        from ..slider_core.applying.control import conditioning_at
 
         numbers = _numbers(strength)
         value = numbers[0] if len(numbers) == 1 else numbers

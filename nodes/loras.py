@@ -127,8 +127,8 @@ def deltas_on(model: Any, slider: Any) -> tuple[dict[str, Any], list[str]]:
     Raises:
         ValueError: if it fits no layer at all.
     """
-    from ..slider_core.comfy_bridge.lora import deltas_for, for_text_encoder
     from ..slider_core.files import notes_on_fit
+    from ..slider_core.lora.reading import deltas_for, for_text_encoder
 
     deltas, unused = deltas_for(model, slider)
     if not deltas:

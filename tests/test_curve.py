@@ -4,7 +4,7 @@ import comfy.sd
 import numpy as np
 import pytest
 import torch
-from concept_sliders.slider_core.comfy_bridge.applied import READER, AppliedSlider
+from concept_sliders.slider_core.applying.applied import READER, AppliedSlider
 from concept_sliders.slider_core.curve import CURVE, Curve, CurveError, curve_of, read_curve
 from concept_sliders.slider_core.evaluation.response import curve_from, with_curve
 from concept_sliders.slider_core.files import Slider, load, save

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..addition import Joined
 from ..curve import Curve
+from ..deltas.addition import Joined
+from ..lora.changes import change_in
 from ..strength import Delta, Strength, StrengthError, constant, rows_of
-from .patches import change_in
 
 READER = "concept_sliders.strengths"
 BY_ROW = "concept_sliders.by_row"
