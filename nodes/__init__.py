@@ -11,6 +11,7 @@ from .prompts import SliderPromptLibrary
 from .sweep import SliderSweep
 from .targets import SliderTargets
 from .train import SliderTrainer
+from .words import SliderFromWords
 
 
 class SliderExtension(ComfyExtension):
@@ -19,6 +20,7 @@ class SliderExtension(ComfyExtension):
             SliderTargets,
             BucketLoader,
             CycleSampler,
+            SliderFromWords,
             SliderTrainer,
             SliderLoad,
             SliderApply,

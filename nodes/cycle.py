@@ -47,7 +47,7 @@ class CycleSampler(io.ComfyNode):
                     options=["anchor", "plain", "off"],
                     default="anchor",
                     tooltip="anchor: the slider must leave neutral pictures alone. plain: they are learned at "
-                    "strength 1, as SimpleTuner does it. off: not used.",
+                    "strength 1, as SimpleTuner does it, which weakens the slider. off: not used.",
                 ),
                 io.Int.Input("batch_size", default=1, min=1, max=64, tooltip="Pictures per sign and step."),
                 io.Int.Input(

@@ -64,10 +64,11 @@ class SliderTrainer(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "objective",
-                    options=["denoise", "difference"],
+                    options=["denoise", "difference", "prompts"],
                     default="denoise",
                     tooltip="denoise: learn the pictures of each side (the guide's). difference: learn only how the "
-                    "two sides differ, and leave to the model what it gets wrong on both; needs cycle together.",
+                    "two sides differ, and leave to the model what it gets wrong on both; needs cycle together. "
+                    "prompts: words alone, from Slider from Words, whose examples are trained so under every objective.",
                 ),
                 io.Float.Input(
                     "anchor_weight",
@@ -89,10 +90,11 @@ class SliderTrainer(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "noise_levels",
-                    options=["auto", "uniform", "logit_normal"],
+                    options=["auto", "uniform", "logit_normal", "low"],
                     default="auto",
                     advanced=True,
-                    tooltip="Density of the noise levels. auto: what this kind of model is usually trained with.",
+                    tooltip="Density of the noise levels. auto: what this kind of model is usually trained with. low: "
+                    "where small things take shape; purer sliders from pictures that are no pairs.",
                 ),
                 io.Combo.Input(
                     "optimiser",

@@ -7,6 +7,7 @@ const NODES = new Set([
   "BucketLoader",
   "CycleSampler",
   "SliderApply",
+  "SliderFromWords",
   "SliderLoad",
   "SliderPromptLibrary",
   "SliderSave",
