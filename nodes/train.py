@@ -68,7 +68,7 @@ class SliderTrainer(io.ComfyNode):
                     default="denoise",
                     tooltip="denoise: learn the pictures of each side (the guide's). difference: learn only how the "
                     "two sides differ, and leave to the model what it gets wrong on both; needs cycle together. "
-                    "prompts: words alone, from Slider from Words, whose examples are trained so under every objective.",
+                    "prompts: words alone, from Slider from Words, whose examples train so under every objective.",
                 ),
                 io.Float.Input(
                     "anchor_weight",

@@ -127,6 +127,8 @@ class TrainingRun:
 
 
 def _request(model, targets, cycle, settings: dict[str, Any]) -> TrainRequest:
+    if all(example.words for bucket in cycle.buckets for example in bucket.examples):
+        settings = {**settings, "objective": "prompts"}
     given = {name: settings.get(name) for name in SAME_NAME}
     plan = _plan(model, targets, settings)
     return TrainRequest(
