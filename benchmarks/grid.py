@@ -36,6 +36,9 @@ WORDS = (
     "words;words, guidance 1;words, preserve;Concept Sliders, words;FLUX sliders;LECO;ai-toolkit;musubi-tuner, words;"
     "words and pictures"
 ).split(";")
+KINDS = [
+    f"denoise, {kind}" for kind in "attention dora rslora loha lokr oft boft glora ia3 dylora full".split()
+]
 FEW = ["denoise", "denoise, low noise", "difference, low noise"]
 
 
@@ -58,6 +61,8 @@ def cells(models: Sequence[str] = MODELS) -> Iterator[Cell]:
                 yield from (Cell(model, "smile", setup, method, seed) for model in models)
         if "noise" in models:
             yield from (Cell("noise", "smile", "words", method, seed) for method in WORDS)
+    for method in KINDS:
+        yield from (Cell(model, "smile", "6 pairs", method, 0) for model in models)
     for seed in range(2):
         for concept in ("eyes", "eye_size", "face_size"):
             for setup in ("6 pairs", "6 + 6 unpaired"):

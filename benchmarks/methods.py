@@ -44,6 +44,7 @@ class Method:
     cycle: Mapping[str, Any] = field(default_factory=dict)
     setup: Mapping[str, Any] = field(default_factory=dict)
     preset: str = "slider"
+    adapter: AdapterConfig = AdapterConfig("lora", rank=4)
     step: Callable[[peers.Run], None] | None = None
     words: str = ""
     guidance: float = 3.0
@@ -77,6 +78,13 @@ METHODS: dict[str, Method] = {
     "ai-toolkit": Method(step=peers.ai_toolkit),
     "musubi-tuner, words": Method(step=peers.musubi),
 }
+KINDS = {
+    "dora": AdapterConfig("lora", rank=4, options={"dora": True}),
+    "rslora": AdapterConfig("lora", rank=4, options={"rslora": True}),
+    **{kind: AdapterConfig(kind, rank=4) for kind in "loha lokr oft boft glora ia3 dylora full".split()},
+}
+METHODS |= {f"denoise, {kind}": Method(adapter=adapter) for kind, adapter in KINDS.items()}
+METHODS["denoise, attention"] = Method(preset="attention")
 
 
 @torch.inference_mode()
@@ -109,7 +117,7 @@ def trained(ground: Ground, concept: str, setup: Setup, method: Method, seed: in
         pictures += word_buckets(ground, concept, method, seed)
     pairing = "order" if setup.paired or method.words == "alone" else "random"
     cycle = Cycle(pictures, seed=seed, **{"pairing": pairing, "neutral": "off", **method.cycle})
-    plan = uniform_plan(select_targets(ground.model, preset=method.preset), AdapterConfig("lora", rank=4))
+    plan = uniform_plan(select_targets(ground.model, preset=method.preset), method.adapter)
     settings = {"learning_rate": RATE, **method.settings}
     request = TrainRequest(ground.model, plan, cycle, steps=STEPS * method.longer, seed=seed, **settings)
     if method.step is None:
