@@ -29,8 +29,8 @@ PICTURES = (
     "denoise, two strengths a side;alternate"
 ).split(";")
 UNPAIRED = (
-    "denoise;denoise, low noise;difference;difference, low noise;denoise, mlp;difference, low noise, mlp;SimpleTuner;"
-    "denoise, neutral anchor"
+    "denoise;denoise, low noise;denoise, low noise, 3 × rate;difference;difference, 3 × rate;difference, low noise;"
+    "difference, low noise, 3 × rate;denoise, mlp;difference, low noise, mlp;SimpleTuner;denoise, neutral anchor"
 ).split(";")
 WORDS = (
     "words;words, guidance 1;words, preserve;Concept Sliders, words;FLUX sliders;LECO;ai-toolkit;musubi-tuner, words;"
