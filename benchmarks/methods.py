@@ -113,7 +113,9 @@ def trained(ground: Ground, concept: str, setup: Setup, method: Method, seed: in
     """The slider, of rank 4, and the seconds that it took."""
     started = time.perf_counter()
     setup = replace(setup, **method.setup)
-    pictures = grounds.buckets(ground, CONCEPTS[concept], setup)
+    pictures = (
+        () if method.words in ("alone", "preserve") else grounds.buckets(ground, CONCEPTS[concept], setup)
+    )
     if method.words in ("alone", "preserve"):
         pictures = word_buckets(ground, concept, method, seed)
     elif method.words == "together":
