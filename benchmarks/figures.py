@@ -65,8 +65,8 @@ def row(name: str, runs: Sequence[Mapping[str, float]]) -> str:
     for column in COLUMNS:
         values = [run[column] for run in runs if column in run]
         digits = 0 if column == "seconds" else 1 if column in ("selectivity", "inside / outside") else 3
-        spread = f" ({statistics.stdev(values):.{digits}f})" if len(values) > 1 else ""
-        cells.append(f"{statistics.mean(values):.{digits}f}{spread}" if values else "")
+        spread = f" ({np.std(values, ddof=1):.{digits}f})" if len(values) > 1 else ""
+        cells.append(f"{np.mean(values):.{digits}f}{spread}" if values else "")
     return f"| {' | '.join(cells)} |"
 
 

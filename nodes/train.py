@@ -94,7 +94,7 @@ class SliderTrainer(io.ComfyNode):
                     default="auto",
                     advanced=True,
                     tooltip="Density of the noise levels. auto: what this kind of model is usually trained with. low: "
-                    "where small things take shape; purer sliders from pictures that are no pairs.",
+                    "where small things take shape; it needs a higher rate.",
                 ),
                 io.Combo.Input(
                     "optimiser",

@@ -94,6 +94,16 @@ def test_the_figures_of_a_slider_are_those_of_its_pictures():
     assert sliders.row("mine", [shown]).startswith("| mine | 1 | 1.200 | 1.000 | 1.167 |  | 1.400 | 0.050 ")
 
 
+def test_a_slider_that_goes_the_wrong_way_has_its_line_in_the_table():
+    """It has no evenness, and one run of it spoils no table."""
+    import sliders
+
+    wrong = sliders.figures(sweep_of([0.5, 0.0, -0.7], [-1.0, 0.0, 1.0]))
+    assert sliders.row("wrong", [wrong, wrong]).startswith(
+        "| wrong | 2 | -1.200 (0.000) | -1.000 (0.000) | nan"
+    )
+
+
 def test_half_the_strength_and_where_pictures_change_are_measured():
     import sliders
 
