@@ -84,7 +84,8 @@ METHODS: dict[str, Method] = {
 KINDS = {
     "dora": AdapterConfig("lora", rank=4, options={"dora": True}),
     "rslora": AdapterConfig("lora", rank=4, options={"rslora": True}),
-    **{kind: AdapterConfig(kind, rank=4) for kind in "loha lokr oft boft glora ia3 dylora full".split()},
+    **{kind: AdapterConfig(kind, rank=4) for kind in "loha lokr oft glora ia3 dylora full".split()},
+    "boft": AdapterConfig("boft", rank=8),
 }
 METHODS |= {f"denoise, {kind}": Method(adapter=adapter) for kind, adapter in KINDS.items()}
 METHODS["denoise, attention"] = Method(preset="attention")
