@@ -139,3 +139,36 @@ def test_other_trainers_train_on_the_same_model_pictures_and_steps():
             assert slider and all(bool(torch.isfinite(tensor).all()) for tensor in slider.values()), name
     after = ground.model.model.state_dict()
     assert all(torch.equal(weight, after[name]) for name, weight in before.items())
+
+
+def test_the_second_model_predicts_noise_from_captions_that_name_smile_and_eyes(tmp_path):
+    """Untrained here: it is SD1.x to the pack, its words are its own, and pictures and words train on it."""
+    import sliders
+    import tiny_unet
+    from concept_sliders.slider_core.architectures import select
+    from train_unet import caption_numbers, save
+
+    torch.manual_seed(0)
+    save(tiny_unet.NamedFaceModel(), tmp_path / "unet.safetensors")
+    ground = sliders.load_ground("noise", tmp_path / "unet.safetensors")
+    assert select(ground.model).family == "SD1.x" and ground.model.model.model_type.name == "EPS"
+    smiling, frowning = (ground.text(f"a {mood} person")[0][0] for mood in ("smiling", "frowning"))
+    assert not torch.equal(smiling, frowning)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sliders.methods, "STEPS", 1)
+        for name in ("words, preserve", "words and pictures", "LECO"):
+            method = sliders.methods.METHODS[name]
+            slider, _ = sliders.methods.trained(ground, "smile", sliders.Setup(pictures=1), method, seed=0)
+            assert all(bool(torch.isfinite(tensor).all()) for tensor in slider.values()), name
+
+    from named_faces import NAMED, entangled_faces, named_caption
+
+    faces = entangled_faces(600, seed=1)
+    assert numpy.corrcoef([f.smile for f in faces], [f.eye_brightness for f in faces])[0, 1] > 0.4
+    assert named_caption("a person with tan skin", smile="smiling", eye_size="large") == (
+        "a smiling person with large eyes, tan skin"
+    )
+    numbers = caption_numbers(faces, seed=2)
+    said = (numbers == tiny_unet.VOCABULARY.index("smiling")) | (numbers == tiny_unet.VOCABULARY.index("calm"))
+    said |= numbers == tiny_unet.VOCABULARY.index("frowning")
+    assert float(said.any(-1).float().mean()) == pytest.approx(NAMED["smile"], abs=0.05)
