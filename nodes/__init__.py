@@ -13,6 +13,7 @@ from .routes import add_routes
 from .sweep import SliderSweep
 from .targets import SliderTargets
 from .train import SliderTrainer
+from .words import SliderFromWords
 
 
 class SliderExtension(ComfyExtension):
@@ -24,6 +25,7 @@ class SliderExtension(ComfyExtension):
             SliderTargets,
             BucketLoader,
             CycleSampler,
+            SliderFromWords,
             SliderTrainer,
             SliderLoad,
             SliderApply,
