@@ -209,7 +209,7 @@ def preserved(results: Sequence[dict[str, Any]]) -> str:
         without, kept = (mean(name, lambda r: moved(r, attribute)) for name in by)  # noqa: B023
         texts.append(
             f"{attribute} moves {without:.3f} from −1 to +1 without and {kept:.3f} with ({1 - kept / without:.0%} less)"
-        )  # noqa: E501
+        )
     without, kept = (mean(name, lambda r: r["figures"]["range"]) for name in by)
     texts.append(f"the range is {without:.2f} and {kept:.2f} ({1 - kept / without:.0%} less)")
     return "\n\nThe list of what to preserve: " + "; ".join(texts) + "."

@@ -21,11 +21,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import grid  # noqa: E402
-import grounds  # noqa: E402
-import methods  # noqa: E402
-from figures import figures, row  # noqa: E402, F401
-from grounds import Ground, Setup, demo, load_ground, measure, results  # noqa: E402, F401
+import grid
+import grounds
+import methods
+from figures import figures, row  # noqa: F401
+from grounds import Ground, Setup, demo, load_ground, measure, results  # noqa: F401
 
 
 def trained(

@@ -17,16 +17,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import grounds  # noqa: E402
-import methods  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from concept_sliders.slider_core.applying.sampling import SamplerSettings  # noqa: E402
-from concept_sliders.slider_core.evaluation.measures import spearman  # noqa: E402
-from concept_sliders.slider_core.evaluation.prompts import Prompt  # noqa: E402
-from concept_sliders.slider_core.evaluation.sweep import Sweep, Variant, decode, sample_sweep, stills  # noqa: E402
-from concept_sliders.slider_core.lora.reading import deltas_for  # noqa: E402
-from grounds import measure  # noqa: E402
+import grounds
+import methods
+import numpy as np
+import torch
+from concept_sliders.slider_core.applying.sampling import SamplerSettings
+from concept_sliders.slider_core.evaluation.measures import spearman
+from concept_sliders.slider_core.evaluation.prompts import Prompt
+from concept_sliders.slider_core.evaluation.sweep import Sweep, Variant, decode, sample_sweep, stills
+from concept_sliders.slider_core.lora.reading import deltas_for
+from grounds import measure
 
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 # attribute -> value with more, value with less, held-out prompts that do not name it

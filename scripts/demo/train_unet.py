@@ -25,14 +25,14 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import measure  # noqa: E402
-import tiny_model  # noqa: E402
-import train_vae  # noqa: E402
-from comfy import model_sampling  # noqa: E402
-from faces import SIZE, Face, draw_many  # noqa: E402
-from named_faces import entangled_faces, named_caption, random_caption  # noqa: E402
-from tiny_unet import VOCABULARY, NamedFaceModel  # noqa: E402
-from train_model import decoded, sheet  # noqa: E402
+import measure
+import tiny_model
+import train_vae
+from comfy import model_sampling
+from faces import SIZE, Face, draw_many
+from named_faces import entangled_faces, named_caption, random_caption
+from tiny_unet import VOCABULARY, NamedFaceModel
+from train_model import decoded, sheet
 
 WITHOUT_CAPTION = 0.1
 VARIANTS = 4  # captions drawn for each face

@@ -14,7 +14,7 @@ from concept_sliders.slider_core.runs import Parts, TrainingRun
 from concept_sliders.slider_core.settings import TrainSettings
 
 sys.path.append(str(Path(__file__).resolve().parent.parent.parent / "benchmarks"))
-import grounds  # noqa: E402
+import grounds
 
 HAIR = {"more": "a person with red hair", "less": "a person with blue hair", "neutral": "a person"}
 QUICK = {"steps": 4, "cfg": 2.5, "sampler_name": "euler", "scheduler": "simple", "width": 128, "height": 128}
