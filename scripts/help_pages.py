@@ -1,9 +1,9 @@
-"""Writes the lists of inputs and outputs in the help pages from the nodes' own schemas, and from locales/ for translations.
+"""Writes the lists of inputs and outputs in the help pages from the nodes' schemas and their translations in locales/.
 
     python3 scripts/run.py python scripts/help_pages.py
 
-web/docs/NODE.md is in English, web/docs/NODE/LANGUAGE.md a translation, as ComfyUI's Info panel looks for them. The rest of
-a page is written by hand: what the node is for above the lists, from the example on below them.
+web/docs/NODE.md is in English, web/docs/NODE/LANGUAGE.md a translation: there ComfyUI's Info panel looks for them. The
+rest of a page is written by hand: what the node is for above the lists, from the example on below them.
 """
 
 from __future__ import annotations
@@ -54,10 +54,23 @@ def translated(language: str) -> dict:
     return json.loads((LOCALES / language / "nodeDefs.json").read_text(encoding="utf-8"))
 
 
+def filled(schema: io.Schema, language: str) -> dict:
+    """A node's translation in the order of its schema, English where it is missing."""
+    told = {} if language == "en" else translated(language).get(schema.node_id, {})
+    return _filled(english(schema), told)
+
+
+def _filled(wanted: dict, told: dict) -> dict:
+    return {
+        key: _filled(value, told.get(key, {})) if isinstance(value, dict) else told.get(key) or value
+        for key, value in wanted.items()
+    }
+
+
 def lists(schema: io.Schema, language: str) -> str:
     """The generated part of a page."""
     words = WORDS[language]
-    told = english(schema) if language == "en" else translated(language)[schema.node_id]
+    told = filled(schema, language)
     inputs = [_item(language, told["inputs"][i.id], i.id, _kind(i, language)) for i in schema.inputs]
     outputs = [
         _item(language, told["outputs"][str(n)], o.display_name, o.io_type)
@@ -113,5 +126,6 @@ if __name__ == "__main__":
     for language in WORDS:
         for found in schemas():
             file = place(found.node_id, language)
-            file.write_text(page(found, file.read_text(encoding="utf-8"), language), encoding="utf-8")
-            print(file.relative_to(DOCS))
+            if file.is_file():
+                file.write_text(page(found, file.read_text(encoding="utf-8"), language), encoding="utf-8")
+            print(file.relative_to(DOCS), "" if file.is_file() else "is missing")
