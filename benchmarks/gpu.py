@@ -39,7 +39,8 @@ HERE = Path(__file__).resolve().parent
 START = HERE.parent / "scripts" / "in_comfyui.py"
 CASES = {
     "step": ["step"], "level": ["level"], "apply": ["apply"], "sweep": ["sweep"], "small": ["small"],
-    "gradient": ["gradient"], "node": ["node", "node_bypass"], "node_ours": ["node_ours", "node_ours_bypass"], "profile": ["profile"],
+    "gradient": ["gradient"], "profile": ["profile"],
+    "node": ["node", "node_bypass"], "node_ours": ["node_ours", "node_ours_bypass"],
 }  # fmt: skip
 DYNAMIC = {"on": [True], "off": [False], "both": [False, True]}
 
