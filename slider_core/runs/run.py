@@ -19,6 +19,7 @@ from ..settings import TrainSettings
 from ..training import Intermediate, Message, NotFiniteError, Paused, StepDone, Stopped, TrainedSlider, train
 from ..training.checkpoint import remove_checkpoint
 from ..training.events import Event
+from ..training.ranks import ALONE, Ranks
 from .kept_previews import KeptPreviews
 from .parts import Parts
 from .preview import TrainingPreview
@@ -38,13 +39,23 @@ class Progress(Protocol):
 class TrainingRun:
     """One execution of Train Slider, on the page or without one.
 
+    Args:
+        ranks: the processes that do it together; the first one writes what there is to write.
+
     Attributes:
         path: of the slider file, once there is one.
         shown: previews that are kept, by their files.
     """
 
-    def __init__(self, parts: Parts, settings: TrainSettings, output: Path, progress: Progress):
-        self.settings, self.output, self.progress = settings, output, progress
+    def __init__(
+        self,
+        parts: Parts,
+        settings: TrainSettings,
+        output: Path,
+        progress: Progress,
+        ranks: Ranks = ALONE,
+    ):
+        self.settings, self.output, self.progress, self.ranks = settings, output, progress, ranks
         self.messages = list(parts.selection.warnings)
         self.path: Path | None = None
         self.preview = TrainingPreview(parts, settings)
@@ -54,9 +65,13 @@ class TrainingRun:
 
     def train(self) -> TrainedSlider:
         try:
-            trained = train(self.request, self._on_event)
+            trained = train(self.request, self._on_event, self.ranks)
         except NotFiniteError as error:
             raise RuntimeError(f"{error} It is in {self.path.name}." if self.path else str(error)) from error
+        with self.ranks.together():
+            return self._end(trained) if self.ranks.first else trained
+
+    def _end(self, trained: TrainedSlider) -> TrainedSlider:
         if trained.finished_before:
             self._say_finished(trained)
         if self.thumbnail is not None:

@@ -22,6 +22,7 @@ class TrainRow:
         row: what the model sees, before noise is added.
         strength: of the slider on this row.
         sign: of the bucket, for the record of losses.
+        pair: number of the turn's pair that it belongs to, neutral pictures too.
         anchor: whether the base model's prediction is the target, and not what a perfect model would predict.
         partner: index among the turn's rows of the one that this is compared with (objective `difference`).
     """
@@ -32,6 +33,7 @@ class TrainRow:
     strength: float
     weight: float
     sign: int
+    pair: int = 0
     anchor: bool = False
     partner: int | None = None
 
@@ -49,7 +51,8 @@ def rows_of_turn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator
         row, anchor = calls.row(draw.example), _is_anchor(draw, request)
         noise, sigma = _noise(draw, row, shared, calls, request, generator)
         weight = draw.weight * (request.anchor_weight if anchor else 1.0)
-        rows.append(TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, anchor))
+        pair = draw.pair if draw.sign else -1 - draw.pair
+        rows.append(TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, pair, anchor))
     rows = [row for row in rows if row.weight > 0]
     if request.objective == "difference":
         rows = [replace(row, partner=_partner(row, rows)) for row in rows]
