@@ -38,8 +38,9 @@ class Processes(Ranks):
     """
 
     def __init__(self, device: torch.device):
-        backends = {"cpu": "gloo", device.type: dist.get_default_backend_for_device(device.type)}
-        dist.init_process_group(",".join(f"{kind}:{name}" for kind, name in backends.items()), timeout=STARTING)
+        backend = dist.get_default_backend_for_device(device.type)
+        several = backend if device.type == "cpu" else f"cpu:gloo,{device.type}:{backend}"
+        dist.init_process_group(several, timeout=STARTING)
         self.rank, self.count, self.device = dist.get_rank(), dist.get_world_size(), device
         self._steps = dist.new_group(timeout=PATIENCE)
         self._meetings = dist.new_group(timeout=PATIENCE, backend="gloo")
