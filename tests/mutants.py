@@ -61,6 +61,7 @@ class Mutant:
 LOOP, ON_MODEL = "slider_core/training/loop.py", "slider_core/training/on_model.py"
 SETTINGS = "tests/training/test_settings.py"
 LEARNING = "tests/training/test_training.py -k learns"
+PROCESSES = "tests/training/test_processes.py"
 WIDGETS = "tests/nodes/test_train.py -k widgets"
 SAMPLED = "tests/nodes/test_apply_on_every_family.py"
 
@@ -116,7 +117,13 @@ MUTANTS = (
         SETTINGS,
     ),
     Mutant("GradScaler off for float16", LOOP, "enabled=half", "enabled=False", SETTINGS),
-    Mutant("memory estimate 0", LOOP, "return float(estimate) *", "return 0.0 *", SETTINGS),
+    Mutant(
+        "memory estimate 0",
+        "slider_core/training/fit.py",
+        "return float(estimate) *",
+        "return 0.0 *",
+        SETTINGS,
+    ),
     Mutant(
         "memory estimate of one row",
         LOOP,
@@ -133,7 +140,7 @@ MUTANTS = (
     ),
     Mutant(
         "area and mask kept",
-        "slider_core/comfy_bridge/model_call.py",
+        "slider_core/training/model_call.py",
         "if key not in ONLY_PART",
         "if True",
         SETTINGS,
@@ -193,42 +200,42 @@ MUTANTS = (
     ),
     Mutant(
         "guard for ControlNets of one network gone",
-        "slider_core/comfy_bridge/control.py",
+        "slider_core/applying/control.py",
         "if (before := self.previous_controlnet) is not None:",
         "if (before := self.previous_controlnet) and False:",
         "tests/test_control.py -k network",
     ),
     Mutant(
         "Apply Slider attaches nothing by row",
-        "slider_core/comfy_bridge/apply.py",
+        "slider_core/applying/apply.py",
         "stack.enter_context(attached(model, by_row.slider.deltas, strengths, by_row.dims, by_row.kept))",
         "pass",
         SAMPLED,
     ),
     Mutant(
         "strengths of prompts not read",
-        "slider_core/comfy_bridge/apply.py",
+        "slider_core/applying/apply.py",
         "    if given:",
         "    if False:",
         SAMPLED,
     ),
     Mutant(
         "order of SeedVR2's prompts ignored",
-        "slider_core/comfy_bridge/apply.py",
+        "slider_core/applying/apply.py",
         "return strengths.roll(len(strengths) // 2)",
         "return strengths",
         f"{SAMPLED} -k seedvr2",
     ),
     Mutant(
         "Apply Slider puts nothing into the weights",
-        "slider_core/comfy_bridge/placed.py",
+        "slider_core/applying/placed.py",
         "put_in(clone.patches, changes or {}, placed.at_rest)",
         "pass",
         "tests/files/test_stock_loader.py -k lora_on_every_family",
     ),
     Mutant(
         "gradients not handed over in one piece",
-        "slider_core/joint.py",
+        "slider_core/deltas/joint.py",
         "of_all.add_(memory)",
         "pass",
         LEARNING,
@@ -236,7 +243,7 @@ MUTANTS = (
     Mutant("new weights not taken over", ON_MODEL, "self.joined.refresh()", "pass", LEARNING),
     Mutant(
         "care ends at once",
-        "slider_core/comfy_bridge/saved_tensors.py",
+        "slider_core/gradients/saved_tensors.py",
         "self.careful = self.careful and self.copies.acted",
         "self.careful = False",
         "tests/training/test_exact_steps.py -k in_place",
@@ -250,14 +257,14 @@ MUTANTS = (
     ),
     Mutant(
         "offload ignored",
-        "slider_core/comfy_bridge/saved_tensors.py",
+        "slider_core/gradients/saved_tensors.py",
         "if self.offload and large",
         "if False",
         "tests/training/test_fit.py -k main_memory",
     ),
     Mutant(
         "fingerprint without patches",
-        "slider_core/comfy_bridge/contents.py",
+        "slider_core/training/contents.py",
         '"patches": patcher.patches,',
         "",
         "tests/training/test_fingerprint.py -k every_change",
@@ -283,6 +290,34 @@ MUTANTS = (
         "self._take_back(before)",
         "pass",
         "tests/training/test_faults.py -k whole_or_not",
+    ),
+    Mutant(
+        "processes' gradients not added up",
+        "slider_core/training/processes.py",
+        "dist.all_reduce(gradient, group=self._steps)",
+        "pass",
+        PROCESSES,
+    ),
+    Mutant(
+        "every process takes all pictures of a step",
+        "slider_core/training/ranks.py",
+        "if row.pair % self.count == self.rank",
+        "",
+        PROCESSES,
+    ),
+    Mutant(
+        "each process's mean is over its own rows",
+        LOOP,
+        "self.scaler.scale, total",
+        "self.scaler.scale",
+        PROCESSES,
+    ),
+    Mutant(
+        "a cancel in one process is not heard in the others",
+        "slider_core/training/processes.py",
+        "if worst > own:",
+        "if False:",
+        PROCESSES,
     ),
     Mutant(
         "gradients of float16 models stay scaled",

@@ -13,7 +13,7 @@ from ..data import describe_cycle
 from ..runs import request_of
 from ..training import StepDone, TrainRequest, train
 from ..training.events import Event
-from ..training.loop import memory_needed
+from ..training.fit import memory_needed
 from ..training.ranks import ALONE, Ranks
 from .pictures import Pictures
 from .progress import duration

@@ -8,24 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import chain, islice
-from pathlib import Path
 
 import torch
 from torch import nn
 
-from ..comfy_bridge.control import sliders_freed
-from ..comfy_bridge.model_call import ModelCalls, is_oom, load
-from ..comfy_bridge.saved_tensors import SavedTensors
-from ..comfy_bridge.trainable import trainable
+from ..applying.control import sliders_freed
 from ..data.cycle import SIGN_NAMES, Turn
-from ..files import to_slider
-from ..files.atomic import NotWrittenError
-from .checkpoint import read_checkpoint, restore, write_checkpoint
-from .events import Event, Intermediate, Message, Paused, StepDone, Stopped, TrainedSlider
-from .fingerprint import fingerprint
-from .finished import LOSSES, TRAINING, finished, losses_text
-from .fit import Fit, OpenAgain
+from ..gradients.saved_tensors import SavedTensors
+from ..gradients.trainable import trainable
+from .events import Event, Intermediate, Paused, StepDone, Stopped, TrainedSlider
+from .fit import Fit, OpenAgain, memory_needed
+from .kept import Kept
 from .last_good import ExplodedError, LastGood, NotFiniteError
+from .model_call import ModelCalls, is_oom, load
 from .on_model import OnModel
 from .optimisers import BY_NUMBER, make_optimiser, rate_at
 from .ranks import ALONE, Ranks
@@ -60,27 +55,18 @@ def train(
         with ranks.together():
             run = _Run(request, tell, ranks)
         ranks.check_alike(request)
-        if before := ranks.from_first(run.finished_before):
+        if before := ranks.from_first(run.kept.finished_before):
             return before
-        run.resume()
+        run.kept.resume()
         try:
             run.all_steps()
             with ranks.together():
-                run.keep()
-            return run.result()
+                run.kept.keep()
+            return run.kept.result()
         except BaseException as reason:
             with ranks.ending():
                 run.stop(reason)
             raise
-
-
-def memory_needed(request: TrainRequest, ranks: Ranks = ALONE) -> float:
-    """Bytes to keep free of weights: ComfyUI's estimate for the largest latent, times what a backward pass keeps."""
-    shapes = (example.latent.shape for bucket in request.cycle.buckets for example in bucket.examples)
-    shape = max(shapes, key=math.prod)
-    rows = request.rows_at_once or 2 * max(1, request.cycle.batch_size // ranks.count)
-    estimate = request.model.model.memory_required([rows, *shape[1:]])
-    return float(estimate) * (2.0 if request.gradient_checkpointing else 6.0)
 
 
 class _Run:
@@ -89,7 +75,8 @@ class _Run:
     calls: ModelCalls
 
     def __init__(self, request: TrainRequest, tell: Callable[[Event], None], ranks: Ranks):
-        self.request, self.tell, self.ranks, self.started = request, tell, ranks, time.perf_counter()
+        self.request, self.tell, self.ranks = request, tell, ranks
+        started = time.perf_counter()
         torch.manual_seed(request.seed)
         device = request.model.load_device
         self.controls = request.control_net.get_models() if request.control_net is not None else []
@@ -105,34 +92,8 @@ class _Run:
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
         self.state, self.saved = State(self.parameters, self.optimiser, self.scaler), SavedTensors()
         self.good = LastGood(self.state)
-        self.fit, self.continued_from = Fit(request, self.saved, tell), 0
-        known = ranks.first and (request.checkpoint or request.sliders)
-        self.fingerprint = fingerprint(request, self.slider.parameters) if known else ""
-
-    @property
-    def checkpoint(self) -> Path | None:
-        """Where the state of this very training is kept, if it is: no other training has the same file."""
-        path = self.request.checkpoint if self.request.checkpoint_every else None
-        return path and path.with_name(f"{path.name}-{self.fingerprint[:12]}.safetensors")
-
-    def finished_before(self) -> TrainedSlider | None:
-        """The slider of this very training, if that is asked for and its file is there."""
-        request = self.request
-        if not (request.sliders and request.resume):
-            return None
-        metadata = {**request.description, TRAINING: self.fingerprint, "steps": str(request.steps)}
-        return finished(request.sliders, to_slider(self.slider.adapters, metadata))
-
-    def resume(self) -> None:
-        """Takes over from the checkpoint of this very training, if that is asked for and there is one."""
-        path = self.checkpoint
-        if not (path and self.request.resume):
-            return
-        if stored := self.ranks.from_first(lambda: read_checkpoint(path, self.fingerprint)):
-            restore(self.state, stored, path)
-            self.continued_from = self.state.step
-            if not self.finished:
-                self.tell(Message(f"Continued from step {self.state.step} of {self.request.steps}."))
+        self.fit = Fit(request, self.saved, tell)
+        self.kept = Kept(request, self.slider, self.state, tell, ranks, started)
 
     @property
     def finished(self) -> bool:
@@ -174,9 +135,9 @@ class _Run:
             for every in (self.request.preview_every, self.request.save_every)
         )
         if previews or (self.request.preview_every and self.finished):
-            self.tell(Paused(self.result()))
+            self.tell(Paused(self.kept.result()))
         if saves and not self.finished:
-            self.tell(Intermediate(self.result()))
+            self.tell(Intermediate(self.kept.result()))
 
     def _step_and_tell(self, turn: Turn) -> None:
         before = time.perf_counter()
@@ -185,7 +146,7 @@ class _Run:
             losses = self._step(by_sign)
             step = self.state.step
             if self.request.checkpoint_every and step % self.request.checkpoint_every == 0:
-                self.keep()
+                self.kept.keep()
             rate = self.optimiser.param_groups[0]["lr"]
             self.tell(StepDone(step, self.request.steps, losses, rate, time.perf_counter() - before))
 
@@ -248,35 +209,10 @@ class _Run:
                 "pictures in the buckets."
             )
 
-    def keep(self) -> None:
-        """Writes the checkpoint, where one is wanted; that it cannot be written does not end the training."""
-        self.state.settle()
-        if not (self.checkpoint and self.state.step and self.ranks.first):
-            return
-        try:
-            write_checkpoint(self.checkpoint, self.fingerprint, self.state)
-        except NotWrittenError as error:
-            self.tell(Message(f"The state of the training is not kept: {error}"))
-
     def stop(self, reason: BaseException) -> None:
         """Keeps what was trained, and tells of it."""
         try:
             if not isinstance(reason, ExplodedError):  # what it goes on from would explode again
-                self.keep()
+                self.kept.keep()
         finally:
-            self.tell(Stopped(self.result(), reason))
-
-    def result(self) -> TrainedSlider:
-        self.state.settle()
-        training = {TRAINING: self.fingerprint} if self.fingerprint else {}
-        losses = {LOSSES: losses_text(self.state.losses["loss"])} if self.state.step else {}
-        metadata = {**self.request.description, "steps": str(self.state.step), **training, **losses}
-        return TrainedSlider(
-            slider=to_slider(self.slider.adapters, metadata),
-            losses=self.state.losses,
-            steps=self.state.step,
-            seconds=time.perf_counter() - self.started,
-            continued_from=self.continued_from,
-            finished_before=self.continued_from >= self.request.steps,
-            checkpoint=self.checkpoint,
-        )
+            self.tell(Stopped(self.kept.result(), reason))
