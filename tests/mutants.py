@@ -126,14 +126,14 @@ MUTANTS = (
     ),
     Mutant(
         "memory estimate of one row",
-        LOOP,
-        "request.rows_at_once or 2 * request.cycle.batch_size",
+        "slider_core/training/fit.py",
+        "request.rows_at_once or 2 * max(1, request.cycle.batch_size // ranks.count)",
         "request.rows_at_once or 1",
         SETTINGS,
     ),
     Mutant(
         "memory for the smallest picture",
-        LOOP,
+        "slider_core/training/fit.py",
         "max(shapes, key=math.prod)",
         "min(shapes, key=math.prod)",
         "tests/training/test_training.py -k largest",
