@@ -51,6 +51,11 @@ class TrainingProgress:
         """A PIL picture, shown on the node with the next step."""
         self.preview = ("JPEG", image, 1024)
 
+    def kept(self, files: list[dict[str, Any]]) -> None:
+        """The previews so far, for the panel, which shows them in place of ComfyUI's own picture."""
+        self.preview = None
+        self.events.previews(files)
+
 
 def workflow_id(pnginfo: dict[str, Any] | None) -> str | None:
     """The id of the workflow that a page has queued; None where a script did."""

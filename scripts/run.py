@@ -6,6 +6,7 @@
     python3 scripts/run.py test [ARGS]       lint, type check and tests (ARGS go to pytest, and skip the rest)
     python3 scripts/run.py test --comfyui PATH [ARGS]    the tests on the ComfyUI in PATH, of any version
     python3 scripts/run.py server [ARGS]     ComfyUI with the pack installed; ARGS go to its main.py
+    python3 scripts/run.py bench-sliders     the methods of training a slider compared, in 15 minutes
     python3 scripts/run.py python FILE ...   a script in that environment (ComfyUI and the pack importable)
 
 An existing ComfyUI is used when COMFYUI_PATH names it or when this pack lies in its custom_nodes folder;
@@ -130,12 +131,8 @@ TORCHRUN = set(
     "nproc-per-node nnodes node-rank rdzv-backend rdzv-endpoint rdzv-id rdzv-conf master-addr master-port "
     "local-addr max-restarts standalone".split()
 )
-HOSTS = (
-    "nnodes",
-    "rdzv-",
-    "master-",
-    "standalone",
-)  # without one of these, torchrun is told that this host is all
+# Without one of these, torchrun is told that this host is the only one.
+HOSTS = ("--nnodes", "--rdzv", "--master", "--standalone")
 
 
 def split_torchrun(args: list[str]) -> tuple[list[str], list[str]]:
@@ -156,13 +153,13 @@ def train_command(args: list[str]) -> list[str]:
     script = [str(ROOT / "scripts" / "in_comfyui.py"), *train_arguments(others)]
     if not own:
         return script
-    alone = [] if any(word.startswith(f"--{name}") for word in own for name in HOSTS) else ["--standalone"]
+    alone = [] if any(word.startswith(HOSTS) for word in own) else ["--standalone"]
     return ["-m", "torch.distributed.run", *alone, *own, *script]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["demo", "train", "test", "server", "python"])
+    parser.add_argument("command", choices=["demo", "train", "test", "server", "bench-sliders", "python"])
     parser.add_argument("args", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     testing = options.command == "test"
@@ -177,6 +174,8 @@ def main() -> int:
         return test(python, env, args, checks=not (args or named))
     if options.command == "server":
         return run(*server_command(comfyui, python, args), env=env)
+    if options.command == "bench-sliders":
+        args = [str(ROOT / "benchmarks" / "sliders.py"), *args]
     if options.command == "train":
         return run(python, *train_command(args), env=env)
     script = ROOT / "scripts" / ("demo.py" if options.command == "demo" else "in_comfyui.py")

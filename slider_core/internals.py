@@ -39,9 +39,9 @@ torch.nn.Linear()
   forward                 blocks run again in the backward pass                 replaced   test_trainable
   _parameters             normal tensors for inference tensors; a changed bias  ExitStack  test_trainable
   _buffers                normal tensors for inference tensors                  ExitStack  test_trainable
+  _modules                layers found by their names, hundreds a call          -          test_strength
   requires_grad_          frozen while training, also where a pack left it on   finally    test_trainable
-  register_forward_hook   adds adapters to a layer's output                     ExitStack  test_strength
-  _forward_hooks          one hook a layer, whatever the number of sliders      ExitStack  test_strength
+  _forward_hooks          adds adapters to a layer's output; a hook a layer     ExitStack  test_strength
   register_forward_pre_hook
                           a control picture for each row; prompts made anew     ExitStack  test_control
 torch.compiler
@@ -79,6 +79,9 @@ comfy.samplers
   cond_cat                rows in one call                                      -          training/test_model_call
   can_concat_cond         which rows can be                                     -          training/test_model_call
   cast_to_load_options    the same call on the device                           -          training/test_model_call
+  CFGGuider               guidance along words before anything is trained       -          training/test_words
+  calc_cond_batch         all prompts of that guidance in one call              -          training/test_words
+  sampler_object          a sampler by its name                                 -          training/test_words
   resolve_areas_and_cond_masks_multidim
                           regions of prompts, for the negative's strength       -          nodes/test_apply
 comfy.sampler_helpers

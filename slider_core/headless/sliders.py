@@ -113,7 +113,7 @@ def _train(
         cancel.check()
         parts = parts_of(plan, pictures)
         progress = _progress(plan, output, record, cancel, outcome.name) if ranks.first else Checked(cancel)
-        run = TrainingRun(parts, plan.train, output, progress, ranks)
+        run = TrainingRun(parts, plan.train, output, progress, ranks=ranks)
     try:
         trained = run.train()
     finally:
