@@ -19,8 +19,8 @@ from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.data import Bucket, Cycle, Example
 from concept_sliders.slider_core.headless import Cancel
 from concept_sliders.slider_core.training import StepDone, TrainRequest, train
-from concept_sliders.slider_core.training.processes import ranks_here
-from concept_sliders.slider_core.training.ranks import Ranks
+from concept_sliders.slider_core.training.launched import processes_here
+from concept_sliders.slider_core.training.processes import Processes
 from random_models import built
 from several import MARK
 from sizes import SIZES
@@ -47,19 +47,19 @@ def request(given: argparse.Namespace, patcher: Any, batch: int) -> TrainRequest
     return TrainRequest(patcher, plan, cycle, steps=given.steps)
 
 
-def killed(wanted: TrainRequest, ranks: Ranks) -> None:
+def killed(wanted: TrainRequest, processes: Processes) -> None:
     """A training in which the last process is gone after a few steps."""
 
     def note(event: Any) -> None:
-        if isinstance(event, StepDone) and event.step > WARM_UP and ranks.rank == ranks.count - 1:
+        if isinstance(event, StepDone) and event.step > WARM_UP and processes.number == processes.count - 1:
             print(MARK + json.dumps({"killed": time.time()}), flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
 
     with Cancel(deaf=120):  # torchrun asks the others to end, as it asks the command
-        train(replace(wanted, steps=100_000), note, ranks)
+        train(replace(wanted, steps=100_000), note, processes)
 
 
-def measured(wanted: TrainRequest, ranks: Ranks) -> dict[str, Any]:
+def measured(wanted: TrainRequest, processes: Processes) -> dict[str, Any]:
     """The median step after the first ones, and what takes part in it."""
     times = [meter.now()]
 
@@ -68,13 +68,13 @@ def measured(wanted: TrainRequest, ranks: Ranks) -> dict[str, Any]:
             times.append(meter.now())
 
     meter.settle()
-    trained = train(wanted, note, ranks)
+    trained = train(wanted, note, processes)
     steps = [after - before for before, after in zip(times, times[1:], strict=False)]
     numbers = sum(tensor.numel() for tensor in trained.slider.values())
     gradient = torch.zeros(numbers, device=get_torch_device())
     started = meter.now()
     for _ in range(5):
-        ranks.add_up(gradient)
+        processes.add_up(gradient)
     return {
         "seconds": round(statistics.median(steps[WARM_UP:]), 4),
         "steps": [round(step, 4) for step in steps],
@@ -96,16 +96,16 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--kill", action="store_true")
     given = parser.parse_args()
-    ranks = ranks_here(get_torch_device())
+    processes = processes_here(get_torch_device())
     with torch.inference_mode():
         patcher = built(given.model, given.dtype, given.tiny)
         if given.kill:
-            killed(request(given, patcher, given.batches[-1]), ranks)
+            killed(request(given, patcher, given.batches[-1]), processes)
         for batch in given.batches:
-            row = measured(request(given, patcher, batch), ranks)
-            if ranks.first:
-                print(MARK + json.dumps({"batch": batch, "processes": ranks.count, **row}), flush=True)
-    ranks.close()
+            row = measured(request(given, patcher, batch), processes)
+            if processes.first:
+                print(MARK + json.dumps({"batch": batch, "processes": processes.count, **row}), flush=True)
+    processes.close()
 
 
 if __name__ == "__main__":

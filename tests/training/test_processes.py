@@ -11,7 +11,7 @@ import torch
 from comfy.model_management import InterruptProcessingException
 from concept_sliders.slider_core.data import Cycle
 from concept_sliders.slider_core.training import StepDone, train
-from concept_sliders.slider_core.training.ranks import uneven
+from concept_sliders.slider_core.training.processes import uneven
 from import_path import import_path
 from in_processes import EQUAL
 from small_training import buckets, request
