@@ -90,6 +90,7 @@ def main(folder):
     cancel = raising(KeyboardInterrupt(), 1, processes)
     kept(folder, "cancelled", processes, outcome(wanted(model, **cancelled), processes, cancel))
     kept(folder, "went on", processes, outcome(wanted(model, **cancelled), processes))
+    kept(folder, "again", processes, outcome(wanted(model, **cancelled), processes))
     begun = wanted(model, **saved, checkpoint=folder / "from_one")
     kept(folder, "from one", processes, outcome(begun, processes))
     failed = wanted(model, **saved, checkpoint=folder / "failed")

@@ -315,7 +315,7 @@ MUTANTS = (
     Mutant(
         "processes' gradients not added up",
         "slider_core/training/launched.py",
-        "dist.all_reduce(gradient, group=self._steps)",
+        "dist.all_reduce(gradient, group=self._gradients)",
         "pass",
         PROCESSES,
     ),

@@ -38,14 +38,12 @@ class Launched(Processes):
     """
 
     def __init__(self, device: torch.device):
-        backend = dist.get_default_backend_for_device(device.type)
-        several = backend if device.type == "cpu" else f"cpu:gloo,{device.type}:{backend}"
-        dist.init_process_group(several, timeout=STARTING)
+        dist.init_process_group("gloo", timeout=STARTING)
         self.number, self.count, self.device = dist.get_rank(), dist.get_world_size(), device
-        self._steps = dist.new_group(timeout=PATIENCE)
-        self._meetings = dist.new_group(timeout=PATIENCE, backend="gloo")
-        self._serial = 0
+        self._meetings, self._serial = dist.new_group(timeout=PATIENCE), 0
         self._check_devices()
+        backend = dist.get_default_backend_for_device(device.type)
+        self._gradients = dist.new_group(timeout=PATIENCE, backend=backend)
 
     def _check_devices(self) -> None:
         kinds = self._gathered(self.device.type)
@@ -124,7 +122,7 @@ class Launched(Processes):
 
     def add_up(self, gradient: Tensor) -> None:
         with self._answered():
-            dist.all_reduce(gradient, group=self._steps)
+            dist.all_reduce(gradient, group=self._gradients)
 
     def mean_losses(self, losses: Mapping[int, float], counts: Mapping[int, int]) -> dict[int, float]:
         sums = torch.tensor(

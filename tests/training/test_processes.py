@@ -92,6 +92,8 @@ def test_a_cancel_in_one_keeps_the_same_step_in_all_and_two_go_on(run):
     straight = alone(**SGD).slider
     for slider, losses, continued_from in run.both("went on"):
         assert continued_from == 3 and len(losses["loss"]) == 6 and close(straight, slider)
+    for slider, _, continued_from in run.both("again"):
+        assert continued_from == 6 and close(straight, slider)
 
 
 def test_what_one_process_has_begun_two_end_and_the_other_way_round(run):
