@@ -13,11 +13,14 @@ class Example:
     """One picture, ready for training.
 
     Attributes:
-        name: the file's name without folder and extension; pairs are found by it.
+        name: the file's name without extension, below its bucket's folder; pairs are found by it.
         caption: the text that `conditioning` encodes.
         latent: as the VAE gives it, batch of 1: [1, C, H, W] or, with frames, [1, C, T, H, W].
         conditioning: ComfyUI's CONDITIONING list for the caption.
         control: control picture [1, H, W, 3] in 0..1 at the picture's size, if there is one.
+        mask: [1 or frames, h, w] of the latent's size, 0..1, 1 where the concept is; None where there is none.
+        named: whether `name` is a file's or one that was given; else it is only the picture's number.
+        variants: the same picture with its other captions, where it has several; each draw takes one of them all.
     """
 
     name: str
@@ -25,6 +28,9 @@ class Example:
     latent: Tensor
     conditioning: list[Any]
     control: Tensor | None = None
+    mask: Tensor | None = None
+    named: bool = True
+    variants: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True)

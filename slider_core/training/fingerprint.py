@@ -22,7 +22,7 @@ DECIDING: dict[type, set[str]] = {
     ),
     Cycle: set("buckets mode pairing weighting neutral batch_size seed one_sided".split()),
     Bucket: set("name examples strength probability repeats".split()),
-    Example: set("name latent conditioning control".split()),
+    Example: set("name latent conditioning control mask named variants".split()),
 }
 # … and what changes how it is run or described, but not what comes out of it.
 WITHOUT_EFFECT: dict[type, set[str]] = {
