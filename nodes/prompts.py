@@ -44,7 +44,8 @@ class SliderPromptLibrary(io.ComfyNode):
                     "library",
                     default=EXAMPLE,
                     multiline=True,
-                    tooltip='JSON: "name": "prompt", or "name": {"prompt": …, "adapter_strength": …}. '
+                    tooltip='JSON: "name": "prompt", or "name": {"prompt": …, "adapter_strength": …} '
+                    '(or "caption" or "tags"). '
                     '"neutral": true marks a prompt that the slider should not change.',
                 ),
                 io.Float.Input(
@@ -100,7 +101,9 @@ class SliderPromptLibrary(io.ComfyNode):
             [[tensor, with_strength(options, prompt.strength)] for tensor, options in prompt.conditioning]
             for prompt in prompts
         ]
-        report = "\n".join(f"{prompt.name}: {prompt.strength:+g}  {prompt.text}" for prompt in prompts)
+        lines = [f"{prompt.name}: {prompt.strength:+g}  {prompt.text}" for prompt in prompts]
+        lines += [f"Note: {prompt.name}: {note}" for prompt in prompts for note in prompt.notes]
+        report = "\n".join(lines)
         return show(report, tuple(prompts), conditionings, [prompt.name for prompt in prompts], report)
 
 
