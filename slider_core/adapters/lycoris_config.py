@@ -174,8 +174,8 @@ def adapter_config(settings: Mapping[str, Any]) -> AdapterConfig:
     kind = settings.get("algo", "lora")
     if settings.get("train_norm"):
         raise LycorisConfigError("train_norm is not possible: sliders go on linear layers and convolutions.")
-    if settings.get("dora") and KINDS[kind] is not KINDS["lora"]:
-        raise LycorisConfigError(f"dora_wd works with algo lora and locon, not with {kind}.")
+    if settings.get("dora") and "dora" not in KINDS[kind].OPTIONS:
+        raise LycorisConfigError(f"dora_wd works with algo lora, locon, loha and lokr, not with {kind}.")
     if settings.get("dora") and not settings.get("wd_on_output", True):
         raise LycorisConfigError("dora_wd works on the output only: leave wd_on_output out.")
     known = KINDS[kind].OPTIONS | DROPOUTS

@@ -34,7 +34,10 @@ def test_an_entry_in_simpletuners_words(key):
     for text in (entry, "\ufeff" + entry):
         (prompt,) = parse_library(text)
         assert (prompt.text, prompt.strength) == ("a face", -1.5)
-        assert prompt.notes == ("'lyrics' is not used.", "'strength' is not used. Did you mean 'adapter_strength'?")
+        assert prompt.notes == (
+            "'lyrics' is not used.",
+            "'strength' is not used. Did you mean 'adapter_strength'?",
+        )
 
 
 def test_the_first_text_of_several_is_taken_and_said():
