@@ -17,9 +17,10 @@ from ..slider_core.data.encoders import Encoders
 from ..slider_core.data.faults import bucket, one_for_each
 from ..slider_core.data.folder import FolderPictures
 from ..slider_core.data.latents import conditionings_of, examples_of, masks_in, one_by_one
+from ..slider_core.data.masks import masks_for
 from ..slider_core.data.overlap import same_on_both_sides
 from ..slider_core.data.sizing import Sizing, of_megapixels
-from .bucket_sources import NO_FOLDER, FromGraph, controls_of, given, masks_of, of_images, of_videos, only_one
+from .bucket_sources import NO_FOLDER, FromGraph, controls_of, given, of_images, of_videos, only_one
 from .input_folder import input_path
 
 
@@ -112,7 +113,9 @@ class BucketMaking:
         if isinstance(source, FolderPictures) and source.listing.clips:
             notes.append(f"{source.listing.clips} clips are not read; set frames to read them.")
         if isinstance(source, FolderPictures) and source.stills and self.frames > 1:
-            notes.append("frames is for clips and connected images; in a folder each picture stands for itself.")
+            notes.append(
+                "frames is for clips and connected images; in a folder each picture stands for itself."
+            )
         if self._socket == "videos" and self.frames == 1:
             notes.append("frames is 1, so only the first frame of each video is used.")
         return examples, notes
@@ -124,11 +127,14 @@ class BucketMaking:
                 reads = of_images(self.name, values, self.frames)
             else:
                 reads = of_videos(self.name, values, self.frames, self.stride)
-            masks = masks_of(given(self.masks), len(reads), self.frames)
-            return FromGraph(self.name, reads, self.prompt, given(self.names), masks)
+            return FromGraph(self.name, reads, self.prompt, given(self.names), given(self.masks), self.frames)
         if self.folder == NO_FOLDER:
             raise ValueError("This bucket has no pictures: choose a folder, or connect images.")
-        folder = FolderPictures(
+        if given(self.names):
+            raise ValueError(
+                "Pictures of a folder have names already. Disconnect names, or connect the pictures too."
+            )
+        return FolderPictures(
             input_path(self.folder),
             self.captions,
             self.prompt,
@@ -137,17 +143,8 @@ class BucketMaking:
             frames=self.frames,
             stride=self.stride,
             mask=self.mask_from,
+            given_masks=given(self.masks),
         )
-        return self._with_masks(folder)
-
-    def _with_masks(self, folder: FolderPictures) -> Sequence[Any]:
-        if given(self.names):
-            raise ValueError(
-                "Pictures of a folder have names already. Disconnect names, or connect the pictures too."
-            )
-        folder.given_masks = masks_of(given(self.masks), len(folder), self.frames)
-        one_for_each(bucket(self.name), len(folder), "masks", len(folder.given_masks), (0, 1, len(folder)))
-        return folder
 
     def _of_latents(self, encoders: Encoders) -> tuple[tuple[Example, ...], list[str]]:
         values = given(self.latents)
@@ -161,7 +158,7 @@ class BucketMaking:
             )
         one_for_each(bucket(self.name), count, "prompts", len(self.prompt), (1, count))
         one_for_each(bucket(self.name), count, "names", len(names), (0, count))
-        masks = masks_of(given(self.masks), count, 1) or masks_in(values)
+        masks = masks_for(bucket(self.name), given(self.masks), count) or masks_in(values)
         examples = examples_of(
             latents,
             encoders,

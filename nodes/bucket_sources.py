@@ -23,19 +23,26 @@ class FromGraph(Sequence):
         reads: for each, gives its pixels when called.
         prompts: captions: one for all, or one for each.
         names: none, or one for each.
-        masks: none, or one for each.
+        masks: values of MASK, for pictures or for clips of so many frames.
     """
 
     def __init__(
-        self, name: str, reads: list[Callable[[], Any]], prompts: list[str], names: list[str], masks: list[Any]
+        self,
+        name: str,
+        reads: list[Callable[[], Any]],
+        prompts: list[str],
+        names: list[str],
+        masks: list[Any],
+        frames: int,
     ):
         from ..slider_core.data.faults import bucket, one_for_each
+        from ..slider_core.data.masks import masks_for
 
         count = len(reads)
         one_for_each(bucket(name), count, "prompts", len(prompts), (1, count))
         one_for_each(bucket(name), count, "names", len(names), (0, count))
-        one_for_each(bucket(name), count, "masks", len(masks), (0, 1, count))
-        self.reads, self.prompts, self.names, self.masks = reads, prompts, names, masks
+        self.reads, self.prompts, self.names = reads, prompts, names
+        self.masks = masks_for(bucket(name), masks, count, frames)
 
     def __len__(self) -> int:
         return len(self.reads)
@@ -108,18 +115,6 @@ def controls_of(batches: list) -> list:
 
     pictures = [picture for batch in _checked(batches) for picture in batch]
     return [checked_pixels(picture, f"control image {index}") for index, picture in enumerate(pictures)]
-
-
-def masks_of(values: list, count: int, frames: int) -> list:
-    """The masks of lists and batches of MASK: one for each picture or clip, or for each frame of each clip."""
-    import torch
-
-    masks: list = []
-    for value in values:
-        masks += list(value) if getattr(value, "ndim", 0) == 3 else [value]
-    if frames > 1 and len(masks) == count * frames:
-        return [torch.stack(masks[at : at + frames]) for at in range(0, len(masks), frames)]
-    return masks
 
 
 def _checked(batches: list) -> list:

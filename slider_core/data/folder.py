@@ -133,7 +133,6 @@ class FolderPictures(Sequence[Picture]):
 
     Attributes:
         stills: how many pictures that are no clips were read.
-        given_masks: in place of those of the folder, if any: one for all pictures, or one for each.
 
     Args:
         captions, text_file: see `captions_of`.
@@ -142,6 +141,7 @@ class FolderPictures(Sequence[Picture]):
         frames: of a clip; 1 leaves clips out.
         stride: a clip's frames are one of every so many.
         mask: where masks come from, one of `masks.SOURCES`.
+        given_masks: masks of ComfyUI's in place of the folder's, see `masks.masks_for`.
 
     Raises:
         PictureError: see `listed`; and for captions that are missing or cannot be used, all at once.
@@ -158,13 +158,15 @@ class FolderPictures(Sequence[Picture]):
         frames: int = 1,
         stride: int = 1,
         mask: str = "mask file",
+        given_masks: Sequence[Tensor] = (),
     ):
         self.folder, self.frames, self.stride, self.mask = folder, frames, stride, mask
-        self.given_masks: Sequence[Tensor] = ()
         self.stills = 0
         self.listing = listed(folder, subfolders, frames > 1)
         count = len(self.listing.files)
-        one_for_each(f"Folder {quoted(folder.name)}", count, "prompts", len(prompts), (1, count))
+        where = f"Folder {quoted(folder.name)}"
+        one_for_each(where, count, "prompts", len(prompts), (1, count))
+        self.given_masks = masks.masks_for(where, given_masks, count, frames)
         self.captions: list[tuple[str, ...]] = []
         faults = []
         for index, file in enumerate(self.listing.files):

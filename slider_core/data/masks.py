@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..given import quoted
-from .faults import PictureError
+from .faults import PictureError, one_for_each
 from .pictures import check_size, eight_bit, faults_of, has_alpha
 from .sizing import Cut, Pixels, fitted, size_of
 
@@ -34,6 +34,25 @@ def read_mask(file: Path) -> Image.Image:
             over = upright.convert("RGBA")
             upright = Image.alpha_composite(Image.new("RGBA", over.size, "black"), over)
         return upright.convert("L")
+
+
+def masks_for(where: str, values: Sequence[Tensor], count: int, frames: int = 1) -> list[Tensor]:
+    """The masks of so many pictures or clips, of lists and batches of ComfyUI's MASK.
+
+    Args:
+        where: whose they are, as the subject of a sentence.
+        frames: of a clip, which may have a mask for each.
+
+    Raises:
+        PictureError: if there are more than one and not one for each.
+    """
+    found: list[Tensor] = []
+    for value in values:
+        found += list(value) if isinstance(value, Tensor) and value.ndim == 3 else [value]
+    if frames > 1 and len(found) == count * frames:
+        return [torch.stack(found[at : at + frames]) for at in range(0, len(found), frames)]
+    one_for_each(where, count, "masks", len(found), (0, 1, count))
+    return found
 
 
 def given_mask(mask: Tensor, name: str) -> Pixels:
