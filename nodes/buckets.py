@@ -1,21 +1,20 @@
-"""Buckets: pictures of one strength, from a folder below ComfyUI's input directory or from the graph."""
+"""Buckets: pictures of one strength, from a folder of ComfyUI's or from the graph."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 
-from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
+from ..slider_core.data.captions import CAPTIONS
 from ..slider_core.given import quoted
-from .bucket_sources import NO_FOLDER, FromFolder, FromGraph, given, one_for_each, pixels_of
+from .bucket_inputs import more_inputs
+from .bucket_sources import NO_FOLDER
 from .input_folder import input_folders, input_path
 from .inputs import checked, one
 from .progress import show
 from .types import CATEGORY, SliderBuckets
-
-CAPTIONS = ["text file", "file name", "prompt"]
 
 
 class BucketLoader(io.ComfyNode):
@@ -45,11 +44,11 @@ class BucketLoader(io.ComfyNode):
                     "folder",
                     options=[NO_FOLDER, *input_folders()],
                     default=NO_FOLDER,
-                    tooltip="A folder below ComfyUI's input folder. Not used where images are connected.",
+                    tooltip="A folder below ComfyUI's input or datasets folder. Not used where pictures are connected.",
                 ),
                 io.Combo.Input(
                     "captions",
-                    options=CAPTIONS,
+                    options=list(CAPTIONS),
                     default="prompt",
                     tooltip="Where each picture's caption is: in a .txt file of the same name, in the file name, or "
                     "one prompt for all. A good caption does not mention the concept.",
@@ -87,7 +86,8 @@ class BucketLoader(io.ComfyNode):
                     min=1,
                     max=1024,
                     advanced=True,
-                    tooltip="For video models: so many connected images in a row make one clip. 1: each is a picture.",
+                    tooltip="For video models: frames of a clip, from video files, GIFs, videos, or so many connected "
+                    "images in a row. 1: pictures.",
                 ),
                 io.Image.Input(
                     "images",
@@ -106,6 +106,7 @@ class BucketLoader(io.ComfyNode):
                     tooltip="Used for every picture as it is, in place of captions: for models that take more than "
                     "text (image to video, editing).",
                 ),
+                *more_inputs(),
             ],
             outputs=[
                 SliderBuckets.Output(display_name="buckets", tooltip="Those so far, and this one."),
@@ -128,16 +129,26 @@ class BucketLoader(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, folder: str | list[str] = NO_FOLDER, **_) -> str:
+    def fingerprint_inputs(
+        cls, folder: str | list[str] = NO_FOLDER, subfolders: bool | list[bool] = False, **_
+    ) -> str:
         """Changes when a picture or caption of the folder does."""
+        from ..slider_core.data.folder import files_of
+
         if cls.validate_inputs(folder) is not True or one(folder) in (NO_FOLDER, None):
             return ""
-        files = sorted(input_path(one(folder)).iterdir())
-        stats = [(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.is_file()]
-        return hashlib.sha256(repr(stats).encode()).hexdigest()
+        try:
+            files = sorted(files_of(input_path(one(folder)), one(subfolders) is True))
+            stats = [(str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files]
+        except (OSError, ValueError):
+            return ""  # the run says what is wrong
+        return hashlib.sha256(repr(stats).encode("utf-8", "surrogatepass")).hexdigest()
 
     @classmethod
-    @checked(many=["prompt", "images", "control_images", "conditioning", "buckets"], own=["folder"])
+    @checked(
+        many="prompt images control_images conditioning buckets latents videos masks names".split(),
+        own=["folder"],
+    )
     def execute(
         cls,
         name: str,
@@ -151,50 +162,24 @@ class BucketLoader(io.ComfyNode):
         repeats: int,
         frames: int = 1,
         clip=None,
-        images=None,
-        control_images=None,
-        conditioning=None,
-        buckets=(),
+        **more,
     ) -> io.NodeOutput:
         """With `is_input_list`, pictures of any sizes, prompts and conditionings come as lists: still one bucket."""
-        from ..slider_core.data import Bucket
-        from ..slider_core.data.encode import encoded
+        from .bucket_making import BucketMaking
 
-        conditionings = given(conditioning)
-        if clip is None and not conditionings:
-            raise ValueError(
-                "There is nothing to encode captions with: connect clip (where a checkpoint has no text encoder, load "
-                "it with a node of its own), or a conditioning that all pictures share."
-            )
-        connected = bool(given(images)) or images == []
-        source: FromGraph | FromFolder
-        if connected:
-            source = FromGraph(name, given(images), frames, prompt)
-        else:
-            source = FromFolder(name, folder, captions, prompt)
-        count = len(source)
-        controls = list(pixels_of(given(control_images), "control image"))
-        one_for_each(name, count, "control images", len(controls), (0, count))
-        one_for_each(name, count, "conditionings", len(conditionings), (0, 1, count))
-        bar = ProgressBar(count)
-        examples = encoded(source, vae, clip, resolution, controls, conditionings, bar.update_absolute)
-        bucket = Bucket(name, examples, slider_strength or None, probability, repeats)
-        chain = (*(earlier for chained in given(buckets) for earlier in chained), bucket)
-        lines = list(map(_describe, chain))
-        if connected and captions != "prompt":
-            lines.append(f"Note: connected images have no {captions}, so their caption is the prompt.")
-        if not connected and frames > 1:
-            lines.append("Note: frames is for connected images; in a folder each picture stands for itself.")
-        report = "\n".join(lines)
+        making = BucketMaking(
+            name,
+            slider_strength,
+            folder,
+            captions,
+            prompt,
+            vae,
+            resolution,
+            probability,
+            repeats,
+            frames,
+            clip,
+            **more,
+        )
+        chain, report = making.made()
         return show(report, chain, report)
-
-
-def _describe(bucket) -> str:
-    shapes: dict[str, int] = {}
-    for example in bucket.examples:
-        size = "×".join(map(str, example.latent.shape[2:]))
-        shapes[size] = shapes.get(size, 0) + 1
-    sizes = ", ".join(f"{count} of {size}" for size, count in shapes.items())
-    strength = f"{bucket.strength:+g}" if bucket.sign else "neutral"
-    captions = len({example.caption for example in bucket.examples})
-    return f"{bucket.name}: {len(bucket.examples)} pictures at {strength}, latents {sizes}, {captions} captions"

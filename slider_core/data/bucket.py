@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -31,6 +32,15 @@ class Example:
     mask: Tensor | None = None
     named: bool = True
     variants: tuple[Example, ...] = ()
+
+    def with_caption(self, lot: float) -> Example:
+        """Itself or one of its variants, by a number from 0 up to 1."""
+        return (self, *self.variants)[int(lot * (1 + len(self.variants)))]
+
+
+def with_variants(examples: Sequence[Example]) -> Example:
+    """The first of several examples of one picture, with the others as its variants."""
+    return replace(examples[0], variants=tuple(examples[1:]))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..given import STRONGEST, quoted
 from .bucket import Bucket, Example
@@ -129,10 +129,10 @@ class Cycle:
 
     def turns(self) -> Iterator[Turn]:
         """The draws of every optimiser step, without end."""
-        chance = random.Random(self.seed)
+        chance, captions = random.Random(self.seed), random.Random(f"captions {self.seed}")
         anchor_sign = 1
         while True:
-            epoch = _Epoch(self, chance)
+            epoch = _Epoch(self, chance, captions)
             while epoch.left():
                 for signs in [SIGNS] if self.mode == "together" else [(sign,) for sign in SIGNS]:
                     turn = epoch.turn(signs, anchor_sign)
@@ -160,8 +160,8 @@ def _check(bucket: Bucket) -> None:
 class _Epoch:
     """What is still to be drawn before every bucket is exhausted."""
 
-    def __init__(self, cycle: Cycle, chance: random.Random):
-        self.cycle, self.chance, self.pairs = cycle, chance, cycle.pairs
+    def __init__(self, cycle: Cycle, chance: random.Random, captions: random.Random):
+        self.cycle, self.chance, self.captions, self.pairs = cycle, chance, captions, cycle.pairs
         self.decks = [self._deck(bucket) for bucket in cycle.buckets]
 
     def _deck(self, bucket: Bucket) -> list[int]:
@@ -179,6 +179,7 @@ class _Epoch:
         draws: list[Draw] = []
         for pair in range(self.cycle.batch_size):
             partner: Place | None = None
+            lot = self.captions.random()  # the pictures of a pair draw the same of their captions
             for sign in signs:
                 place = self._take(partner) if sign < 0 else None
                 matched = place is not None
@@ -186,7 +187,8 @@ class _Epoch:
                 if place is None:
                     continue
                 partner = self.pairs.get(place) if sign > 0 else partner
-                draws.append(self._made(place, sign, pair, matched, anchor_sign))
+                draw = self._made(place, sign, pair, matched, anchor_sign)
+                draws.append(replace(draw, example=draw.example.with_caption(lot)))
         return tuple(draws)
 
     def _made(self, place: Place, sign: int, pair: int, matched: bool, anchor_sign: int) -> Draw:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from itertools import islice
 
-from .cycle import SIGN_NAMES, SIGNS, Cycle, Turn
+from ..given import quoted
+from .cycle import SIGN_NAMES, SIGNS, Cycle, Draw, Turn
+from .overlap import same_on_both_sides
 
 
 def describe_cycle(cycle: Cycle, turns: int = 8) -> str:
@@ -38,6 +40,7 @@ def warnings(cycle: Cycle) -> list[str]:
             found.append(f"bucket {bucket.name!r} has probability 0 and is never drawn.")
         elif bucket.sign == 0 and cycle.neutral == "off":
             found.append(f"bucket {bucket.name!r} is neutral and neutral is 'off', so it is not used.")
+    found += same_on_both_sides(cycle.buckets)
     if cycle.pairs and cycle.mode == "together":
         shapes = sum(_shape(cycle, one) != _shape(cycle, other) for one, other in cycle.pairs.items())
         if shapes:
@@ -68,17 +71,23 @@ def _pairs(cycle: Cycle) -> str:
         return "none; pictures of the two sides are combined at random"
     if cycle.mode == "alternate":
         return f"{number} found, not used: in 'alternate' every step sees one side only"
-    by_name = sum(
-        cycle.buckets[i].examples[j].name == cycle.buckets[k].examples[m].name
-        for (i, j), (k, m) in cycle.pairs.items()
-    )
-    how = "by file name" if by_name == number else "by order"
+    pairs = [
+        (cycle.buckets[i].examples[j], cycle.buckets[k].examples[m]) for (i, j), (k, m) in cycle.pairs.items()
+    ]
+    by_name = all(one.named and other.named and one.name == other.name for one, other in pairs)
+    how = "by file name" if by_name else "by order"
     return f"{number} of {positive} positive pictures, {how}; both pictures of a pair share noise and timestep"
 
 
 def _turn(turn: Turn) -> str:
     return "  ".join(
-        f"{SIGN_NAMES[draw.sign]} {draw.bucket.name}/{draw.example.name} at {draw.strength:+g}"
+        f"{SIGN_NAMES[draw.sign]} {draw.bucket.name}/{draw.example.name}{_caption(draw)} at {draw.strength:+g}"
         f"{f' × {draw.weight:.2f}' if draw.weight != 1 else ''}{' (its pair)' if draw.matched else ''}"
         for draw in turn
     )
+
+
+def _caption(draw: Draw) -> str:
+    """Which caption was drawn, where pictures have several."""
+    several = any(example.variants for example in draw.bucket.examples)
+    return f" ({quoted(draw.example.caption)})" if several else ""

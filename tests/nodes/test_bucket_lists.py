@@ -11,7 +11,7 @@ from comfy_extras.nodes_dataset import LoadImageDataSetFromFolderNode, LoadImage
 from concept_sliders.nodes.buckets import NO_FOLDER, BucketLoader
 from concept_sliders.nodes.cycle import CycleSampler
 from concept_sliders.nodes.train import SliderTrainer
-from concept_sliders.slider_core.data import pictures as reading
+from concept_sliders.slider_core.data import folder as reading
 from PIL import Image
 
 SETTINGS = {
