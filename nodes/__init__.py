@@ -5,6 +5,7 @@ from comfy_api.latest import ComfyExtension, io
 from .apply import SliderApply, SliderStrength
 from .buckets import BucketLoader
 from .cycle import CycleSampler
+from .dataset import SliderDataset
 from .files import SliderSave
 from .loras import SliderLoad
 from .prompts import SliderPromptLibrary
@@ -18,6 +19,7 @@ class SliderExtension(ComfyExtension):
         return [
             SliderTargets,
             BucketLoader,
+            SliderDataset,
             CycleSampler,
             SliderTrainer,
             SliderLoad,

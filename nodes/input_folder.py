@@ -48,6 +48,11 @@ def _dataset_roots() -> list[str]:
     return [root for root in roots if os.path.isdir(root)]
 
 
+def roots() -> list[Path]:
+    """The folders that training data may lie in: ComfyUI's input folder and its datasets folders."""
+    return [Path(folder_paths.get_input_directory()), *map(Path, _dataset_roots())]
+
+
 def input_path(name: str) -> Path:
     """The place on disk of a name below ComfyUI's input folder or, where it is marked so, a datasets folder.
 

@@ -25,6 +25,7 @@ from ..slider_core.training import (
 )
 from ..slider_core.training.finished import file_of
 from .files import place_of, save_numbered
+from .json_text import text_or_file
 from .preview import TrainingPreview
 from .progress import TrainingProgress
 from .train import VARIANTS
@@ -170,7 +171,7 @@ def _description(model, targets, plan, cycle, settings: dict[str, Any]) -> dict[
 
 
 def _plan(model, targets, settings: dict[str, Any]):
-    text = settings["lycoris_config"].strip()
+    text = text_or_file(settings["lycoris_config"], "LyCORIS config").strip()
     if text:
         return lycoris_plan(text, model, targets.targets)
     kind, options = VARIANTS.get(settings["kind"], (settings["kind"], {}))
