@@ -13,6 +13,7 @@ from comfy import model_management
 from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
 from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.comfy_bridge.model_call import ModelCalls
+from concept_sliders.slider_core.comfy_bridge.saved_tensors import SavedTensors
 from concept_sliders.slider_core.comfy_bridge.trainable import trainable
 from concept_sliders.slider_core.data import Bucket, Cycle, Example
 from concept_sliders.slider_core.training import Message, StepDone, TrainRequest, train
@@ -67,15 +68,17 @@ def forward(case: Case) -> Row:
 
 def bare(case: Case, checkpointing: bool) -> Row:
     """Forward and backward pass in our training context, the gradient going to the input."""
-    peak = meter.Peak()
-    with peak.watched(case.others), trainable(case.patcher, (), memory(case, checkpointing), checkpointing):
+    peak, saved = meter.Peak(), SavedTensors()
+    context = trainable(case.patcher, (), memory(case, checkpointing), checkpointing, saved)
+    with peak.watched(case.others), context:
         calls = ModelCalls(case.patcher)
         rows = [calls.row(example) for example in examples(case)]
         latents, sigmas = torch.cat([row.latent for row in rows]), torch.full((2,), 0.5, device=calls.device)
 
         def work() -> None:
             x = latents.clone().requires_grad_()
-            calls.predict(rows, x, sigmas).square().mean().backward()
+            with saved.active():
+                calls.predict(rows, x, sigmas).square().mean().backward()
             assert x.grad is not None and bool(x.grad.isfinite().all()), "the gradient is not finite"
 
         seconds = timed(case, work)

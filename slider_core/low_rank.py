@@ -88,17 +88,21 @@ class Matrices:
         self.down = first.as_strided((self.ranks[-1].stop, first.shape[1]), first.stride())
         self._joint_up: Tensor | None = None
 
-    @torch.inference_mode(False)
-    @torch.no_grad()
     def joint_up(self, rows: Sequence[slice], height: int) -> Tensor:
         """The ups side by side, each at its rows, [height, ranks]."""
         if len(self.ups) == 1 and len(self.ups[0]) == height:
             return self.ups[0]
         if self._joint_up is None:
-            self._joint_up = self.down.new_zeros(height, len(self.down))
-            for place, ranks, up in zip(rows, self.ranks, self.ups, strict=True):
-                self._joint_up[place, ranks] = up
+            self._joint_up = self._side_by_side(rows, height)
         return self._joint_up
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def _side_by_side(self, rows: Sequence[slice], height: int) -> Tensor:
+        whole = self.down.new_zeros(height, len(self.down))
+        for place, ranks, up in zip(rows, self.ranks, self.ups, strict=True):
+            whole[place, ranks] = up
+        return whole
 
     def changed(self) -> None:
         """The numbers in the ups are other ones now."""
