@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from ..given import STRONGEST, quoted
 from .bucket import Bucket, Example
+from .loss_weights import LOSS_WEIGHTINGS
 from .pairing import Place, pair_up
 
 MODES = ("together", "alternate")
@@ -67,6 +68,8 @@ class Cycle:
             (trained as ordinary pictures at strength 1) or `off`.
         batch_size: examples per sign and turn.
         one_sided: allows a missing positive or negative side.
+        loss_weighting: where in a picture the loss counts: `none` everywhere alike, `mask` where its mask is white,
+            `difference` where it differs from its partner.
 
     Raises:
         CycleError: if a side is missing, nothing is left to train on, or a setting is unknown.
@@ -80,9 +83,10 @@ class Cycle:
     batch_size: int = 1
     seed: int = 0
     one_sided: bool = False
+    loss_weighting: str = "none"
 
     def __post_init__(self) -> None:
-        choices = (("cycle", self.mode, MODES), ("weighting", self.weighting, WEIGHTINGS), ("neutral", self.neutral, NEUTRALS))  # fmt: skip  # noqa: E501
+        choices = (("cycle", self.mode, MODES), ("weighting", self.weighting, WEIGHTINGS), ("neutral", self.neutral, NEUTRALS), ("loss weighting", self.loss_weighting, LOSS_WEIGHTINGS))  # fmt: skip  # noqa: E501
         for what, value, known in choices:
             if value not in known:
                 raise CycleError(f"There is no {what} {quoted(value)}; choose one of {', '.join(known)}.")

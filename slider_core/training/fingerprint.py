@@ -20,7 +20,7 @@ DECIDING: dict[type, set[str]] = {
         "model plan cycle steps learning_rate optimiser schedule warmup weight_decay max_norm objective anchor_weight "
         "anchor_below density seed dtype control_net train_control vae assistant start_from".split()
     ),
-    Cycle: set("buckets mode pairing weighting neutral batch_size seed one_sided".split()),
+    Cycle: set("buckets mode pairing weighting neutral batch_size seed one_sided loss_weighting".split()),
     Bucket: set("name examples strength probability repeats".split()),
     Example: set("name latent conditioning control mask named variants".split()),
 }

@@ -45,7 +45,7 @@ def forward_backward(
         strengths = torch.tensor([row.strength for row in chunk])
         with attach(strengths):
             prediction = calls.predict([row.row for row in chunk], calls.noised(latents, noise, sigmas), sigmas)
-            per_row = row_losses(prediction, target, len(chunk))
+            per_row = row_losses(prediction, target, len(chunk), [row.loss_weights for row in chunk])
             weights = torch.tensor([row.weight / total for row in chunk], device=per_row.device)
             calls.backward(scale((per_row * weights).sum()))
         for row, loss in zip(chunk, per_row.tolist(), strict=True):

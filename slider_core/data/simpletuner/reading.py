@@ -13,7 +13,6 @@ from .keys import lines_of, notes_on_rest
 
 MOST = 1000  # datasets of a file
 WHAT = "multidatabackend.json"
-TAKEN = ("resolution", "resolution_type", "caption_strategy", "minimum_image_size", "instance_prompt")
 
 
 @dataclass(frozen=True)

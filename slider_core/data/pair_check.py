@@ -1,0 +1,157 @@
+"""Whether the pairs of a cycle are pairs: those that are none, stand elsewhere, or differ otherwise than the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from torch import Tensor
+
+from .bucket import Bucket, Example
+from .cycle import Cycle
+from .pair_measures import agreement, apart, flat_picture, motion, outside, rms
+from .pairing import Place
+
+NO_PAIRS = 0.7  # partners that differ by this share of what any two pictures differ by are no pairs
+NOTHING = 0.1  # of the median size of a difference
+FAR_MORE = 2.5  # times the median size
+ELSEWHERE = 0.05  # share of a difference outside of where the others change
+OTHERWISE = 0.4  # of the median agreement
+MOVED = 0.02  # share of a difference that a small move explains, of a picture that stands elsewhere
+FEWEST = 3  # pairs that can be compared with each other
+MOST = 2000  # pairs that are looked at
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A positive and a negative picture that are trained as one.
+
+    Attributes:
+        size: root mean square of the difference of their latents.
+        agreement: cosine of that difference with what the others have in common; 1 with fewer than three pairs.
+        outside: share of it where the others do not change.
+        moved: share of it that a small move of the whole picture explains.
+        fault: what is wrong with it, in a sentence; empty for nothing.
+    """
+
+    place: Place
+    partner: Place
+    bucket: Bucket
+    example: Example
+    other_bucket: Bucket
+    other: Example
+    size: float
+    agreement: float = 1.0
+    outside: float = 0.0
+    moved: float = 0.0
+    fault: str = ""
+
+    @property
+    def suspicion(self) -> float:
+        """From about 0, for a pair like the others, to above 1."""
+        return (1 - self.agreement) + self.outside
+
+    @property
+    def name(self) -> str:
+        """Both files."""
+        return f"{self.bucket.name}/{self.example.name} and {self.other_bucket.name}/{self.other.name}"
+
+
+@dataclass(frozen=True)
+class PairCheck:
+    """The pairs of a cycle, as measured.
+
+    Attributes:
+        ratio: the median difference within pairs over that between any two pictures of a side: about 0.2 for real
+            pairs, about 1 for none.
+    """
+
+    pairs: tuple[Pair, ...]
+    ratio: float
+
+    @property
+    def none(self) -> bool:
+        """Whether the partners are no pairs at all."""
+        return bool(self.pairs) and self.ratio >= NO_PAIRS
+
+    @property
+    def faulty(self) -> list[Pair]:
+        return [pair for pair in self.pairs if pair.fault]
+
+    def worst_first(self) -> list[Pair]:
+        return sorted(self.pairs, key=lambda pair: (not pair.fault, -pair.suspicion))
+
+    def lines(self) -> list[str]:
+        """What a user should know, in sentences."""
+        if self.none:
+            return [
+                f"the pictures of the two sides are no pairs: partners differ {self.ratio:.2f} times as much as any "
+                f"two pictures of a side, and pairs about 0.2 times. Whatever differs by accident is learned too: give the "
+                f"same pictures with more and with less of the concept, or many of each side."
+            ]
+        return [f"pair {pair.name}: {pair.fault}" for pair in self.faulty]
+
+
+def check_pairs(cycle: Cycle) -> PairCheck:
+    """Measures the pairs of a cycle on their latents; those of different sizes, or of no picture, are left out."""
+    pairs = [_pair(cycle, place, partner) for place, partner in list(cycle.pairs.items())[:MOST]]
+    known = [pair for pair in pairs if pair]
+    if not known:
+        return PairCheck((), 0.0)
+    pictures = [flat_picture(pair.example.latent) for pair in known]
+    others = [flat_picture(pair.other.latent) for pair in known]
+    unlike = max(apart(pictures), apart(others))
+    ratio = median(pair.size for pair in known) / unlike if unlike > 0 else 0.0
+    if ratio >= NO_PAIRS:
+        return PairCheck(tuple(known), ratio)
+    return PairCheck(tuple(_compared(known, pictures, others, unlike)), ratio)
+
+
+def _pair(cycle: Cycle, place: Place, partner: Place) -> Pair | None:
+    bucket, other_bucket = cycle.buckets[place[0]], cycle.buckets[partner[0]]
+    example, other = bucket.examples[place[1]], other_bucket.examples[partner[1]]
+    both = (example.latent, other.latent)
+    if not all(isinstance(latent, Tensor) for latent in both) or both[0].shape != both[1].shape:
+        return None
+    size = rms(flat_picture(both[0]) - flat_picture(both[1]))
+    return Pair(place, partner, bucket, example, other_bucket, other, size)
+
+
+def _compared(
+    pairs: Sequence[Pair], pictures: Sequence[Tensor], others: Sequence[Tensor], unlike: float
+) -> list[Pair]:
+    from dataclasses import replace
+
+    differences = [one - other for one, other in zip(pictures, others, strict=True)]
+    many = len(pairs) >= FEWEST
+    agreeing = agreement(differences).tolist() if many else [1.0] * len(pairs)
+    elsewhere = outside(differences).tolist() if many else [0.0] * len(pairs)
+    usual, typical = median(pair.size for pair in pairs), median(agreeing)
+    found = []
+    for index, pair in enumerate(pairs):
+        moved = motion(pictures[index], others[index])
+        measured = replace(pair, agreement=agreeing[index], outside=elsewhere[index], moved=moved)
+        found.append(replace(measured, fault=_fault(measured, usual, typical, unlike, many)))
+    return found
+
+
+def _fault(pair: Pair, usual: float, typical: float, unlike: float, many: bool) -> str:
+    if pair.size <= max(NOTHING * usual, 1e-3 * unlike):
+        return "the two pictures are the same, so nothing can be learned from them."
+    if not many:
+        return ""
+    odd = pair.agreement < OTHERWISE * typical
+    if pair.moved >= MOVED and (odd or pair.outside > ELSEWHERE):
+        return "misaligned: one picture is moved or scaled against the other. Cut both alike."
+    if odd or pair.outside > ELSEWHERE:
+        share = f"{pair.outside:.0%} of its difference lies where the others do not change"
+        what = (
+            share
+            if pair.outside > ELSEWHERE
+            else f"its difference is another one than the others' (cosine {pair.agreement:.2f})"
+        )
+        return f"something else changes than in the other pairs: {what}."
+    if pair.size > FAR_MORE * usual:
+        return f"far more changes than in the other pairs: {pair.size / usual:.1f} times as much."
+    return ""
