@@ -22,6 +22,8 @@ class Example:
         mask: [1 or frames, h, w] of the latent's size, 0..1, 1 where the concept is; None where there is none.
         named: whether `name` is a file's or one that was given; else it is only the picture's number.
         variants: the same picture with its other captions, where it has several; each draw takes one of them all.
+        strength: its own, of its bucket's sign, where the pictures of a bucket have numbers; None for the bucket's.
+        brightness: mean of the picture's pixels, 0..1; None for what was encoded elsewhere.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Example:
     mask: Tensor | None = None
     named: bool = True
     variants: tuple[Example, ...] = ()
+    strength: float | None = None
+    brightness: float | None = None
 
     def with_caption(self, lot: float) -> Example:
         """Itself or one of its variants, by a number from 0 up to 1."""
@@ -64,3 +68,7 @@ class Bucket:
         """+1 positive, −1 negative, 0 neutral."""
         strength = self.strength or 0.0
         return (strength > 0) - (strength < 0)
+
+    def strength_of(self, example: Example) -> float:
+        """The example's own strength, or the bucket's; 0 for neutral."""
+        return (self.strength or 0.0) if example.strength is None else example.strength

@@ -129,7 +129,7 @@ class Cycle:
     @property
     def strongest(self) -> float:
         """The largest strength of any bucket, regardless of sign."""
-        return max(abs(bucket.strength or 0.0) for bucket in self.buckets)
+        return max(abs(bucket.strength_of(e)) for bucket in self.buckets for e in bucket.examples)
 
     def turns(self) -> Iterator[Turn]:
         """The draws of every optimiser step, without end."""
@@ -155,10 +155,16 @@ def _check(bucket: Bucket) -> None:
             f"{name} needs a probability of 0 or more and at least 1 repeat; it has {bucket.probability:g} and "
             f"{quoted(bucket.repeats)}."
         )
-    if not abs(bucket.strength or 0.0) <= STRONGEST:
-        raise CycleError(
-            f"{name} has strength {bucket.strength:g}; give one from −{STRONGEST:g} to {STRONGEST:g}."
-        )
+    for strength in (bucket.strength or 0.0, *map(bucket.strength_of, bucket.examples)):
+        if not abs(strength) <= STRONGEST:
+            raise CycleError(
+                f"{name} has strength {strength:g}; give one from −{STRONGEST:g} to {STRONGEST:g}."
+            )
+        if (strength > 0) - (strength < 0) != bucket.sign:
+            raise CycleError(
+                f"{name} is {SIGN_NAMES[bucket.sign]} and has a picture of strength {strength:+g}. Put pictures of "
+                f"another sign into a bucket of their own."
+            )
 
 
 class _Epoch:
@@ -197,7 +203,7 @@ class _Epoch:
 
     def _made(self, place: Place, sign: int, pair: int, matched: bool, anchor_sign: int) -> Draw:
         bucket = self.cycle.buckets[place[0]]
-        strength = bucket.strength or 0.0
+        strength = bucket.strength_of(bucket.examples[place[1]])
         if sign == 0:
             strength = 1.0 if self.cycle.neutral == "plain" else anchor_sign * self.cycle.strongest
         # A neutral picture has noise and timestep of its own.

@@ -96,6 +96,7 @@ def _example(
     latent = encoders.latent(name, parts.pixels)
     mask = None if parts.mask is None else latent_mask(parts.mask, latent)
     captions = picture.captions[:1] if given else picture.captions
+    brightness = float(parts.pixels.mean())
     return with_variants(
         [
             Example(
@@ -106,6 +107,7 @@ def _example(
                 parts.control,
                 mask,
                 picture.named,
+                brightness=brightness,
             )
             for caption in captions
         ]

@@ -60,6 +60,9 @@ def _by_name(buckets: Sequence[Bucket], positive: list[Place], negative: list[Pl
         example = buckets[place[0]].examples[place[1]]
         return example.named, example.name
 
+    def strength_of(place: Place) -> float:
+        return buckets[place[0]].strength_of(buckets[place[0]].examples[place[1]])
+
     partners: dict[tuple[bool, str], list[Place]] = {}
     for place in negative:
         partners.setdefault(name(place), []).append(place)
@@ -67,6 +70,6 @@ def _by_name(buckets: Sequence[Bucket], positive: list[Place], negative: list[Pl
     for place in positive:
         candidates = partners.get(name(place))
         if candidates:
-            strength = buckets[place[0]].strength or 0.0
-            pairs[place] = min(candidates, key=lambda c: abs((buckets[c[0]].strength or 0.0) + strength))
+            strength = strength_of(place)
+            pairs[place] = min(candidates, key=lambda c: abs(strength_of(c) + strength))
     return pairs

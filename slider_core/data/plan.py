@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from ..given import quoted
+from .bucket import Bucket
 from .cycle import SIGN_NAMES, SIGNS, Cycle, Draw, Turn
 from .overlap import same_on_both_sides
 
@@ -57,12 +58,17 @@ def _shape(cycle: Cycle, place: tuple[int, int]) -> tuple[int, ...]:
 def _side(cycle: Cycle, sign: int) -> str:
     names = [
         f"{b.name} ({len(b.examples)} pictures{f' × {b.repeats}' if b.repeats > 1 else ''}"
-        f"{f' at {b.strength:+g}' if b.sign else ''}, probability {b.probability:g})"
+        f"{f' at {_strengths(b)}' if b.sign else ''}, probability {b.probability:g})"
         for b in cycle.buckets
         if b.sign == sign
     ]
     use = f" as {cycle.neutral}" if sign == 0 else ""
     return f"{cycle.size(sign)} draws an epoch{use} from {', '.join(names)}"
+
+
+def _strengths(bucket: Bucket) -> str:
+    found = sorted({bucket.strength_of(example) for example in bucket.examples}, key=abs)
+    return f"{found[0]:+g}" if len(found) == 1 else f"{found[0]:+g} to {found[-1]:+g}"
 
 
 def _pairs(cycle: Cycle) -> str:

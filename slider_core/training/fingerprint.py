@@ -22,14 +22,14 @@ DECIDING: dict[type, set[str]] = {
     ),
     Cycle: set("buckets mode pairing weighting neutral batch_size seed one_sided loss_weighting".split()),
     Bucket: set("name examples strength probability repeats".split()),
-    Example: set("name latent conditioning control mask named variants".split()),
+    Example: set("name latent conditioning control mask named variants strength".split()),
 }
 # … and what changes how it is run or described, but not what comes out of it.
 WITHOUT_EFFECT: dict[type, set[str]] = {
     TrainRequest: set(
         "resume checkpoint checkpoint_every rows_at_once checkpointing pause_every description".split()
     ),
-    Example: {"caption"},  # its conditioning counts
+    Example: {"caption", "brightness"},  # its conditioning and its latent count
 }
 # Models, of whose tensors a few numbers are seen; of all others every number.
 PROBED = ("model", "control_net", "vae")
