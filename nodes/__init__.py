@@ -8,6 +8,8 @@ from .cycle import CycleSampler
 from .dataset import SliderDataset
 from .files import SliderSave
 from .loras import SliderLoad
+from .numbers import SliderNumbers
+from .pairs import SliderPairs
 from .prompts import SliderPromptLibrary
 from .sweep import SliderSweep
 from .targets import SliderTargets
@@ -20,7 +22,9 @@ class SliderExtension(ComfyExtension):
             SliderTargets,
             BucketLoader,
             SliderDataset,
+            SliderNumbers,
             CycleSampler,
+            SliderPairs,
             SliderTrainer,
             SliderLoad,
             SliderApply,

@@ -64,6 +64,15 @@ class CycleSampler(io.ComfyNode):
                     advanced=True,
                     tooltip="Train although the positive or the negative side is missing.",
                 ),
+                io.Combo.Input(
+                    "loss_weighting",
+                    options=["none", "mask", "difference"],
+                    default="none",
+                    optional=True,
+                    advanced=True,
+                    tooltip="Where in a picture is learned, and elsewhere left as it is. none: everywhere. mask: where "
+                    "its mask is white. difference: where it differs from its partner.",
+                ),
             ],
             outputs=[
                 SliderCycle.Output(display_name="cycle", tooltip="For Train Slider."),
@@ -85,9 +94,12 @@ class CycleSampler(io.ComfyNode):
         batch_size: int,
         seed: int,
         one_sided: bool = False,
+        loss_weighting: str = "none",
     ) -> io.NodeOutput:
         from ..slider_core.data import Cycle, describe_cycle
 
-        made = Cycle(tuple(buckets), cycle, pairing, weighting, neutral, batch_size, seed, one_sided)
+        made = Cycle(
+            tuple(buckets), cycle, pairing, weighting, neutral, batch_size, seed, one_sided, loss_weighting
+        )
         plan = describe_cycle(made)
         return show(plan, made, plan)

@@ -1,4 +1,4 @@
-"""JSON that a user pasted, or has in a file below one of ComfyUI's folders."""
+"""Text that a user pasted, or has in a file below one of ComfyUI's folders: JSON, or a table."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from ..slider_core.given import quoted
 from .input_folder import input_path
 
 LARGEST = 4 << 20  # bytes of a file
+JSON = (".json",)
 
 
-def file_text(file: str, what: str) -> str:
-    """The text of a JSON file below ComfyUI's input folder, in any of the encodings of JSON.
+def file_text(file: str, what: str, endings: tuple[str, ...] = JSON) -> str:
+    """The text of a file below ComfyUI's input folder, in any of the encodings of JSON.
 
     Args:
         what: what the file should be, as the object of a sentence.
@@ -22,9 +23,9 @@ def file_text(file: str, what: str) -> str:
     """
     path = input_path(file)
     try:
-        if path.suffix != ".json" or not os.path.isfile(path):
+        if path.suffix not in endings or not os.path.isfile(path):
             raise ValueError(
-                f"There is no {what} {quoted(file)} below ComfyUI's input folder. Choose one of the list."
+                f"There is no {what} {quoted(file)} below ComfyUI's input folder. Choose one that is there."
             )
         if path.stat().st_size > LARGEST:
             raise ValueError(f"{path.name} is larger than {LARGEST >> 20} MB, so it is no {what}.")
@@ -36,8 +37,10 @@ def file_text(file: str, what: str) -> str:
         raise ValueError(f"{quoted(file)} cannot be read ({error.strerror}). Choose another file.") from None
 
 
-def text_or_file(text: str, what: str) -> str:
-    """The text itself or, where it is the name of a `.json` file below ComfyUI's input folder, what stands there."""
+def text_or_file(text: str, what: str, endings: tuple[str, ...] = JSON) -> str:
+    """The text itself or, where it is the name of a file below ComfyUI's input folder, what stands there."""
     name = text.strip()
-    is_name = name.endswith(".json") and "\n" not in name and not name.startswith(("{", "["))
-    return file_text(name, what) if is_name else text
+    is_name = (
+        name.endswith(endings) and "\n" not in name and "," not in name and not name.startswith(("{", "["))
+    )
+    return file_text(name, what, endings) if is_name else text

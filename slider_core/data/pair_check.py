@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from torch import Tensor
@@ -20,6 +20,7 @@ ELSEWHERE = 0.05  # share of a difference outside of where the others change
 OTHERWISE = 0.4  # of the median agreement
 MOVED = 0.02  # share of a difference that a small move explains, of a picture that stands elsewhere
 FEWEST = 3  # pairs that can be compared with each other
+MOST_SAID = 10  # of them one by one
 MOST = 2000  # pairs that are looked at
 
 
@@ -87,10 +88,13 @@ class PairCheck:
         if self.none:
             return [
                 f"the pictures of the two sides are no pairs: partners differ {self.ratio:.2f} times as much as any "
-                f"two pictures of a side, and pairs about 0.2 times. Whatever differs by accident is learned too: give the "
-                f"same pictures with more and with less of the concept, or many of each side."
+                f"two pictures of a side, and pairs about 0.2 times. Whatever differs by accident is learned too: give "
+                f"the same pictures with more and with less of the concept, or many of each side."
             ]
-        return [f"pair {pair.name}: {pair.fault}" for pair in self.faulty]
+        faulty = self.faulty
+        lines = [f"pair {pair.name}: {pair.fault}" for pair in faulty[:MOST_SAID]]
+        more = len(faulty) - MOST_SAID
+        return [*lines, f"… and {more} pairs more; Check Slider Pairs shows them."] if more > 0 else lines
 
 
 def check_pairs(cycle: Cycle) -> PairCheck:
@@ -121,8 +125,6 @@ def _pair(cycle: Cycle, place: Place, partner: Place) -> Pair | None:
 def _compared(
     pairs: Sequence[Pair], pictures: Sequence[Tensor], others: Sequence[Tensor], unlike: float
 ) -> list[Pair]:
-    from dataclasses import replace
-
     differences = [one - other for one, other in zip(pictures, others, strict=True)]
     many = len(pairs) >= FEWEST
     agreeing = agreement(differences).tolist() if many else [1.0] * len(pairs)

@@ -8,6 +8,7 @@ from ..given import quoted
 from .bucket import Bucket
 from .cycle import SIGN_NAMES, SIGNS, Cycle, Draw, Turn
 from .overlap import same_on_both_sides
+from .pair_check import PairCheck, check_pairs
 
 
 def describe_cycle(cycle: Cycle, turns: int = 8) -> str:
@@ -17,7 +18,9 @@ def describe_cycle(cycle: Cycle, turns: int = 8) -> str:
         for sign in SIGNS
         if any(bucket.sign == sign for bucket in cycle.buckets)
     ]
-    lines += [f"pairs: {_pairs(cycle)}", *(f"Note: {warning}" for warning in warnings(cycle)), ""]
+    check = check_pairs(cycle)
+    notes = [*warnings(cycle), *check.lines(), *_on_weighting(cycle)]
+    lines += [f"pairs: {_pairs(cycle, check)}", *(f"Note: {note}" for note in notes), ""]
     lines += [f"turn {number}: {_turn(turn)}" for number, turn in enumerate(islice(cycle.turns(), turns), 1)]
     return "\n".join([*lines, "…"])
 
@@ -71,7 +74,18 @@ def _strengths(bucket: Bucket) -> str:
     return f"{found[0]:+g}" if len(found) == 1 else f"{found[0]:+g} to {found[-1]:+g}"
 
 
-def _pairs(cycle: Cycle) -> str:
+def _on_weighting(cycle: Cycle) -> list[str]:
+    """What of the pictures cannot have the loss weighting that is asked for."""
+    trained = [e for b in cycle.buckets for e in b.examples if b.sign and b.probability > 0]
+    bare = sum(example.mask is None for example in trained)
+    if cycle.loss_weighting == "mask" and bare:
+        return [f"{bare} of {len(trained)} pictures have no mask and are learned everywhere."]
+    if cycle.loss_weighting == "difference" and (cycle.mode == "alternate" or not cycle.pairs):
+        return ["loss_weighting 'difference' does nothing without pairs that are drawn together."]
+    return []
+
+
+def _pairs(cycle: Cycle, check: PairCheck) -> str:
     number, positive = len(cycle.pairs), sum(len(b.examples) for b in cycle.buckets if b.sign > 0)
     if not number:
         return "none; pictures of the two sides are combined at random"
@@ -82,7 +96,10 @@ def _pairs(cycle: Cycle) -> str:
     ]
     by_name = all(one.named and other.named and one.name == other.name for one, other in pairs)
     how = "by file name" if by_name else "by order"
-    return f"{number} of {positive} positive pictures, {how}; both pictures of a pair share noise and timestep"
+    if check.none:
+        return f"none: {number} of {positive} positive pictures have a partner {how}, but they are no pairs"
+    doubt = f", {len(check.faulty)} of them look wrong" if check.faulty else ""
+    return f"{number} of {positive} positive pictures, {how}{doubt}; both pictures of a pair share noise and timestep"
 
 
 def _turn(turn: Turn) -> str:

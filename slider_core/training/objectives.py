@@ -10,25 +10,14 @@ strength s, v* what a perfect model would predict, x⁺ and x⁻ the noised pict
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch
 from torch import Tensor
 
 OBJECTIVES = ("denoise", "difference")
 
 
-def row_losses(prediction: Tensor, target: Tensor, rows: int, weights: Sequence[Tensor | None] = ()) -> Tensor:
-    """Mean squared error of each of `rows` equal parts along the first dimension, [rows], in float32.
-
-    Args:
-        weights: for each part, weights of mean 1 that broadcast over it, or None for 1 everywhere.
-    """
-    errors = (prediction.float() - target.float()).square()
-    if any(weight is not None for weight in weights):
-        parts = errors.chunk(rows)
-        errors = torch.cat([p if w is None else p * w for p, w in zip(parts, weights, strict=True)])
-    return errors.reshape(rows, -1).mean(1)
+def row_losses(prediction: Tensor, target: Tensor, rows: int) -> Tensor:
+    """Mean squared error of each of `rows` equal parts along the first dimension, [rows], in float32."""
+    return (prediction.float() - target.float()).square().reshape(rows, -1).mean(1)
 
 
 def odd_target(base: Tensor, error: Tensor, other_error: Tensor, share: float) -> Tensor:

@@ -25,7 +25,8 @@ class TrainRow:
         sign: of the bucket, for the record of losses.
         anchor: whether the base model's prediction is the target, and not what a perfect model would predict.
         partner: index among the turn's rows of the one that this is compared with (objective `difference`).
-        loss_weights: of the loss at each place, with mean 1, broadcast over the latent; None for 1 everywhere.
+        learned: where the row's own target counts, 0..1, broadcast over the latent; elsewhere it is the base model's
+            prediction. None for everywhere.
     """
 
     row: Row
@@ -36,7 +37,7 @@ class TrainRow:
     sign: int
     anchor: bool = False
     partner: int | None = None
-    loss_weights: Tensor | None = None
+    learned: Tensor | None = None
 
     @property
     def sigmas(self) -> Tensor:
@@ -52,16 +53,16 @@ def rows_of_turn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator
         row, anchor = calls.row(draw.example), _is_anchor(draw, request)
         noise, sigma = _noise(draw, row, shared, calls, request, generator)
         weight = draw.weight * (request.anchor_weight if anchor else 1.0)
-        places = None if anchor else _loss_weights(draw, turn, request.cycle.loss_weighting)
-        places = None if places is None else places.to(calls.device)
-        rows.append(TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, anchor, loss_weights=places))
+        learned = None if anchor else _learned(draw, turn, request.cycle.loss_weighting)
+        learned = None if learned is None else learned.to(calls.device)
+        rows.append(TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, anchor, learned=learned))
     rows = [row for row in rows if row.weight > 0]
     if request.objective == "difference":
         rows = [replace(row, partner=_partner(row, rows)) for row in rows]
     return rows
 
 
-def _loss_weights(draw: Draw, turn: Turn, weighting: str) -> Tensor | None:
+def _learned(draw: Draw, turn: Turn, weighting: str) -> Tensor | None:
     if weighting == "mask":
         return of_mask(draw.example)
     if weighting == "difference" and draw.sign:
