@@ -18,7 +18,7 @@ NOTHING = 0.1  # of the median size of a difference
 FAR_MORE = 2.5  # times the median size
 ELSEWHERE = 0.05  # share of a difference outside of where the others change
 OTHERWISE = 0.4  # of the median agreement
-MOVED = 0.02  # share of a difference that a small move explains, of a picture that stands elsewhere
+MOVED = 0.01  # share of a difference that a small move explains, of a picture that stands elsewhere
 FEWEST = 3  # pairs that can be compared with each other
 MOST_SAID = 10  # of them one by one
 MOST = 2000  # pairs that are looked at
@@ -30,6 +30,7 @@ class Pair:
 
     Attributes:
         size: root mean square of the difference of their latents.
+        apart: difference of their strengths, with which the size should grow.
         agreement: cosine of that difference with what the others have in common; 1 with fewer than three pairs.
         outside: share of it where the others do not change.
         moved: share of it that a small move of the whole picture explains.
@@ -43,6 +44,7 @@ class Pair:
     other_bucket: Bucket
     other: Example
     size: float
+    apart: float = 1.0
     agreement: float = 1.0
     outside: float = 0.0
     moved: float = 0.0
@@ -119,7 +121,8 @@ def _pair(cycle: Cycle, place: Place, partner: Place) -> Pair | None:
     if not all(isinstance(latent, Tensor) for latent in both) or both[0].shape != both[1].shape:
         return None
     size = rms(flat_picture(both[0]) - flat_picture(both[1]))
-    return Pair(place, partner, bucket, example, other_bucket, other, size)
+    apart = abs(bucket.strength_of(example) - other_bucket.strength_of(other))
+    return Pair(place, partner, bucket, example, other_bucket, other, size, apart)
 
 
 def _compared(
@@ -129,7 +132,7 @@ def _compared(
     many = len(pairs) >= FEWEST
     agreeing = agreement(differences).tolist() if many else [1.0] * len(pairs)
     elsewhere = outside(differences).tolist() if many else [0.0] * len(pairs)
-    usual, typical = median(pair.size for pair in pairs), median(agreeing)
+    usual, typical = median(pair.size / pair.apart for pair in pairs), median(agreeing)
     found = []
     for index, pair in enumerate(pairs):
         moved = motion(pictures[index], others[index])
@@ -139,13 +142,15 @@ def _compared(
 
 
 def _fault(pair: Pair, usual: float, typical: float, unlike: float, many: bool) -> str:
-    if pair.size <= max(NOTHING * usual, 1e-3 * unlike):
+    size = pair.size / pair.apart
+    if size <= NOTHING * usual or pair.size <= 1e-3 * unlike:
         return "the two pictures are the same, so nothing can be learned from them."
     if not many:
         return ""
     odd = pair.agreement < OTHERWISE * typical
     if pair.moved >= MOVED and (odd or pair.outside > ELSEWHERE):
-        return "misaligned: one picture is moved or scaled against the other. Cut both alike."
+        other = ", or another picture" if pair.size >= NO_PAIRS * unlike else ""
+        return f"misaligned{other}: one is moved or scaled against the other. Cut both alike."
     if odd or pair.outside > ELSEWHERE:
         share = f"{pair.outside:.0%} of its difference lies where the others do not change"
         what = (
@@ -154,6 +159,6 @@ def _fault(pair: Pair, usual: float, typical: float, unlike: float, many: bool) 
             else f"its difference is another one than the others' (cosine {pair.agreement:.2f})"
         )
         return f"something else changes than in the other pairs: {what}."
-    if pair.size > FAR_MORE * usual:
-        return f"far more changes than in the other pairs: {pair.size / usual:.1f} times as much."
+    if size > FAR_MORE * usual:
+        return f"far more changes than in the other pairs: {size / usual:.1f} times as much."
     return ""
