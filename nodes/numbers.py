@@ -75,6 +75,8 @@ class SliderNumbers(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "numbers",
+                    min=-1e9,
+                    max=1e9,
                     optional=True,
                     force_input=True,
                     tooltip="A list of numbers from another node, one for each picture in its order.",

@@ -77,20 +77,21 @@ def _of_csv(lines: Sequence[str]) -> list[tuple[str, str, Any]]:
     delimiter = max(",\t;", key=lines[0].count)
     rows = [row for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter)]
     head = [cell.strip().lower() for cell in rows[0]]
-    named = [
+    file_at, number_at = (
         next((i for i, cell in enumerate(head) if cell in names), None) for names in (FILE_NAMES, NUMBER_NAMES)
-    ]
-    file_at, number_at = (named[0], named[1]) if None not in named else (0, 1)
-    start = 0 if None in named and len(rows[0]) > 1 and _number(rows[0][1]) is not None else 1
-    short = [number for number, row in enumerate(rows, 1) if len(row) <= max(file_at or 0, number_at or 0)]
+    )
+    start = 0 if file_at is None and number_at is None else 1
+    if file_at is None:
+        file_at = 1 if number_at == 0 else 0
+    if number_at is None:
+        number_at = 0 if file_at == 1 else 1
+    short = [number for number, row in enumerate(rows, 1) if len(row) <= max(file_at, number_at)]
     if short or len(rows) == start:
         raise PictureError(
             f"Line {short[0] if short else 1} of the table of strengths has no two columns. Write lines such as "
             f"face.png,0.7."
         )
-    return [
-        (f"line {i}", row[file_at or 0], row[number_at or 0]) for i, row in enumerate(rows[start:], start + 1)
-    ]
+    return [(f"line {i}", row[file_at], row[number_at]) for i, row in enumerate(rows[start:], start + 1)]
 
 
 def _of_jsonl(lines: Sequence[str]) -> list[tuple[str, str, Any]]:

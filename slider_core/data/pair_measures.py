@@ -64,7 +64,8 @@ def outside(differences: Sequence[Tensor]) -> Tensor:
 
 
 def motion(one: Tensor, other: Tensor) -> float:
-    """The share of the difference of two pictures [C, H, W] that a small move, turn and zoom explains, 0 to 1.
+    """The share of the difference of two pictures [C, H, W] that a small move, turn and zoom explains, 0 to 1, less what
+    it would by chance.
 
     By least squares on the gradients of their mean, as in Lucas and Kanade's registration.
     """
@@ -81,7 +82,8 @@ def motion(one: Tensor, other: Tensor) -> float:
     if energy <= 0:
         return 0.0
     found = torch.linalg.lstsq(moves @ moves.T, moves @ target, driver="gelsd").solution
-    return max(0.0, min(1.0, float(found @ (moves @ target)) / energy))
+    by_chance = len(moves) / target.numel()
+    return max(0.0, float(found @ (moves @ target)) / energy - by_chance)
 
 
 def apart(pictures: Sequence[Tensor]) -> float:
