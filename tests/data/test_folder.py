@@ -15,7 +15,6 @@ from concept_sliders.slider_core.data.pictures import read_picture
 from concept_sliders.slider_core.data.sizing import Sizing, of_megapixels
 from PIL import Image, ImageCms
 
-
 SMALL = Sizing(64)
 
 
