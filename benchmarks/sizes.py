@@ -52,8 +52,9 @@ class Size:
         return [[torch.randn(1, tokens, width), options]]
 
     def latents(self, rows: int, pixels: int, tiny: bool) -> Tensor:
-        """Random latents of `pixels` × `pixels`; a video's are of 480p (832 × 480) whatever `pixels`."""
-        edges = [8, 8] if tiny else [60, 104] if self.frames else [pixels // 8, pixels // 8]
+        """Random latents of `pixels` × `pixels`; a video's are of 480p (832 × 480) at 1024, else so much smaller."""
+        video = [60 * pixels // 1024, 104 * pixels // 1024]
+        edges = [8, 8] if tiny else video if self.frames else [pixels // 8, pixels // 8]
         frames = [2 if tiny else self.frames] if self.frames else []
         return torch.randn(rows, self.channels, *frames, *edges)
 

@@ -89,12 +89,20 @@ class ByRow:
         dims: see `batch_dims`.
         models: those that the slider is on; a guider may run others beside them. (): all.
         kept: see `attached`.
+        difference: the strength of every row, where the weights have the slider at another one; None: see `slider`.
     """
 
     slider: AppliedSlider
     dims: Mapping[str, int]
     models: Sequence[Any] = ()
     kept: Joined = field(default_factory=Joined)
+    difference: float | None = None
+
+    def strengths(self, rows: int, transformer_options: Mapping[str, Any]) -> Tensor:
+        """One for each row of a model call."""
+        if self.difference is not None:
+            return torch.full((rows,), self.difference)
+        return self.slider.row_strengths(rows, transformer_options)
 
     def is_on(self, model: Any) -> bool:
         return not self.models or any(model is own for own in self.models)

@@ -74,7 +74,7 @@ def _call(at_rest: Sequence[ByRow], executor, x, t, c_concat=None,
     options = transformer_options or {}
     model = executor.class_obj
     active = [
-        (by_row, _in_network_order(model, by_row.slider.row_strengths(x.shape[0], options), options))
+        (by_row, _in_network_order(model, by_row.strengths(x.shape[0], options), options))
         for by_row in options.get(BY_ROW, at_rest)
         if by_row.is_on(model) and by_row.slider.active(t, model.model_sampling.percent_to_sigma)
     ]

@@ -53,7 +53,8 @@ class Sliders:
     Attributes:
         without: the `patches_uuid` of the model's patches without those of sliders …
         seen: … as long as it has this one.
-        latest: the plan of the last run that needed other weights, and the clone that has them. ComfyUI knows by the
+        latest: the plan of the last run that needed other weights (of `latest_run`: none), and the clone that has
+            them. ComfyUI knows by the
             clone what is loaded, so it lives as long as the model.
     """
 

@@ -1,7 +1,8 @@
 """The start of a sampling run: which sliders are in the weights, and which get a strength for each row.
 
-A slider is in the weights while the whole run has one strength for it, in every step. On a model that does not
-sample, the strength that the slider was applied with is in the weights: so merges, saves and training see it.
+A slider is in the weights while the whole run has one strength for it, in every step (but see `latest_run`). On a
+model that does not sample, the strength that the slider was applied with is in the weights: so merges, saves and
+training see it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from torch import Tensor
 from ..architectures import batch_dims
 from .applied import BY_ROW, ByRow
 from .guidance import with_strengths_of_prompt
+from .latest_run import on_loaded_weights, remember
 from .placed import Sliders
 
 
@@ -26,13 +28,18 @@ def sampling_run(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Any
     options = guider.model_options["transformer_options"]
     models = [patcher.model, *(p.model for p in patcher.get_additional_models_with_key("multigpu"))]
     others = [p.slider for p, strength in zip(sliders.placed, plan, strict=True) if strength is None]
-    dims = batch_dims(patcher) if others else {}
+    beside = on_loaded_weights(sliders, patcher, plan) if not others else None
+    guider.model_patcher, lacking = beside or (sliders.patched(patcher, plan), [])
+    dims = batch_dims(patcher) if others or lacking else {}
     by_row = [ByRow(slider, dims, models) for slider in others]
+    by_row += [ByRow(slider, dims, models, difference=difference) for slider, difference in lacking]
     options[BY_ROW] = by_row
-    guider.model_patcher = sliders.patched(patcher, plan)
     _forget_prompts(patcher.model)
     try:
-        return executor(noise, *args, **kwargs)
+        samples = executor(noise, *args, **kwargs)
+        if beside is None:
+            remember(sliders, patcher, plan, guider.model_patcher)
+        return samples
     finally:
         guider.model_patcher = patcher
         _forget_prompts(patcher.model)

@@ -63,15 +63,16 @@ def test_one_strength_is_in_the_weights_and_several_are_not(model, prompts, monk
     positive, negative = prompts
     lora, spy, base = slider(FAMILY), Spy(model, monkeypatch), model.model.get_submodule(LAYER).weight.clone()
     slid = apply(model, lora, 0.7)
-    for conds, way in [
-        ((positive, negative), {"weights"}),
-        ((at(positive, "0.2"), negative), {"weights"}),
-        ((at(positive, "0"), negative), set()),
-        ((at(positive, "0.2"), at(negative, "0.3")), {"rows"}),
-        ((positive, negative), {"weights"}),
+    for conds, first, then in [
+        ((positive, negative), {"weights"}, {"weights"}),
+        ((at(positive, "0.2"), negative), {"weights", "rows"}, {"weights"}),  # the difference on what is loaded
+        ((at(positive, "0"), negative), set(), set()),
+        ((at(positive, "0.2"), at(negative, "0.3")), {"rows"}, {"rows"}),
+        ((positive, negative), {"rows"}, {"weights"}),
     ]:
-        sample(slid, *conds)
-        assert spy.ways(base) == way
+        for way in (first, then):
+            sample(slid, *conds)
+            assert spy.ways(base) == way
     sample(slid, at(positive, "0.1, 0.2"), negative, count=2)
     assert spy.ways(base) == {"rows"}
     sample(apply(model, lora, 0.7, start_percent=0.1), positive, negative)
@@ -123,15 +124,58 @@ def test_to_and_fro_leaves_the_base_weights_as_they_were_and_loads_no_more_than_
     by_rows = at(positive, "0.1"), at(negative, "0.2")
     first = sample(slid, *by_rows)
     assert torch.equal(sample(slid, *by_rows), first) and not loads  # the base weights are loaded already
+    added = sample(slid, positive, negative)
+    assert not loads  # the difference from nothing
     constant = sample(slid, positive, negative)
+    assert close(added, constant)
     assert torch.equal(sample(slid, positive, negative), constant) and len(loads) == 1
     assert torch.equal(sample(slid, *by_rows), first) and torch.equal(sample(slid, *by_rows), first)
     assert len(loads) == 2
     halved = sample(slid, at(positive, "0.35"), negative)
-    assert torch.equal(sample(slid, at(positive, "0.35"), negative), halved) and len(loads) == 3
-    assert torch.equal(sample(slid, positive, negative), constant)
+    assert len(loads) == 2  # the base weights
+    assert close(sample(slid, at(positive, "0.35"), negative), halved) and len(loads) == 3
+    assert close(sample(slid, positive, negative), constant) and len(loads) == 3
+    assert torch.equal(sample(slid, positive, negative), constant) and len(loads) == 4
     assert torch.equal(sample(model, positive, negative), picture)
     assert all(torch.equal(value, before[key]) for key, value in weights(model).items())
+
+
+def test_a_strength_that_has_just_changed_needs_no_other_weights(model, prompts, monkeypatch):
+    """As a user turns the knob: Apply Slider runs anew each time, on the same model with the same slider."""
+    positive, negative = prompts
+    lora, other, by_prompt = slider(FAMILY), slider(FAMILY, seed=5), at(positive, "0.2", "first")
+
+    def applied(strength, second=0.5, base=model):
+        return apply(apply(base, lora, strength, name="first"), other, second)
+
+    expected = {s: sample(stock(stock(model, lora, s), other, 0.5), positive, negative) for s in (0.7, 0.2, -1)}
+    slid = applied(0.7)
+    sample(slid, positive, negative)
+    loads, load = [], ModelPatcher.load
+    monkeypatch.setattr(ModelPatcher, "load", lambda self, *a, **k: loads.append(self) or load(self, *a, **k))
+    for strength in (0.2, -1.0, 0.2):
+        assert close(sample(applied(strength), positive, negative), expected[strength])
+    assert not loads
+    assert close(sample(applied(0.7), positive, negative), expected[0.7]) and not loads
+    assert [close(sample(slid, by_prompt, negative), expected[0.2]) for _ in range(2)] == [True, True]
+    loads.clear()
+    for times in (0, 1):  # asked for again
+        assert close(sample(applied(-1.0), positive, negative), expected[-1]) and len(loads) == times
+    changed = stock(model, slider(FAMILY, seed=9), 0.3)  # another LoRA before it: other weights
+    assert not close(sample(applied(0.7, base=changed), positive, negative), expected[0.7])
+    assert not close(sample(apply(model, lora, 0.7), positive, negative), expected[0.7])  # one slider less
+    sample(applied(0.7), positive, negative)
+    third = slider(FAMILY, seed=9)  # in the place of the first
+    of_third = sample(apply(apply(model, third, 0.2), other, 0.5), positive, negative)
+    assert close(of_third, sample(stock(stock(model, third, 0.2), other, 0.5), positive, negative))
+    base = sample(model, positive, negative)
+    assert torch.equal(sample(applied(0.0, 0.0), positive, negative), base)
+    for _ in range(2):
+        sample(applied(0.7), positive, negative)
+    sample(model, positive, negative)
+    loads.clear()
+    one, again = [sample(applied(0.2), positive, negative) for _ in range(2)]
+    assert torch.equal(one, again) and len(loads) == 1  # not the weights at 0.7 once more, to add to them
 
 
 def test_a_merge_and_a_saved_model_have_the_slider_at_its_strength(model, prompts):
