@@ -38,7 +38,7 @@ def other_text_encoder(error: Exception, turn: Turn) -> str | None:
     draw = turn[0]
     width = draw.example.conditioning[0][0].shape[-1]
     return (
-        f"The model cannot read the captions of bucket {quoted(draw.bucket.name)}, which are {width} numbers a word. They "
-        f"seem to come from the text encoder of another model: connect the clip that belongs to this one to Load Slider "
-        f"Bucket ({quoted(str(error))})."
+        f"The model cannot read the captions of bucket {quoted(draw.bucket.name)}, which are {width} numbers a word. "
+        f"They seem to come from the text encoder of another model: connect the clip that belongs to this one to Load "
+        f"Slider Bucket ({quoted(str(error))})."
     )

@@ -248,6 +248,10 @@ def test_connected_pictures_have_names_only_if_they_are_given():
     cycle, plan = plan_of(more, less)
     assert "3 of 3 positive pictures, by file name" in plan
     assert cycle.pairs[0, 0] == (1, 1)
+    with pytest.raises(PictureError, match="names of bucket 'more' have 'x' twice"):
+        load(images=torch.rand(2, 64, 64, 3), names=["x", "x"])
+    with pytest.raises(PictureError, match="2 pictures but 3 names"):
+        load(images=torch.rand(2, 64, 64, 3), names=["x", "y", "z"])
 
 
 def test_numbers_are_no_names_of_a_folders_pictures(folder):
