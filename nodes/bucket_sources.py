@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,12 +36,17 @@ class FromGraph(Sequence):
         masks: list[Any],
         frames: int,
     ):
-        from ..slider_core.data.faults import bucket, one_for_each
+        from ..slider_core.data.faults import PictureError, bucket, one_for_each
         from ..slider_core.data.masks import masks_for
 
         count = len(reads)
         one_for_each(bucket(name), count, "prompts", len(prompts), (1, count))
         one_for_each(bucket(name), count, "names", len(names), (0, count))
+        if twice := [one for one, number in Counter(names).items() if number > 1]:
+            raise PictureError(
+                f"The names of bucket {quoted(name)} have {quoted(twice[0])} twice. Pictures of one name are a pair, so "
+                f"give each another."
+            )
         self.reads, self.prompts, self.names = reads, prompts, names
         self.masks = masks_for(bucket(name), masks, count, frames)
 

@@ -90,14 +90,15 @@ def video_frames(
 def _decoded(
     container: av.container.InputContainer, stream: av.VideoStream, start: float, duration: float
 ) -> Iterator[Image.Image]:
-    """The frames from `start` on, upright."""
-    if start:
-        container.seek(int(start / float(stream.time_base or 1)), stream=stream)
+    """The frames from `start` on, upright; ends are rounded as ComfyUI rounds them."""
+    tick = float(stream.time_base or 1)
+    first, end = int(start / tick), int((start + duration) / tick)
+    if first:
+        container.seek(first, stream=stream)
     for frame in container.decode(stream):
-        at = frame.time or 0.0
-        if at < start:
+        if (frame.pts or 0) < first:
             continue
-        if duration and at >= start + duration:
+        if duration and (frame.pts or 0) >= end:
             return
         picture = frame.to_ndarray(format="rgb24")
         yield Image.fromarray(np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90))))

@@ -66,12 +66,18 @@ def masks_in(latents: Sequence[Mapping[str, Any]]) -> list[Tensor | None]:
     found: list[Tensor | None] = []
     for latent in latents:
         size, mask = len(_checked(latent)), latent.get("noise_mask")
-        if isinstance(mask, Tensor):
-            flat = mask.reshape(-1, *mask.shape[-2:])
-            found += [flat[index % len(flat)] for index in range(size)]
+        if isinstance(mask, Tensor) and mask.ndim > 2 and 0 not in mask.shape:
+            found += _shared_out(mask.reshape(-1, *mask.shape[-2:]), size)
         else:
-            found += [None] * size
+            found += [mask] * size  # `given_mask` says what is wrong with it
     return found if any(mask is not None for mask in found) else []
+
+
+def _shared_out(masks: Tensor, count: int) -> list[Tensor]:
+    """Masks [N, H, W]: as many in a row for each of `count` latents, or again and again where they do not suffice."""
+    if len(masks) > count and len(masks) % count == 0:
+        return list(masks.reshape(count, -1, *masks.shape[-2:]))
+    return [masks[index % len(masks)] for index in range(count)]
 
 
 def examples_of(

@@ -14,6 +14,7 @@ from ..adapters.base import AdapterConfig
 from ..architectures import Target, untrainable
 from ..data.cycle import Cycle
 from ..files import SliderFileError, sound
+from .mismatch import other_vae
 from .objectives import OBJECTIVES
 from .optimisers import OPTIMISERS, SCHEDULES
 from .timesteps import DENSITIES
@@ -105,7 +106,7 @@ class TrainRequest:
         for what, value, known in choices:
             if value not in known:
                 raise RequestError(f"There is no {what} {value!r}; choose one of {', '.join(known)}.")
-        if reason := untrainable(self.model):
+        if reason := untrainable(self.model) or other_vae(self.cycle.buckets, self.model):
             raise RequestError(reason)
         if not self.plan:
             raise RequestError("There are no targets to train. Connect SliderTargets.")

@@ -19,7 +19,8 @@ SOCKETS = {
     ),
     "BucketLoader": (
         "name slider_strength folder captions prompt vae clip resolution probability repeats frames images "
-        "control_images buckets conditioning".split(),
+        "control_images buckets conditioning latents videos masks names subfolders text_file stride mask_from size_by "
+        "megapixels crop minimum_size mirrored keep_encoded".split(),
         ["SLIDER_BUCKETS", "STRING"],
     ),
     "CycleSampler": (
