@@ -64,8 +64,8 @@ def outside(differences: Sequence[Tensor]) -> Tensor:
 
 
 def motion(one: Tensor, other: Tensor) -> float:
-    """The share of the difference of two pictures [C, H, W] that a small move, turn and zoom explains, 0 to 1, less what
-    it would by chance.
+    """The share of the difference of two pictures [C, H, W] that a small move, turn and zoom explains, 0 to 1, less
+    what it would by chance.
 
     By least squares on the gradients of their mean, as in Lucas and Kanade's registration.
     """

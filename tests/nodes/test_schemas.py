@@ -27,6 +27,15 @@ SOCKETS = {
         ["buckets", "cycle", "pairing", "weighting", "neutral", "batch_size", "seed", "one_sided"],
         ["SLIDER_CYCLE", "STRING"],
     ),
+    "SliderDataset": (
+        ["file", "dataset", "vae", "clip", "config", "buckets", "keep_encoded"],
+        ["SLIDER_BUCKETS", "STRING", "SLIDER_BUCKETS", "STRING"],
+    ),
+    "SliderNumbers": (
+        "buckets token table scale strongest use ends numbers clip".split(),
+        ["SLIDER_BUCKETS", "STRING"],
+    ),
+    "SliderPairs": (["cycle", "vae", "most"], ["SLIDER_CYCLE", "IMAGE", "STRING"]),
     "SliderTrainer": (
         "model targets cycle file_name steps learning_rate seed kind rank alpha objective".split(),
         ["LORA_MODEL", "LOSS_MAP", "STRING"],
