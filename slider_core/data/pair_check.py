@@ -33,7 +33,6 @@ class Pair:
         apart: difference of their strengths, with which the size should grow.
         agreement: cosine of that difference with what the others have in common; 1 with fewer than three pairs.
         outside: share of it where the others do not change.
-        moved: share of it that a small move of the whole picture explains.
         fault: what is wrong with it, in a sentence; empty for nothing.
     """
 
@@ -47,7 +46,6 @@ class Pair:
     apart: float = 1.0
     agreement: float = 1.0
     outside: float = 0.0
-    moved: float = 0.0
     fault: str = ""
 
     @property
@@ -135,30 +133,30 @@ def _compared(
     usual, typical = median(pair.size / pair.apart for pair in pairs), median(agreeing)
     found = []
     for index, pair in enumerate(pairs):
-        moved = motion(pictures[index], others[index])
-        measured = replace(pair, agreement=agreeing[index], outside=elsewhere[index], moved=moved)
-        found.append(replace(measured, fault=_fault(measured, usual, typical, unlike, many)))
+        measured = replace(pair, agreement=agreeing[index], outside=elsewhere[index])
+        odd = measured.agreement < OTHERWISE * typical or measured.outside > ELSEWHERE
+        moved = motion(pictures[index], others[index]) if odd else 0.0
+        found.append(replace(measured, fault=_fault(measured, usual, unlike, odd, moved)))
     return found
 
 
-def _fault(pair: Pair, usual: float, typical: float, unlike: float, many: bool) -> str:
+def _fault(pair: Pair, usual: float, unlike: float, odd: bool, moved: float) -> str:
     size = pair.size / pair.apart
     if size <= NOTHING * usual or pair.size <= 1e-3 * unlike:
         return "the two pictures are the same, so nothing can be learned from them."
-    if not many:
-        return ""
-    odd = pair.agreement < OTHERWISE * typical
-    if pair.moved >= MOVED and (odd or pair.outside > ELSEWHERE):
+    if odd and moved >= MOVED:
         other = ", or another picture" if pair.size >= NO_PAIRS * unlike else ""
         return f"misaligned{other}: one is moved or scaled against the other. Cut both alike."
-    if odd or pair.outside > ELSEWHERE:
-        share = f"{pair.outside:.0%} of its difference lies where the others do not change"
-        what = (
-            share
-            if pair.outside > ELSEWHERE
-            else f"its difference is another one than the others' (cosine {pair.agreement:.2f})"
+    if odd and pair.outside > ELSEWHERE:
+        return (
+            f"something else changes than in the other pairs: {pair.outside:.0%} of its difference lies where they do "
+            f"not change."
         )
-        return f"something else changes than in the other pairs: {what}."
+    if odd:
+        return (
+            f"something else changes than in the other pairs: its difference has a cosine of {pair.agreement:.2f} to "
+            f"theirs."
+        )
     if size > FAR_MORE * usual:
         return f"far more changes than in the other pairs: {size / usual:.1f} times as much."
     return ""
