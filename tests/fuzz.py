@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import folder_paths
-from fuzzing import files, folders, sources, texts, widgets
+from fuzzing import datasets, files, folders, sources, texts, widgets
 from fuzzing.judging import Case, verdict
 
 MOST_MEMORY = 8 << 30  # bytes beyond what is taken at the start
 
 
 def cases() -> Iterator[Case]:
-    for part in (texts, folders, sources, widgets, files):
+    for part in (texts, folders, sources, datasets, widgets, files):
         yield from part.cases()
 
 

@@ -52,9 +52,9 @@ def read_table(text: str) -> dict[str, float]:
     for where, file, given in rows:
         name, number = _plain(file), _number(given)
         if number is None:
-            faults.append(f"{where}: {quoted(given)} is no number.")
+            faults.append(f"{where} of the table: {quoted(given)} is no number. Write one such as 0.7.")
         elif name in found:
-            faults.append(f"{where}: {quoted(name)} has a number already.")
+            faults.append(f"{where} of the table: {quoted(name)} has a number already. Take one of them out.")
         else:
             found[name] = number
     raise_all(faults, "lines of the table of strengths")

@@ -34,7 +34,7 @@ def place_of(folder: str, roots: Sequence[Path], what: str) -> Path:
             f"{what} {quoted(folder)} lies outside of {allowed}. Two ways out: copy the folder below, or link to it "
             f"from there; then write its name below as the path."
         )
-    place = next((path for path in found if path.is_dir()), None)
+    place = next((path for path in found if os.path.isdir(path)), None)
     if place is None:
         raise DatasetError(
             f"{what} {quoted(folder)} is not there. Put the folder below {allowed}, and write its name below as the "
