@@ -243,6 +243,16 @@ def test_clips(root):
     assert bucket.examples[0].latent.shape[0] == 3
     with pytest.raises(DatasetError, match="'more': video.num_frames is missing"):
         chain(root, entry)
+    Image.new("RGB", (64, 64)).save(place / "still.png")
+    made = chain(root, entry | {"video": {"num_frames": 3}}, entry | {"id": "stills", "dataset_type": "image"})
+    assert [[e.name for e in bucket.examples] for bucket in made.buckets] == [["x"], ["still"]]
+    assert "1 not chosen" in made.report and "1 clips not read" in made.report
+    (held,) = chain(
+        root, side(), entry | {"id": "later", "dataset_type": "eval", "video": {"num_frames": 2}}
+    ).held_out
+    assert held.examples[0].latent.shape[0] == 2
+    with pytest.raises(PictureError, match="Lower video.num_frames"):
+        chain(root, entry | {"video": {"num_frames": 9}})
 
 
 def test_folders_are_found_by_every_way_of_writing_them(root):
@@ -323,7 +333,9 @@ def test_nothing_left_to_train_on(root):
 
 def test_a_broken_picture_and_a_missing_caption_are_named_with_their_dataset(root):
     (root / "faces" / "more" / "face_2.txt").unlink()
-    with pytest.raises(PictureError, match="'more'.*face_2.png has no caption"):
+    with pytest.raises(
+        PictureError, match="'more'.*face_2.png has no caption.*set caption_strategy to filename"
+    ):
         only(root)
     (root / "faces" / "less" / "face_1.png").write_bytes(b"not a picture")
     with pytest.raises(PictureError, match="'less'.*face_1.png cannot be read"):

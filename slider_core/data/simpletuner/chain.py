@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...given import quoted
 from ..bucket import Bucket
 from ..encode import encoded
 from ..encoders import Encoders
@@ -15,6 +16,14 @@ from .entry import DatasetError
 from .pictures import BackendPictures, Controls, files_by_name
 from .places import place_of
 from .reading import Dataset
+
+# What errors call our widgets, and the keys that do the same.
+THEIRS = {
+    "set captions to 'file name' or 'prompt'": "set caption_strategy to filename or instanceprompt",
+    "Lower minimum_size": "Lower minimum_image_size",
+    "Set frames to read clips": "Set dataset_type to video, with video.num_frames above 1",
+    "Lower frames": "Lower video.num_frames",
+}
 
 
 @dataclass(frozen=True)
@@ -71,10 +80,9 @@ class _Source:
 
     def __init__(self, dataset: Dataset, backend: Backend, roots: Sequence[Path]):
         self.backend = backend
-        what = f"Dataset '{backend.id}': instance_data_dir"
-        self.place = place_of(backend.folder, roots, what)
+        self.place = place_of(backend.folder, roots, _folder_of(backend))
         beside = {
-            other.kind: (other, place_of(other.folder, roots, f"Dataset '{other.id}': instance_data_dir"))
+            other.kind: (other, place_of(other.folder, roots, _folder_of(other)))
             for other in dataset.conditioning_of(backend)
         }
         self.masks, self.control = beside.get("mask"), beside.get("controlnet")
@@ -83,14 +91,14 @@ class _Source:
             self.pictures = BackendPictures(backend, self.place, masks)
             self.controls = Controls(*self.control, self.pictures) if self.control else ()
         except PictureError as error:
-            raise PictureError(f"Dataset '{backend.id}': {error}") from None
+            raise _in_their_words(backend, error) from None
 
     def bucket(self, encoders: Encoders, on_picture: Callable[[int], None]) -> Bucket:
         backend = self.backend
         try:
             examples = encoded(self.pictures, encoders, backend.sizing, self.controls, on_picture=on_picture)
         except PictureError as error:
-            raise PictureError(f"Dataset '{backend.id}': {error}") from None
+            raise _in_their_words(backend, error) from None
         return Bucket(backend.id, examples, backend.strength, backend.probability, backend.repeats)
 
     def described(self, bucket: Bucket) -> str:
@@ -98,13 +106,26 @@ class _Source:
         use = "held out" if self.backend.kind == "eval" else strength
         small = len(self.pictures) - len(bucket.examples)
         notes = [
-            f"{small} too small" if small else "",
+            f"{small} too small",
             f"{len(self.pictures.all) - len(self.pictures)} not chosen",
+            f"{self.pictures.all.listing.clips} clips not read",
         ]
-        left_out = ", ".join(note for note in notes if note and not note.startswith("0 "))
+        left_out = ", ".join(note for note in notes if not note.startswith("0 "))
         return f"{len(bucket.examples)} of {len(self.pictures.all)} pictures, {use}" + (
             f" ({left_out})" if left_out else ""
         )
+
+
+def _folder_of(backend: Backend) -> str:
+    return f"Dataset {quoted(backend.id)}: instance_data_dir"
+
+
+def _in_their_words(backend: Backend, error: PictureError) -> PictureError:
+    """The error with the keys of the file in the place of widgets."""
+    text = str(error)
+    for ours, theirs in THEIRS.items():
+        text = text.replace(ours, theirs)
+    return PictureError(f"Dataset {quoted(backend.id)}: {text}")
 
 
 def _report(dataset: Dataset, sources: Sequence[_Source], buckets: Sequence[Bucket]) -> str:

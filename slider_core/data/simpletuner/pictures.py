@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from ...given import quoted
+from ..clips import is_moving
 from ..faults import PictureError, raise_all
 from ..folder import FolderPictures
 from ..masks import read_mask
@@ -38,7 +39,12 @@ class BackendPictures(Sequence[Picture]):
             subfolders=True,
             frames=backend.frames,
         )
-        self.indices = _chosen(self.names, self._large_enough, backend.most)
+        moving = [i for i, file in enumerate(self.all.listing.files) if backend.frames == 1 or is_moving(file)]
+        if not moving:
+            raise PictureError(
+                f"Folder {quoted(place.name)} holds no clips. Set dataset_type to image, or add some."
+            )
+        self.indices = _chosen(moving, self.names, self._large_enough, backend.most)
         if masks is not None:
             _all_there([self.names[i] for i in self.indices], masks, backend.id, "mask")
 
@@ -95,13 +101,11 @@ def names_of(pictures: FolderPictures) -> list[str]:
     return [file.relative_to(pictures.folder).with_suffix("").as_posix() for file in pictures.listing.files]
 
 
-def _chosen(names: Sequence[str], takes: Any, most: int) -> list[int]:
+def _chosen(among: Sequence[int], names: Sequence[str], takes: Callable[[int], bool], most: int) -> list[int]:
     """All, or the first so many in an order that depends on nothing but their names: pairs are chosen together."""
-    if not most or most >= len(names):
-        return list(range(len(names)))
-    order = sorted(
-        range(len(names)), key=lambda i: hashlib.sha256(names[i].encode("utf-8", "surrogatepass")).digest()
-    )
+    if not most or most >= len(among):
+        return list(among)
+    order = sorted(among, key=lambda i: hashlib.sha256(names[i].encode("utf-8", "surrogatepass")).digest())
     large = [i for i in order if takes(i)]
     return sorted((large or order)[:most])
 

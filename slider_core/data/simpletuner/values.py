@@ -104,9 +104,8 @@ def _crop(entry: Entry) -> str:
 
 def frames_of(entry: Entry, kind: str) -> int:
     video = entry.raw.get("video")
-    if kind != "video":
-        if video is not None:
-            entry.say("video", "not used, as this is no video dataset")
+    if kind != "video" and not (kind == "eval" and video):
+        entry.say("video", "not used, as this is no video dataset")
         return 1
     if video is not None and not isinstance(video, Mapping):
         raise entry.fault("video", 'Write an object such as {"num_frames": 81}.')
