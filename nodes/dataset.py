@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
@@ -91,7 +92,7 @@ class SliderDataset(io.ComfyNode):
         return True
 
     @classmethod
-    def fingerprint_inputs(cls, file: str = NO_FILE, dataset: str = "", config: str = "", **_) -> str:
+    def fingerprint_inputs(cls, file: str = NO_FILE, dataset: str = "", config: str = "", **_: Any) -> str:
         """Changes when the files or any picture or caption of their folders do."""
         from ..slider_core.data.folder import files_of
         from ..slider_core.data.simpletuner import read_config, read_dataset
@@ -112,7 +113,14 @@ class SliderDataset(io.ComfyNode):
     @classmethod
     @checked(own=["file"])
     def execute(
-        cls, file: str, dataset: str, vae, clip, config: str = "", buckets=(), keep_encoded: bool = True
+        cls,
+        file: str,
+        dataset: str,
+        vae: Any,
+        clip: Any,
+        config: str = "",
+        buckets: Any = (),
+        keep_encoded: bool = True,
     ) -> io.NodeOutput:
         from ..slider_core.data.cache import Cache
         from ..slider_core.data.encoders import Encoders
@@ -150,7 +158,7 @@ def _text(file: str, dataset: str) -> str:
     return text_or_file(dataset, WHAT)
 
 
-def _lycoris(file: str, config: dict) -> str:
+def _lycoris(file: str, config: dict[str, Any]) -> str:
     """The text of the LyCORIS config that a config names, if it lies beside the dataset file."""
     named = config.get("lycoris_config")
     if file in (None, NO_FILE) or not isinstance(named, str):

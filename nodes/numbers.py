@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..slider_core.data.graded import ENDS, SCALES
@@ -11,6 +13,7 @@ from .progress import show
 from .types import CATEGORY, SliderBuckets
 
 TABLES = (".csv", ".tsv", ".jsonl")
+Numbered = tuple[tuple[Any, ...], list[float | None]]  # examples, and the number of each
 
 
 class SliderNumbers(io.ComfyNode):
@@ -96,15 +99,15 @@ class SliderNumbers(io.ComfyNode):
     @checked(many=["buckets", "numbers"])
     def execute(
         cls,
-        buckets,
+        buckets: Any,
         token: str,
         table: str,
         scale: str,
         strongest: float,
         use: str,
         ends: float,
-        numbers=None,
-        clip=None,
+        numbers: Any = None,
+        clip: Any = None,
     ) -> io.NodeOutput:
         from ..slider_core.data.graded import Grading, graded
 
@@ -121,7 +124,7 @@ class SliderNumbers(io.ComfyNode):
         return show(report, (*before, *made), report)
 
 
-def _numbers(bucket, token: str, table: str, numbers: list, clip):
+def _numbers(bucket: Any, token: str, table: str, numbers: list[float], clip: Any) -> Numbered:
     """The bucket's examples, and the number of each."""
     from ..slider_core.data.faults import bucket as subject
     from ..slider_core.data.faults import one_for_each
@@ -144,7 +147,7 @@ def _numbers(bucket, token: str, table: str, numbers: list, clip):
     return bucket.examples, matched_numbers([example.name for example in bucket.examples], rows)
 
 
-def _of_tokens(bucket, token: str, clip):
+def _of_tokens(bucket: Any, token: str, clip: Any) -> Numbered:
     from dataclasses import replace
 
     from ..slider_core.data.encoders import Encoders
@@ -152,9 +155,10 @@ def _of_tokens(bucket, token: str, clip):
 
     if clip is None:
         raise ValueError("Captions without their tokens must be encoded again: connect clip.")
-    encoders, examples, numbers = Encoders(clip=clip), [], []
+    encoders = Encoders(clip=clip)
+    examples, numbers = list[Any](), list[float | None]()
 
-    def plain(example):
+    def plain(example: Any) -> tuple[Any, float | None]:
         caption, number = without_token(example.caption, token)
         if number is None:
             return example, None
@@ -168,12 +172,12 @@ def _of_tokens(bucket, token: str, clip):
     return tuple(examples), numbers
 
 
-def _like(old, bucket):
+def _like(old: Any, bucket: Any) -> Any:
     from dataclasses import replace
 
     return replace(bucket, probability=old.probability, repeats=old.repeats)
 
 
-def _described(bucket) -> str:
+def _described(bucket: Any) -> str:
     strengths = sorted(bucket.strength_of(example) for example in bucket.examples)
     return f"{bucket.name}: {len(bucket.examples)} pictures at {strengths[0]:+g} to {strengths[-1]:+g}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from comfy_api.latest import io, ui
 
 from .inputs import checked
@@ -42,7 +44,7 @@ class SliderPairs(io.ComfyNode):
 
     @classmethod
     @checked()
-    def execute(cls, cycle, vae, most: int) -> io.NodeOutput:
+    def execute(cls, cycle: Any, vae: Any, most: int) -> io.NodeOutput:
         from ..slider_core.data.pair_check import check_pairs
         from ..slider_core.evaluation.contact_sheet import as_image, contact_sheet
 
@@ -60,7 +62,7 @@ class SliderPairs(io.ComfyNode):
         )
 
 
-def _summary(check) -> list[str]:
+def _summary(check: Any) -> list[str]:
     wrong = len(check.faulty)
     found = (
         f"{wrong} of {len(check.pairs)} pairs look wrong" if wrong else f"{len(check.pairs)} pairs, all alike"
@@ -71,6 +73,6 @@ def _summary(check) -> list[str]:
     )]  # fmt: skip
 
 
-def _line(pair) -> str:
+def _line(pair: Any) -> str:
     measured = f"agreement {pair.agreement:.2f}, outside {pair.outside:.0%}"
     return f"{pair.name}: {pair.fault or 'like the others'} ({measured})"
