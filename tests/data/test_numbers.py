@@ -139,7 +139,8 @@ def test_the_ends_of_an_unsorted_set_are_balanced_against_what_else_differs():
     balance = balanced_ends(made, more, less)
     assert abs(balance.before["brightness"]) > 0.6 and abs(balance.after["brightness"]) < 0.25
     assert set(balance.after) == {"width over height", "brightness", "“outdoors”", "“indoors”"}
-    assert len(balance.more) == len(balance.less) >= 10
+    alike = [min(sum(outside[i] is there for i in end) for end in (more, less)) for there in (True, False)]
+    assert len(balance.more) == len(balance.less) == sum(alike), "as many as have a like"
     assert all(outside[a] == outside[b] for a, b in zip(balance.more, balance.less, strict=True))
     buckets, notes = graded("smile", made, numbers, Grading(use="balanced ends", share=0.3))
     assert [bucket.sign for bucket in buckets] == [1, -1]

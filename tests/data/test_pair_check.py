@@ -89,7 +89,7 @@ def test_graded_pairs_are_compared_by_what_changes_for_their_strength(latents):
     for side, sign in ((0, +1), (1, -1)):
         examples = [
             Example(f"{i}", "", less + (more - less) * (0.5 + sign * s), [], strength=sign * s)
-            for i, ((more, less), s) in enumerate(zip(latents["good"], [0.1, 0.5] * 4, strict=True))
+            for i, ((more, less), s) in enumerate(zip(latents["good"], [0.02, 0.5] * 4, strict=True))
         ]
         assert side in (0, 1)
         sides.append(Bucket("more" if sign > 0 else "less", tuple(examples), sign * 0.5))
@@ -106,6 +106,8 @@ def test_measures_on_plain_pictures():
     elsewhere = square.flip(-1)
     differences = [square, 0.5 * square, 2 * square, elsewhere]
     assert agreement(differences)[:3].min() > 0.99 and agreement(differences)[3] < 0.1
+    thirds = [torch.eye(3)[i].reshape(3, 1, 1) for i in range(3)]
+    assert agreement(thirds).abs().max() < 0.05, "each is compared with the others only"
     assert outside(differences)[:3].max() < 0.01 and outside(differences)[3] > 0.4
 
 

@@ -153,6 +153,14 @@ def test_what_is_too_small_is_counted(root):
 def test_of_a_limited_number_pairs_stay_pairs(root):
     more, less = chain(root, side("more", max_num_samples=2), side("less", max_num_samples=2)).buckets
     assert [e.name for e in more.examples] == [e.name for e in less.examples] and len(more.examples) == 2
+    chosen, unchanged = {e.name for e in less.examples}, 0
+    for number in range(8):  # a picture more on one side seldom takes the place of one that is chosen
+        extra = root / "faces" / "more" / f"a{number}.png"
+        Image.new("RGB", (64, 64)).save(extra)
+        extra.with_suffix(".txt").write_text("a face")
+        unchanged += {e.name for e in chain(root, side(max_num_samples=2)).buckets[0].examples} == chosen
+        extra.unlink()
+    assert unchanged > 2
     (some,) = chain(root, side(max_num_samples=3, minimum_image_size=50)).buckets
     assert len(some.examples) == 3, "those that are too small do not count"
 

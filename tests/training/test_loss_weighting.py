@@ -1,7 +1,7 @@
 """Where a mask is black, or a pair does not differ, the base model's own prediction is the target."""
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from concept_sliders.slider_core.data import Bucket, Cycle, Example, describe_cy
 from concept_sliders.slider_core.data.loss_weights import of_difference, of_mask
 from concept_sliders.slider_core.training import TrainRequest, train
 from concept_sliders.slider_core.training.rows import rows_of_turn
-from concept_sliders.slider_core.training.step import _shares, _targets
+from concept_sliders.slider_core.training.step import _shares, _targets, forward_backward
 from small_training import example, request
 
 sys.path.append(str(Path(__file__).resolve().parent.parent.parent / "benchmarks"))
@@ -75,6 +75,25 @@ def test_a_mask_divides_the_target(rows_and_targets):
         assert torch.allclose(target[..., :4], still[..., :4], atol=1e-4)
         assert not torch.allclose(target[..., :4], right[..., :4], atol=0.1)
     assert _shares(rows, targets[0]).tolist() == [2.0, 2.0], "half of the picture counts as much as all of it"
+
+
+def test_the_loss_is_that_of_what_is_learned(model):
+    """The rest of a picture, which is right as it is, does not make it smaller."""
+    cycle = masked("mask")
+    with torch.inference_mode(False), trainable(model):
+        calls = ModelCalls(model)
+        rows = rows_of_turn(next(cycle.turns()), calls, request(model, cycle), torch.Generator().manual_seed(1))
+        base, perfect = [], []
+        for row in rows:
+            x = calls.noised(row.row.latent, row.noise, row.sigmas)
+            base.append(calls.predict([row.row], x, row.sigmas).detach())
+            perfect.append(calls.target(row.row.latent, row.noise, row.sigmas))
+        factor = torch.ones((), requires_grad=True)
+        losses = forward_backward(
+            rows, calls, lambda strengths: nullcontext(), scale=lambda loss: loss * factor
+        )
+    inside = [float((b - p)[..., 4:].square().mean()) for b, p in zip(base, perfect, strict=True)]
+    assert [losses[1], losses[-1]] == pytest.approx(inside, rel=1e-3)
 
 
 def test_so_does_the_difference_of_a_pair(rows_and_targets):
