@@ -44,8 +44,8 @@ class FromGraph(Sequence):
         one_for_each(bucket(name), count, "names", len(names), (0, count))
         if twice := [one for one, number in Counter(names).items() if number > 1]:
             raise PictureError(
-                f"The names of bucket {quoted(name)} have {quoted(twice[0])} twice. Pictures of one name are a pair, so "
-                f"give each another."
+                f"The names of bucket {quoted(name)} have {quoted(twice[0])} twice. Pictures of one name are a pair, "
+                f"so give each another."
             )
         self.reads, self.prompts, self.names = reads, prompts, names
         self.masks = masks_for(bucket(name), masks, count, frames)

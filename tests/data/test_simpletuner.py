@@ -408,7 +408,9 @@ def test_a_lycoris_config_takes_the_place_of_rank_and_kind():
 
 def test_a_config_fills_in_what_datasets_leave_out(root):
     entry = {key: value for key, value in side().items() if key not in ("resolution", "caption_strategy")}
-    (bucket,) = chain(root, entry, defaults=read_config(json.dumps(CONFIG))).buckets
+    made = chain(root, entry, defaults=read_config(json.dumps(CONFIG)))
+    (bucket,) = made.buckets
+    assert "resolution 64: 64 pixels squared (from config.json)" in made.report
     assert sizes(bucket)[0] == (8, 8) and captions(bucket)[0] == ["face 0"]
 
 

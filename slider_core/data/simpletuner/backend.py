@@ -80,14 +80,13 @@ def read_backend(entry: Entry, name: str, defaults: Mapping[str, Any]) -> Backen
     kind = _kind(entry)
     if kind is None:
         return None
-    if kind not in ("controlnet", "mask"):
-        _fill(entry, defaults)
+    filled = _fill(entry, defaults) if kind not in ("controlnet", "mask") else []
     prompts, captions, prepend = captions_of(entry)
     repeats, probability = repeats_of(entry), probability_of(entry)
     strength = strength_of(entry) if kind in ("image", "video") else None
     if probability == 0 and kind in ("image", "video"):
         return None
-    return Backend(
+    backend = Backend(
         id=name,
         kind=kind,
         folder=_folder(entry),
@@ -104,13 +103,19 @@ def read_backend(entry: Entry, name: str, defaults: Mapping[str, Any]) -> Backen
         conditioned_by=conditioned_by(entry),
         source=entry.text("source_dataset_id"),
     )
+    for key in filled:
+        entry.say(key, f"{entry.said.get(key, 'nothing to do')} (from config.json)")
+    return backend
 
 
-def _fill(entry: Entry, defaults: Mapping[str, Any]) -> None:
-    """Takes over what the companion says of all datasets."""
+def _fill(entry: Entry, defaults: Mapping[str, Any]) -> list[str]:
+    """Takes over what the companion says of all datasets; the keys that it has filled."""
+    filled = []
     for key in ("resolution", "resolution_type", "caption_strategy", "minimum_image_size", "instance_prompt"):
         if key not in entry.raw and defaults.get(key) not in (None, ""):
             entry.raw = {**entry.raw, key: defaults[key]}
+            filled.append(key)
+    return filled
 
 
 def _kind(entry: Entry) -> str | None:
