@@ -24,7 +24,9 @@ from typing import Any
 import folder_paths
 import nodes as comfy_nodes
 from comfy.cli_args import args as comfy_args
+from concept_sliders.nodes.bucket_making import cache_folder
 from concept_sliders.slider_core.config import Config, ConfigError, read_config
+from concept_sliders.slider_core.data.cache import Cache
 from concept_sliders.slider_core.headless import (
     Cancel,
     Outcome,
@@ -114,7 +116,7 @@ def train(group: Sequence[Config], output: Path, dry: bool, cancel: Cancel) -> l
         asyncio.run(comfy_nodes.load_custom_node(str(pack)))
     loaded = load_models(group[0].model, run_node, folder_paths.get_folder_paths("embeddings"))
     cancel.check()
-    pictures = Pictures(loaded, cancel.check)
+    pictures = Pictures(loaded, Cache(cache_folder()), cancel.check)
     outcomes: list[Outcome] = []
     for config in group:
         place = config.output or output
@@ -125,6 +127,8 @@ def train(group: Sequence[Config], output: Path, dry: bool, cancel: Cancel) -> l
             outcomes += train_all(config.sliders, pictures, place, config.record, cancel)
         if cancel.asked:
             break
+    for note in pictures.finished():
+        print(f"Note: {note}")
     return outcomes
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from ..architectures.target import Target
 from .base import DROPOUTS, Adapter, AdapterConfig, AdapterError
-from .dora import Dora
+from .dora import DECOMPOSED
 from .dylora import Dylora
 from .full import Full
 from .glora import Glora
@@ -128,4 +128,4 @@ def adapter_class(config: AdapterConfig) -> type[Adapter]:
     most = max(config.rank, config.conv_rank or 0)
     if most > MOST_RANK and kind is not Lokr:
         raise AdapterError(f"rank {most} is more than a layer has use for; give at most {MOST_RANK}.")
-    return Dora if config.options.get("dora") else kind
+    return DECOMPOSED[kind] if config.options.get("dora") else kind

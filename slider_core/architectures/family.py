@@ -57,6 +57,8 @@ class Family:
         names: diffusers names by layer name, for families where no pattern gives them.
         elsewhere: layers that no preset has, with their diffusers names: LoRAs of others have them.
         control: for ControlNets, the names of the families that they steer.
+        classes: class names of diffusers that LyCORIS configs list for this family, each with the pattern of the layers
+            that lie in modules of that class.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Family:
     names: Callable[[nn.Module], dict[str, str]] | None = None
     elsewhere: tuple[Layers, ...] = ()
     control: tuple[str, ...] = ()
+    classes: tuple[tuple[str, str], ...] = ()
 
 
 def thirds(layer: Any, parent: Any) -> tuple[Rows, ...]:

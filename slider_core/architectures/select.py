@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..given import quoted
@@ -53,7 +53,7 @@ def select(
     offer = offered(network, family)
     notes: list[str] = []
     if preset == "custom":
-        chosen = _custom(names.parsed(custom), offer, network, notes)
+        chosen = _custom(names.parsed(custom), offer, network, dict(family.classes), notes)
     else:
         chosen = [entry for entry in offer if entry.part in parts_of(preset, family)]
     chosen = _without(names.parsed(exclude), chosen, notes)
@@ -101,13 +101,19 @@ def parts_of(preset: str, family: Family) -> tuple[str, ...]:
     return {"attention": ("attention", "other_attention"), "mlp": ("mlp",)}[preset]
 
 
-def _custom(wanted: Sequence[str], offer: list[Offered], network: Network, notes: list[str]) -> list[Offered]:
+def _custom(
+    wanted: Sequence[str],
+    offer: list[Offered],
+    network: Network,
+    classes: Mapping[str, str],
+    notes: list[str],
+) -> list[Offered]:
     if not wanted:
         raise TargetError("preset custom needs names in custom_targets: a JSON list, or one name a line.")
     found: dict[Target, Offered] = {}
     missing: list[str] = []
     for name in wanted:
-        entries = names.named(name, offer, network)
+        entries = names.named(name, offer, network, classes)
         found |= {entry.target: entry for entry in entries}
         if not entries:
             missing.append(quoted(name))

@@ -83,7 +83,7 @@ def with_lengths(
     given = [(at, tensors[DORA]) for at, tensors in parts if DORA in tensors]
     if not given:
         return whole
-    lengths = base().reshape(-1, *[1] * (whole[UP].ndim - 1)).clone()
+    lengths = base().reshape(-1, *[1] * (given[0][1].ndim - 1)).clone()
     for (start, stop), part in given:
         lengths[start:stop] = part.reshape(lengths[start:stop].shape)
     return {**whole, DORA: lengths}

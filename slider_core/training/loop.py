@@ -24,9 +24,10 @@ from .fingerprint import fingerprint
 from .finished import LOSSES, TRAINING, finished, losses_text
 from .fit import Fit, OpenAgain
 from .last_good import ExplodedError, LastGood, NotFiniteError
+from .mismatch import other_text_encoder
 from .on_model import OnModel
 from .optimisers import BY_NUMBER, make_optimiser, rate_at
-from .request import TrainRequest
+from .request import RequestError, TrainRequest
 from .rows import rows_of_turn
 from .state import State
 from .step import forward_backward
@@ -172,13 +173,27 @@ class _Run:
         factor = rate_at(self.state.step, request.steps, request.schedule, request.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = request.learning_rate * factor
-        by_sign = self._fitting_gradients(turn)
+        by_sign = (
+            self._first_gradients(turn)
+            if self.state.step == self.continued_from
+            else self._fitting_gradients(turn)
+        )
         self._check_finite(by_sign)
         losses = {SIGN_NAMES[sign]: loss for sign, loss in by_sign.items()}
         losses = {"loss": sum(losses.values()) / len(losses), **losses}
         self.good.watch(losses["loss"], request.learning_rate)
         self.state.update(losses)
         return losses
+
+    def _first_gradients(self, turn: Turn) -> dict[int, float]:
+        """Those of the first step, where it shows whether the captions are for this model."""
+        try:
+            return self._fitting_gradients(turn)
+        except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+            reason = other_text_encoder(error, turn)
+            if reason is None:
+                raise
+            raise RequestError(reason) from error
 
     def _fitting_gradients(self, turn: Turn) -> dict[int, float]:
         """The gradients of a step, in less memory if it runs out; the loss of each sign."""

@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 
 from ..comfy_bridge.model_call import ModelCalls, Row
 from ..data.cycle import Draw, Turn
+from ..data.loss_weights import of_difference, of_mask
 from .request import TrainRequest
 from .timesteps import draw_levels, sigmas_at
 
@@ -24,6 +25,8 @@ class TrainRow:
         sign: of the bucket, for the record of losses.
         anchor: whether the base model's prediction is the target, and not what a perfect model would predict.
         partner: index among the turn's rows of the one that this is compared with (objective `difference`).
+        learned: where the row's own target counts, 0..1, broadcast over the latent; elsewhere it is the base model's
+            prediction. None for everywhere.
     """
 
     row: Row
@@ -34,6 +37,7 @@ class TrainRow:
     sign: int
     anchor: bool = False
     partner: int | None = None
+    learned: Tensor | None = None
 
     @property
     def sigmas(self) -> Tensor:
@@ -49,11 +53,23 @@ def rows_of_turn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator
         row, anchor = calls.row(draw.example), _is_anchor(draw, request)
         noise, sigma = _noise(draw, row, shared, calls, request, generator)
         weight = draw.weight * (request.anchor_weight if anchor else 1.0)
-        rows.append(TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, anchor))
+        learned = None if anchor else _learned(draw, turn, request.cycle.loss_weighting)
+        learned = None if learned is None else learned.to(calls.device)
+        rows.append(TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, anchor, learned=learned))
     rows = [row for row in rows if row.weight > 0]
     if request.objective == "difference":
         rows = [replace(row, partner=_partner(row, rows)) for row in rows]
     return rows
+
+
+def _learned(draw: Draw, turn: Turn, weighting: str) -> Tensor | None:
+    if weighting == "mask":
+        return of_mask(draw.example)
+    if weighting == "difference" and draw.sign:
+        others = (other for other in turn if other.pair == draw.pair and other.sign == -draw.sign)
+        other = next((o for o in others if o.matched or draw.matched), None)
+        return None if other is None else of_difference(draw.example, other.example)
+    return None
 
 
 def _partner(row: TrainRow, rows: Sequence[TrainRow]) -> int | None:

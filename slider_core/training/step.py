@@ -13,6 +13,8 @@ from ..comfy_bridge.model_call import ModelCalls
 from .objectives import odd_target, row_losses
 from .rows import TrainRow, stacked
 
+LEAST = 0.02  # share of a picture that is learned, below which its loss is not raised any further
+
 
 class Attach(Protocol):
     """Puts the slider (and an assistant) on the model for the time of a model call and its backward pass."""
@@ -45,7 +47,7 @@ def forward_backward(
         strengths = torch.tensor([row.strength for row in chunk])
         with attach(strengths):
             prediction = calls.predict([row.row for row in chunk], calls.noised(latents, noise, sigmas), sigmas)
-            per_row = row_losses(prediction, target, len(chunk))
+            per_row = row_losses(prediction, target, len(chunk)) * _shares(chunk, prediction)
             weights = torch.tensor([row.weight / total for row in chunk], device=per_row.device)
             calls.backward(scale((per_row * weights).sum()))
         for row, loss in zip(chunk, per_row.tolist(), strict=True):
@@ -69,19 +71,29 @@ def _targets(rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows_a
     targets = []
     for i, row in enumerate(rows):
         if row.partner is None:
-            targets.append(base[i] if row.anchor else perfect[i])
-            continue
-        error, other_error = (base[j] - perfect[j] for j in (i, row.partner))
-        share = row.strength / (row.strength - rows[row.partner].strength)
-        targets.append(odd_target(base[i], error, other_error, share))
+            target = base[i] if row.anchor else perfect[i]
+        else:
+            error, other_error = (base[j] - perfect[j] for j in (i, row.partner))
+            share = row.strength / (row.strength - rows[row.partner].strength)
+            target = odd_target(base[i], error, other_error, share)
+        targets.append(target if row.learned is None else torch.lerp(base[i], target, row.learned))
     return targets
+
+
+def _shares(rows: Sequence[TrainRow], like: Tensor) -> Tensor:
+    """What the loss of each row is multiplied by, [rows]: where only a part of it is learned, the mean over the whole
+    would count that part less."""
+    shares = [1.0 if row.learned is None else 1.0 / max(LEAST, float(row.learned.mean())) for row in rows]
+    return torch.tensor(shares, device=like.device)
 
 
 def _base_predictions(
     rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows_at_once: int
 ) -> dict[int, Tensor]:
     """The model's predictions at strength 0, in float32, for the rows whose targets need them, by their index."""
-    needed = [i for i, row in enumerate(rows) if row.anchor or row.partner is not None]
+    needed = [
+        i for i, row in enumerate(rows) if row.anchor or row.partner is not None or row.learned is not None
+    ]
     predictions: dict[int, Tensor] = {}
     for indices in _chunks([rows[i] for i in needed], calls, rows_at_once):
         chunk = [rows[needed[i]] for i in indices]
