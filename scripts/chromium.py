@@ -20,7 +20,7 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --window-size=1500,1000 --remote-debugging-port=0"
 ).split()
-SECONDS = 30
+SECONDS = 20
 KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "Home": 36, "End": 35, "Enter": 13, "Escape": 27, "Tab": 9, " ": 32}
 BUTTONS = {"none": 0, "left": 1, "right": 2, "middle": 4}
 
@@ -68,6 +68,8 @@ class Page:
         if "exceptionDetails" in answer:
             details = answer["exceptionDetails"]
             raise AssertionError(details.get("exception", {}).get("description", details["text"]))
+        if "result" not in answer:
+            raise AssertionError("the page was left meanwhile")
         return answer["result"].get("value")
 
     async def wait_for(self, script: str, seconds: float = SECONDS) -> Any:
@@ -83,12 +85,14 @@ class Page:
 
     async def settled(self, expression: str) -> dict[str, float]:
         """Where an element is, once the page has stopped moving it."""
-        before, box = None, None
-        while box is None or box != before:
-            before = box
-            await asyncio.sleep(0.15)
+        before = None
+        for _ in range(10 * SECONDS):
             box = await self.run(f"({expression})?.getBoundingClientRect().toJSON()")
-        return box
+            if box and box == before:
+                return box
+            before = box
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"there is no such element, or it does not come to rest: {expression}")
 
     async def key(self, name: str, text: str = "", kinds: tuple[str, ...] = ("keyDown", "keyUp")) -> None:
         code = KEYS.get(name) or ord(name.upper())

@@ -78,6 +78,8 @@ def use_folders() -> None:
         folder_paths.set_output_directory(str(Path(comfy_args.output_directory).absolute()))
     if comfy_args.input_directory:
         folder_paths.set_input_directory(str(Path(comfy_args.input_directory).absolute()))
+    if comfy_args.user_directory:
+        folder_paths.set_user_directory(str(Path(comfy_args.user_directory).absolute()))
     folder_paths.add_model_folder_path("loras", str(Path(folder_paths.get_output_directory(), "loras")))
 
 

@@ -30,7 +30,6 @@ export const WORDS = {
     fileRange: "Usable from {low} to {high}, as measured by a sweep.",
     noFileRange: "The usable range is not known: a Slider Sweep measures it.",
     report: "Report",
-    error: "Error",
     step: "step {step} of {steps}",
     perStep: "{seconds} s a step",
     left: "{time} left",

@@ -13,7 +13,10 @@ from safetensors.torch import save_file
 ROOT = Path(__file__).resolve().parent.parent.parent
 RANGE = "range.safetensors"  # a slider whose file says that it is usable from −1 to 1.5
 PLAIN = "plain.safetensors"  # the same, with no range
-READY = "window.app?.vueAppReady && app.graph && window.LiteGraph?.registered_node_types.SliderSweep"
+READY = (
+    "window.app?.vueAppReady && app.graph && window.LiteGraph?.registered_node_types.SliderSweep "
+    "&& app.extensionManager.workflow.activeWorkflow?.activeState && !app.extensionManager.spinner"
+)
 SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False, "Comfy.Workflow.Persist": True}
 
 
@@ -49,6 +52,7 @@ class Comfy:
 
     def __init__(self, runner, server, browser, base):
         self.runner, self.server, self.browser, self.base = runner, server, browser, base
+        self.schemas = runner.run(server.schemas())
 
     def open(self) -> "Tab":
         tab = Tab(self, self.runner.run(self.browser.open(self.server.url)))
@@ -71,16 +75,19 @@ class Tab:
     def load(
         self, graph: workflow.Workflow, places: dict[str, tuple[float, float]], scale: float = 0.6
     ) -> None:
-        """A workflow in a tab of ComfyUI's own, with nodes at these places and the others out of sight."""
+        """A workflow in a tab of ComfyUI's own, with nodes at these places and the others out of sight.
+
+        Every widget has a value: others would have those of the workflow before, which the page keeps by number.
+        """
         self.run(
             f"""{{
-            await app.loadApiJson({json.dumps(graph)}, 'test');
+            await app.loadApiJson({json.dumps(workflow.completed(graph, self.comfy.schemas))}, 'test');
             const places = {json.dumps(places)};
             for (const node of app.graph.nodes) node.pos = places[node.title] ?? [3000, 400 * node.id];
             const data = app.graph.serialize();
             data.id = crypto.randomUUID();
             data.extra.ds = {{ scale: {scale}, offset: [100, 100] }};
-            await app.loadGraphData(data, true, true, null);
+            await app.loadGraphData(data, true, true, data.id);
             app.canvas.ds.scale = {scale}; app.canvas.ds.offset = [100, 100];
             app.canvas.setDirty(true, true);
             }}"""

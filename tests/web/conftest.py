@@ -63,6 +63,7 @@ def page(renderer):
     assert not comfy_page.ours(renderer.problems)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items):
     """One worker has the server and the browser."""
     for item in items:

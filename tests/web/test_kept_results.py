@@ -5,7 +5,9 @@ import json
 from comfy_page import sweep_workflow
 from test_viewer import PICTURE, PLACES, STRENGTH, swept
 
-REPORTS = "[...document.querySelectorAll('.concept-sliders pre[role=region]')].map((report) => report.textContent)"
+REPORTS = (
+    "[...document.querySelectorAll('.concept-sliders pre[role=region]')].map((report) => report.textContent)"
+)
 WORKFLOW = "app.extensionManager.workflow"
 
 

@@ -14,7 +14,7 @@ import help_pages  # noqa: E402
 
 SCHEMAS = {schema.node_id: schema for schema in help_pages.schemas()}
 REFRESH = "run: python3 scripts/run.py python scripts/help_pages.py"
-SCRIPTS = sorted([*WEB.rglob("*.js"), *WEB.rglob("*.mjs")])
+SCRIPTS = sorted(WEB.rglob("*.js"))
 
 
 def test_every_node_has_a_help_page_and_every_page_a_node():
@@ -43,11 +43,14 @@ def test_names_in_code_type_on_a_page_exist(node):
 
 
 def test_scripts_import_only_what_the_page_has():
+    """All are .js: ComfyUI lets browsers keep other files, so that an update would mix old with new ones."""
+    assert not list(WEB.rglob("*.mjs"))
     for script in SCRIPTS:
         text = script.read_text(encoding="utf-8")
+        up = "../" * (len(script.relative_to(WEB).parts) + 1)
         for path in re.findall(r'from "(.+?)"', text):
             local = (script.parent / path).resolve()
-            assert path in ("../../scripts/app.js", "../../scripts/api.js") or local in SCRIPTS, (
+            assert path in (f"{up}scripts/app.js", f"{up}scripts/api.js") or local in SCRIPTS, (
                 script.name,
                 path,
             )
@@ -55,20 +58,26 @@ def test_scripts_import_only_what_the_page_has():
 
 
 def test_scripts_speak_of_nodes_and_events_that_exist():
-    from concept_sliders.nodes import progress
+    from concept_sliders.nodes import routes, training_events
 
     text = "\n".join(script.read_text(encoding="utf-8") for script in SCRIPTS)
     named = set(re.findall(r'const NODE = "(\w+)"', text))
-    assert named == {"SliderSweep", "SliderTrainer"} and named <= set(SCHEMAS)
-    assert f'const EVENT = "{progress.EVENT}"' in text
-    reporting = set(re.findall(r'^  "(\w+)",$', (WEB / "report_text.js").read_text(encoding="utf-8"), re.M))
-    giving = {o.display_name for s in SCHEMAS.values() for o in s.outputs if o.io_type == "STRING"} - {
-        "names",
-        "file",
-        "settings",
-    }
-    assert giving == {"report", "plan"}
-    assert {name for name, s in SCHEMAS.items() if giving & {o.display_name for o in s.outputs}} <= reporting
+    assert named == {"SliderSweep", "SliderTrainer", "SliderApply"} and named <= set(SCHEMAS)
+    assert f'const EVENT = "{training_events.EVENT}"' in text
+    asked = set(re.findall(r"/concept_sliders/\w+", text))
+    served = set(re.findall(r"/concept_sliders/\w+", Path(routes.__file__).read_text(encoding="utf-8")))
+    assert asked == served
+
+
+def test_every_word_of_the_page_is_in_the_table_and_every_word_of_the_table_on_the_page():
+    table = (WEB / "words.js").read_text(encoding="utf-8")
+    keys = set(re.findall(r"^    (\w+): \"", table, re.M))
+    others = "\n".join(s.read_text(encoding="utf-8") for s in SCRIPTS if s.name != "words.js")
+    used = set(re.findall(r'words\((?:outside \? )?"(\w+)"', others)) | set(
+        re.findall(r'name\("(\w+)"\)', others)
+    )
+    by_name = {"usable", "finished", "stopped", "failed", "positive", "negative", "neutral", "loss"}
+    assert used <= keys and keys == used | by_name
 
 
 @pytest.mark.parametrize("language", sorted(p.name for p in (ROOT / "locales").glob("*") if p.is_dir()))

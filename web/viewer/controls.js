@@ -84,7 +84,9 @@ export class Controls {
       this.viewer.root.addEventListener("keyup", (event) => {
         if (isKey(event)) this.hold(false);
       });
-      this.viewer.root.addEventListener("focusout", () => this.hold(false));
+      this.viewer.root.addEventListener("focusout", ({ relatedTarget }) => {
+        if (!this.viewer.root.contains(relatedTarget)) this.hold(false);
+      });
     });
   }
 

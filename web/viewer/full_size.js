@@ -21,6 +21,12 @@ export class FullSize {
     root.replaceWith(this.place);
     this.dialog = element("dialog", { class: "concept-sliders-full", "aria-label": words("full") }, root);
     this.dialog.addEventListener("close", () => this.putBack());
+    // ComfyUI has a use of its own for the key, and would keep it from the dialog.
+    this.dialog.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      this.dialog.close();
+    });
     document.body.append(this.dialog);
     this.dialog.showModal();
     this.name("close");

@@ -1,0 +1,67 @@
+"""The panel on Train Slider, in a real training of the tiny model."""
+
+from comfy_page import training_workflow
+
+PLACES = {"Train the slider": (0, 0)}
+STATUS = "document.querySelector('.concept-sliders [role=status]')?.textContent"
+POINTS = "(document.querySelector('.curve polyline')?.getAttribute('points').split(' ').length ?? 0)"
+
+
+def started(page, steps):
+    page.load(training_workflow(steps), PLACES, scale=0.5)
+    page.queue(until=f"{POINTS} > 5")
+
+
+def cancelled(page):
+    page.run("app.api.interrupt(null)")
+    page.wait_for("window.done")
+
+
+def test_a_second_page_has_the_whole_curve_of_a_running_training(page):
+    started(page, 4001 + page.vue)
+    other = page.comfy.open()
+    try:
+        # The same workflow, as the page itself brings it back.
+        data = page.run("JSON.stringify(app.graph.serialize())")
+        other.run(f"app.loadGraphData({data}, true, true, null)")
+        other.run(
+            "{ app.canvas.ds.scale = 0.5; app.canvas.ds.offset = [100, 100]; app.canvas.setDirty(true, true) }"
+        )
+        assert other.wait_for(f"{POINTS} > 5")
+        first = other.run(STATUS)
+        other.wait_for(f"{STATUS} !== '{first}'")  # it goes on here, too
+        cancelled(page)
+        other.wait_for(f"{STATUS}.endsWith('cancelled')")
+        page.wait_for(f"{STATUS}.endsWith('cancelled')")
+        assert not [problem for problem in other.problems if "Unhandled" in problem]
+    finally:
+        other.run("app.graph.clear()")
+        other.close()
+
+
+def test_the_panel_is_there_after_a_reload_and_a_switch_of_tabs(page):
+    started(page, 4003 + page.vue)
+    page.reload()
+    page.wait_for(f"{POINTS} > 5")
+    page.run(
+        "{ window.done = null; app.api.addEventListener('execution_interrupted', () => { window.done = 1 }) }"
+    )
+    cancelled(page)
+    page.wait_for(f"{STATUS}.endsWith('cancelled')")
+    steps = page.run(STATUS)
+    page.reload()
+    page.wait_for(f"{STATUS} === '{steps}'")
+
+
+def test_a_finished_training_is_in_every_list_of_loras_and_other_workflows_show_nothing_of_it(page):
+    graph = training_workflow(3 + page.vue)
+    page.load(graph, PLACES, scale=0.5)
+    before = (
+        "Object.values(LiteGraph.registered_node_types.LoraLoader.nodeData.input.required.lora_name[0]).length"
+    )
+    count = page.run(before)
+    page.queue(until="true")
+    page.load(graph, PLACES, scale=0.5)  # the same nodes with the same numbers, in a workflow of its own
+    page.wait_for("window.done === 'execution_success'")
+    page.wait_for(f"{before} > {count}")
+    assert not page.run(f"{STATUS}")
