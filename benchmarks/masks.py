@@ -18,14 +18,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import demo  # noqa: E402
-from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan  # noqa: E402
-from concept_sliders.slider_core.architectures import select_targets  # noqa: E402
-from concept_sliders.slider_core.data import Bucket, Cycle, Example  # noqa: E402
-from concept_sliders.slider_core.data.masks import latent_mask  # noqa: E402
-from concept_sliders.slider_core.training import TrainRequest, train  # noqa: E402
-from faces import Face, draw, random_faces  # noqa: E402
-from sliders import Ground, figures, load_ground, look, row  # noqa: E402
+import demo
+from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
+from concept_sliders.slider_core.architectures import select_targets
+from concept_sliders.slider_core.data import Bucket, Cycle, Example
+from concept_sliders.slider_core.data.masks import latent_mask
+from concept_sliders.slider_core.training import TrainRequest, train
+from faces import Face, draw, random_faces
+from sliders import Ground, figures, load_ground, look, row
 
 PICTURES = 6  # a side
 MARGIN = 4  # pixels around what changes

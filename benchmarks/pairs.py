@@ -20,11 +20,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import demo  # noqa: E402
-from concept_sliders.slider_core.data import Bucket, Cycle, Example  # noqa: E402
-from concept_sliders.slider_core.data.pair_check import Pair, check_pairs  # noqa: E402
-from faces import Face, draw, random_faces  # noqa: E402
-from sliders import load_ground  # noqa: E402
+import demo
+from concept_sliders.slider_core.data import Bucket, Cycle, Example
+from concept_sliders.slider_core.data.pair_check import Pair, check_pairs
+from faces import Face, draw, random_faces
+from sliders import load_ground
 
 FACES = 24
 OTHERS = (

@@ -1,4 +1,5 @@
-"""DoRA: an adapter changes the direction of each row of the weight, a vector of lengths its size (arXiv 2402.09353).
+"""DoRA: an adapter changes the direction of each row of the weight, a vector of magnitudes its length (arXiv
+2402.09353).
 
 LyCORIS has it for LoHa and LoKr too, as `dora_wd`.
 """
@@ -11,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from ..low_rank import Thin
-from .base import Adapter, AdapterConfig, AdapterError, Shape
-from .layer import along_channels, base_weight, is_conv, row_norms, weight_rows, without_bias
+from ..deltas.low_rank import Thin
+from ..layers import Shape, along_channels, base_weight, is_conv, magnitudes, weight_rows, without_bias
+from .base import Adapter, AdapterConfig, AdapterError
 from .loha import Loha
 from .lokr import Lokr
 from .lora import Lora
@@ -32,9 +33,9 @@ class Decomposed(Adapter):
         self.register_buffer("base_norm", torch.zeros(shape.rows))
 
     def made_for(self, layer: nn.Module) -> None:
-        """Takes the lengths of the layer's rows, so that the new adapter adds nothing."""
+        """Takes the magnitudes of the layer's rows, so that the new adapter adds nothing."""
         super().made_for(layer)
-        norms = row_norms(weight_rows(layer, self.rows))
+        norms = magnitudes(weight_rows(layer, self.rows))
         with torch.no_grad():
             self.magnitude.copy_(norms)
             self.base_norm.copy_(norms)
@@ -48,7 +49,7 @@ class Decomposed(Adapter):
         """|W + ΔW| per row, in float32; with a `dtype`, the layer's own forward may multiply by W in that type."""
         change = self.change().float()
         weight = base_weight(layer, change)[0]
-        return row_norms(weight[slice(*self.rows) if self.rows else slice(None)] + change)
+        return magnitudes(weight[slice(*self.rows) if self.rows else slice(None)] + change)
 
     def thin(self, layer: nn.Module) -> Thin | None:
         return None
@@ -68,7 +69,7 @@ class Decomposed(Adapter):
         }
 
     def for_comfyui(self) -> dict[str, Tensor]:
-        """ComfyUI divides by the length of the base weight's rows, so the quotient of the two goes into the file."""
+        """ComfyUI divides by the magnitude of the base weight's rows, so the quotient of the two goes into the file."""
         named = super().for_comfyui()
         quotient = (self.base_norm / self.norms(self.layer)).reshape(named["dora_scale"].shape)
         return named | {"dora_scale": named["dora_scale"] * quotient}
@@ -76,7 +77,7 @@ class Decomposed(Adapter):
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         super().load(tensors)
         if len(tensors["dora_scale"]) != self.shape.rows:
-            raise AdapterError("its DoRA lengths are of columns, and rows are trained")
+            raise AdapterError("its DoRA magnitudes are of columns, and rows are trained")
         with torch.no_grad():
             self.magnitude.copy_(tensors["dora_scale"].flatten() * self.norms(self.layer) / self.base_norm)
 
@@ -126,7 +127,7 @@ class DoraLokr(Decomposed, Lokr):
         return whole.reshape(self.shape.full) * (self.alpha / self.rank)
 
     def of_whole_weight(self) -> dict[str, Tensor] | None:
-        """None: the lengths are those of the adapter's rows only."""
+        """None: the magnitudes are those of the adapter's rows only."""
         return None
 
 

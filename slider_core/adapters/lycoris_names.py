@@ -11,14 +11,14 @@ from functools import reduce
 from itertools import chain
 from typing import Any
 
+from ..architectures.candidates import candidates, elsewhere
 from ..architectures.network import network_of
-from ..architectures.offer import elsewhere, offered
 from ..architectures.patterns import matches
 from ..architectures.registry import family_of
 from ..architectures.target import Target
 from ..given import quoted
+from ..layers import root_of
 from .expressions import matched, unreadable
-from .layer import root_of
 
 ROLES = {"Attention": ("attention", "other"), "FeedForward": ("mlp",)}  # classes of diffusers
 
@@ -124,7 +124,7 @@ def _diffusers_names(model: Any) -> dict[str, list[str]]:
     """All names that diffusers has for the rows of a layer, by the layer's native name."""
     network = network_of(model)
     family, found = family_of(network), defaultdict(list)
-    for entry in [*offered(network, family), *elsewhere(network, family)]:
+    for entry in [*candidates(network, family), *elsewhere(network, family)]:
         if entry.target.name:
             found[entry.target.layer].append(entry.target.name)
     return found

@@ -6,6 +6,7 @@ from .faults import PictureError
 from .pairing import PairingError
 from .pictures import Picture
 from .plan import describe_cycle
+from .words import Words, WordsError, phrases
 
 __all__ = [
     "Bucket",
@@ -17,5 +18,8 @@ __all__ = [
     "Picture",
     "PictureError",
     "Turn",
+    "Words",
+    "WordsError",
     "describe_cycle",
+    "phrases",
 ]

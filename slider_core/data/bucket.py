@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..given import counted
 from ..settings import BucketSettings
+from .words import Words
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Example:
         variants: the same picture with its other captions, where it has several; each draw takes one of them all.
         strength: its own, of its bucket's sign, where the pictures of a bucket have numbers; None for the bucket's.
         brightness: mean of the picture's pixels, 0..1; None for what was encoded elsewhere.
+        words: what the target is made from, if not from the picture, which then only lends its latent.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Example:
     variants: tuple[Example, ...] = ()
     strength: float | None = None
     brightness: float | None = None
+    words: Words | None = None
 
     def with_caption(self, lot: float) -> Example:
         """Itself or one of its variants, by a number from 0 up to 1."""

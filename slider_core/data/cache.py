@@ -45,7 +45,7 @@ class Cache:
         try:
             with safe_open(path, "pt") as file:
                 metadata = file.metadata() or {}
-                tensors = [file.get_tensor(f"t{index:06}") for index in range(len(file.keys()))]  # noqa: SIM118
+                tensors = [file.get_tensor(f"t{index:06}") for index in range(len(file.keys()))]
             if metadata.get("key") != key or metadata.get("sum") != _sum(tensors):
                 raise ValueError("damaged")
             value = _whole(json.loads(metadata["value"]), tensors)

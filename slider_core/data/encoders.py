@@ -100,6 +100,6 @@ class Encoders:
 
     def _fingerprint(self, encoder: Any) -> str:
         """Empty where nothing is kept."""
-        from ..comfy_bridge.encoders import fingerprint_of
+        from ..training.encoder_fingerprint import fingerprint_of
 
         return fingerprint_of(encoder) if self.cache else ""

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -209,7 +210,7 @@ class FolderPictures(Sequence[Picture]):
     def __len__(self) -> int:
         return len(self.listing.files)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def, override]
+    def __getitem__(self, index: Any) -> Any:
         file, (caption, *others) = self.listing.files[index], self.captions[index]
         pixels, mask = self._read(file)
         name = self._name(file)

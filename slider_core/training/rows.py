@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Generator, Tensor
 
-from ..comfy_bridge.model_call import ModelCalls, Row
 from ..data.cycle import Draw, Turn
 from ..data.loss_weights import of_difference, of_mask
+from .model_call import ModelCalls, Row
 from .request import TrainRequest
 from .timesteps import draw_levels, sigmas_at
+from .words import Steering, steering
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class TrainRow:
         partner: index among the turn's rows of the one that this is compared with (objective `difference`).
         learned: where the row's own target counts, 0..1, broadcast over the latent; elsewhere it is the base model's
             prediction. None for everywhere.
+        steering: prompts that the target is made from, in place of a picture.
     """
 
     row: Row
@@ -38,6 +40,7 @@ class TrainRow:
     anchor: bool = False
     partner: int | None = None
     learned: Tensor | None = None
+    steering: Steering | None = None
 
     @property
     def sigmas(self) -> Tensor:
@@ -48,6 +51,7 @@ class TrainRow:
 def rows_of_turn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator: Generator) -> list[TrainRow]:
     """A row for each draw; draws of one pair share noise and noise level where their sizes allow."""
     shared: dict[int, tuple[Tensor, Tensor]] = {}
+    spoken: dict[tuple[int, int], Steering | None] = {}
     rows = []
     for draw in turn:
         row, anchor = calls.row(draw.example), _is_anchor(draw, request)
@@ -55,7 +59,10 @@ def rows_of_turn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator
         weight = draw.weight * (request.anchor_weight if anchor else 1.0)
         learned = None if anchor else _learned(draw, turn, request.cycle.loss_weighting)
         learned = None if learned is None else learned.to(calls.device)
-        rows.append(TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, anchor, learned=learned))
+        if (key := (id(noise), id(draw.example))) not in spoken:
+            spoken[key] = steering(draw.example, calls, generator)
+        made = TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, anchor)
+        rows.append(replace(made, learned=learned, steering=spoken[key]))
     rows = [row for row in rows if row.weight > 0]
     if request.objective == "difference":
         rows = [replace(row, partner=_partner(row, rows)) for row in rows]
@@ -75,7 +82,7 @@ def _learned(draw: Draw, turn: Turn, weighting: str) -> Tensor | None:
 def _partner(row: TrainRow, rows: Sequence[TrainRow]) -> int | None:
     """The row of the other sign that has this one's noise; one-sided turns and other sizes have none."""
     others = (i for i, other in enumerate(rows) if other.noise is row.noise and other.sign == -row.sign)
-    return next(others, None) if row.sign else None
+    return next(others, None) if row.sign and row.steering is None else None
 
 
 def _is_anchor(draw: Draw, request: TrainRequest) -> bool:

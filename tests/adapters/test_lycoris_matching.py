@@ -8,8 +8,8 @@ import torch
 from architectures.test_diffusers_names import DIFFUSERS
 from concept_sliders.slider_core.adapters import LycorisConfigError, lycoris_plan
 from concept_sliders.slider_core.adapters.lycoris_names import without_excluded
+from concept_sliders.slider_core.architectures.candidates import candidates, elsewhere
 from concept_sliders.slider_core.architectures.network import network_of
-from concept_sliders.slider_core.architectures.offer import elsewhere, offered
 from concept_sliders.slider_core.architectures.registry import family_of
 from concept_sliders.slider_core.architectures.target import Target
 from lycoris.wrapper import LycorisNetwork
@@ -85,9 +85,9 @@ def by_us(variant: str, config: dict) -> set[str]:
     model = shared_model(variant)
     network = network_of(model)
     family = family_of(network)
-    known = {entry.target: entry.target.name for entry in offered(network, family)}
+    known = {entry.target: entry.target.name for entry in candidates(network, family)}
     whole = {layer: {name} for layer, name in (family.names(network.module) if family.names else {}).items()}
-    for entry in [*offered(network, family), *elsewhere(network, family)]:
+    for entry in [*candidates(network, family), *elsewhere(network, family)]:
         if entry.target.name:
             whole.setdefault(entry.layer, set()).add(entry.target.name)
     names: set[str] = set()

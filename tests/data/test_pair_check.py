@@ -12,10 +12,10 @@ from concept_sliders.slider_core.data.pair_measures import agreement, motion, ou
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "benchmarks"))
 
-import demo  # noqa: E402
-import pairs as planting  # noqa: E402
-from faces import draw, random_faces  # noqa: E402
-from sliders import load_ground  # noqa: E402
+import demo
+import pairs as planting
+from faces import draw, random_faces
+from sliders import load_ground
 
 COUNT = 8
 

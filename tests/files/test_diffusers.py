@@ -17,7 +17,7 @@ from concept_sliders.slider_core.files import convert, load, save, to_slider
 from tiny_models import shared_model
 
 sys.path.insert(0, str(Path(__file__).parent))
-from diffusers_twins import TWINS, called, in_diffusers  # noqa: E402
+from diffusers_twins import TWINS, called, in_diffusers
 
 
 def trained(patcher, config):
@@ -73,7 +73,7 @@ DORA = {"dora": AdapterConfig("lora", 2, options={"dora": True}), "ia3": Adapter
 @pytest.mark.parametrize("kind", DORA)
 @pytest.mark.parametrize("name", ["flux", "flux2", "sd15"])
 def test_dora_in_diffusers(name, kind, tmp_path):
-    """And IA³, which is DoRA's lengths alone."""
+    """And IA³, which is DoRA's magnitudes alone."""
     patcher = shared_model(name)
     slider = trained(patcher, DORA[kind])
     path = save(slider, tmp_path / "slider.safetensors", "diffusers", patcher)

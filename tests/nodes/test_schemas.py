@@ -36,6 +36,10 @@ SOCKETS = {
         ["SLIDER_BUCKETS", "STRING"],
     ),
     "SliderPairs": (["cycle", "vae", "most"], ["SLIDER_CYCLE", "IMAGE", "STRING"]),
+    "SliderFromWords": (
+        "model clip vae more less neutral preserve guidance pictures seed steps cfg sampler_name scheduler".split(),
+        ["SLIDER_CYCLE", "SLIDER_BUCKETS", "IMAGE", "STRING"],
+    ),
     "SliderTrainer": (
         "model targets cycle file_name steps learning_rate seed kind rank alpha objective".split(),
         ["LORA_MODEL", "LOSS_MAP", "STRING"],

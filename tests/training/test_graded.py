@@ -2,11 +2,11 @@
 
 import pytest
 from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
+from concept_sliders.slider_core.applying.apply import AppliedSlider, apply_slider
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.data import Bucket, Cycle
 from concept_sliders.slider_core.data.graded import Grading, graded
+from concept_sliders.slider_core.lora import deltas_for
 from concept_sliders.slider_core.training import TrainRequest, train
 from tiny_concepts import amount_seen, example, learned_model
 

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 import torch
 from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
+from concept_sliders.slider_core.applying.apply import AppliedSlider, apply_slider
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
-from concept_sliders.slider_core.comfy_bridge.model_call import ModelCalls
-from concept_sliders.slider_core.comfy_bridge.trainable import trainable
 from concept_sliders.slider_core.data import Bucket, Cycle, Example, describe_cycle
 from concept_sliders.slider_core.data.loss_weights import of_difference, of_mask
+from concept_sliders.slider_core.gradients.trainable import trainable
+from concept_sliders.slider_core.lora import deltas_for
 from concept_sliders.slider_core.training import TrainRequest, train
+from concept_sliders.slider_core.training.model_call import ModelCalls
 from concept_sliders.slider_core.training.rows import rows_of_turn
 from concept_sliders.slider_core.training.step import _shares, _targets, forward_backward
 from small_training import example, request
 
 sys.path.append(str(Path(__file__).resolve().parent.parent.parent / "benchmarks"))
-import masks  # noqa: E402
+import masks
 
 HALF = torch.zeros(1, 8, 8)
 HALF[..., 4:] = 1

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -56,7 +57,7 @@ class BackendPictures(Sequence[Picture]):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def, override]
+    def __getitem__(self, index: Any) -> Any:
         picture: Picture = self.all[self.indices[index]]
         caption, *others = _captions(self.backend, picture.captions)
         mask = read_mask(self.masks[picture.name]) if self.masks is not None else picture.mask
