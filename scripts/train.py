@@ -39,7 +39,9 @@ import folder_paths
 import nodes as comfy_nodes
 from comfy.cli_args import args as comfy_args
 from comfy.model_management import get_torch_device
+from concept_sliders.nodes.bucket_making import cache_folder
 from concept_sliders.slider_core.config import Config, ConfigError, read_config
+from concept_sliders.slider_core.data.cache import Cache
 from concept_sliders.slider_core.headless import (
     Cancel,
     Outcome,
@@ -95,6 +97,8 @@ def use_folders() -> None:
         folder_paths.set_output_directory(str(Path(comfy_args.output_directory).absolute()))
     if comfy_args.input_directory:
         folder_paths.set_input_directory(str(Path(comfy_args.input_directory).absolute()))
+    if comfy_args.user_directory:
+        folder_paths.set_user_directory(str(Path(comfy_args.user_directory).absolute()))
     folder_paths.add_model_folder_path("loras", str(Path(folder_paths.get_output_directory(), "loras")))
 
 
@@ -139,7 +143,7 @@ def train(
             asyncio.run(comfy_nodes.load_custom_node(str(pack)))
         loaded = load_models(group[0].model, run_node, folder_paths.get_folder_paths("embeddings"))
         cancel.check()
-    pictures = Pictures(loaded, cancel.check)
+    pictures = Pictures(loaded, Cache(cache_folder()), cancel.check)
     outcomes: list[Outcome] = []
     for config in group:
         place = config.output or output
@@ -151,6 +155,8 @@ def train(
             outcomes += train_all(config.sliders, pictures, place, config.record, cancel, print, processes)
         if processes.lost or any(outcome.cancelled for outcome in outcomes):
             break
+    for note in pictures.finished():
+        print(f"Note: {note}")
     return outcomes
 
 

@@ -20,11 +20,12 @@ from .events import Event, Intermediate, Paused, StepDone, Stopped, TrainedSlide
 from .fit import Fit, OpenAgain, memory_needed
 from .kept import Kept
 from .last_good import ExplodedError, LastGood, NotFiniteError
+from .mismatch import other_text_encoder
 from .model_call import ModelCalls, is_oom, load
 from .on_model import OnModel
 from .optimisers import BY_NUMBER, make_optimiser, rate_at
 from .processes import ALONE, Processes
-from .request import TrainRequest
+from .request import RequestError, TrainRequest
 from .rows import rows_of_turn
 from .state import State
 from .step import forward_backward
@@ -141,7 +142,8 @@ class _Run:
 
     def _step_and_tell(self, turn: Turn) -> None:
         before = time.perf_counter()
-        by_sign = self._fitting_gradients(turn)
+        first = self.state.step == self.kept.continued_from
+        by_sign = self._first_gradients(turn) if first else self._fitting_gradients(turn)
         with self.processes.together():
             losses = self._step(by_sign)
             step = self.state.step
@@ -161,6 +163,16 @@ class _Run:
         self.good.watch(losses["loss"], request.learning_rate)
         self.state.update(losses)
         return losses
+
+    def _first_gradients(self, turn: Turn) -> dict[int, float]:
+        """Those of the first step, where it shows whether the captions are for this model."""
+        try:
+            return self._fitting_gradients(turn)
+        except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+            reason = other_text_encoder(error, turn)
+            if reason is None:
+                raise
+            raise RequestError(reason) from error
 
     def _fitting_gradients(self, turn: Turn) -> dict[int, float]:
         """The gradients of a step, of all processes; the loss of each sign."""
