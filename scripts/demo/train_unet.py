@@ -19,6 +19,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -155,11 +156,10 @@ def check(model, vae, count: int, device: str, output: Path) -> dict:
 
 def rehearse(options: argparse.Namespace, device: str) -> None:
     """A few steps on noise, and all checks: fails where the real ones would, before they cost anything."""
-    output = options.output / "rehearsal"
-    output.mkdir(exist_ok=True)
     latents, numbers = torch.randn(2, 16, SIZE // 8, SIZE // 8), caption_numbers(entangled_faces(2, seed=1), 0)
-    model, _, _ = train(latents, numbers, options.batch, time.time() + 0.2, device, output)
-    check(model, shipped_vae().to(device), 2, device, output)
+    with TemporaryDirectory() as folder:
+        model, _, _ = train(latents, numbers, options.batch, time.time() + 0.2, device, Path(folder))
+        check(model, shipped_vae().to(device), options.checked, device, Path(folder))
 
 
 def drawn_latents(faces: list[Face], options: argparse.Namespace, device: str) -> Tensor:
