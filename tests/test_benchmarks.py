@@ -124,6 +124,18 @@ def test_cells_come_in_the_order_of_their_importance_and_every_method_is_known()
     assert [cell.seed for cell in cells[:40]] == [0] * 40 and cells[0].method == "denoise"
 
 
+def test_every_method_is_made_of_settings_that_there_are():
+    import sliders
+    from concept_sliders.slider_core.data import Cycle
+    from concept_sliders.slider_core.settings import LoopSettings, faults, settings_of
+
+    for name, method in sliders.methods.METHODS.items():
+        assert method.settings.keys() <= settings_of(LoopSettings).keys(), name
+        assert not faults(LoopSettings, dict(method.settings)), name
+        assert method.cycle.keys() <= Cycle.__dataclass_fields__.keys(), name
+        assert method.setup.keys() <= sliders.Setup.__dataclass_fields__.keys(), name
+
+
 def test_other_trainers_train_on_the_same_model_pictures_and_steps():
     """One step of each on the demo's model changes the slider, and leaves the model as it was."""
     import sliders
