@@ -24,6 +24,7 @@ class TrainRow:
         row: what the model sees, before noise is added.
         strength: of the slider on this row.
         sign: of the bucket, for the record of losses.
+        pair: number of the turn's pair that it belongs to, neutral pictures too.
         anchor: whether the base model's prediction is the target, and not what a perfect model would predict.
         partner: index among the turn's rows of the one that this is compared with (objective `difference`).
         learned: where the row's own target counts, 0..1, broadcast over the latent; elsewhere it is the base model's
@@ -37,6 +38,7 @@ class TrainRow:
     strength: float
     weight: float
     sign: int
+    pair: int = 0
     anchor: bool = False
     partner: int | None = None
     learned: Tensor | None = None
@@ -57,11 +59,12 @@ def rows_of_turn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator
         row, anchor = calls.row(draw.example), _is_anchor(draw, request)
         noise, sigma = _noise(draw, row, shared, calls, request, generator)
         weight = draw.weight * (request.anchor_weight if anchor else 1.0)
-        learned = None if anchor else _learned(draw, turn, request.cycle.loss_weighting)
-        learned = None if learned is None else learned.to(calls.device)
+        pair = draw.pair if draw.sign else -1 - draw.pair
         if (key := (id(noise), id(draw.example))) not in spoken:
             spoken[key] = steering(draw.example, calls, generator)
-        made = TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, anchor)
+        learned = None if anchor else _learned(draw, turn, request.cycle.loss_weighting)
+        learned = None if learned is None else learned.to(calls.device)
+        made = TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, pair, anchor)
         rows.append(replace(made, learned=learned, steering=spoken[key]))
     rows = [row for row in rows if row.weight > 0]
     if request.objective == "difference":
