@@ -142,7 +142,8 @@ class _Run:
 
     def _step_and_tell(self, turn: Turn) -> None:
         before = time.perf_counter()
-        by_sign = self._fitting_gradients(turn)
+        first = self.state.step == self.kept.continued_from
+        by_sign = self._first_gradients(turn) if first else self._fitting_gradients(turn)
         with self.ranks.together():
             losses = self._step(by_sign)
             step = self.state.step

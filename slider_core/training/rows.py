@@ -60,10 +60,10 @@ def rows_of_turn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator
         noise, sigma = _noise(draw, row, shared, calls, request, generator)
         weight = draw.weight * (request.anchor_weight if anchor else 1.0)
         pair = draw.pair if draw.sign else -1 - draw.pair
-        if (key := (id(noise), id(draw.example))) not in spoken:
-            spoken[key] = steering(draw.example, calls, generator)
         learned = None if anchor else _learned(draw, turn, request.cycle.loss_weighting)
         learned = None if learned is None else learned.to(calls.device)
+        if (key := (id(noise), id(draw.example))) not in spoken:
+            spoken[key] = steering(draw.example, calls, generator)
         made = TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, pair, anchor)
         rows.append(replace(made, learned=learned, steering=spoken[key]))
     rows = [row for row in rows if row.weight > 0]
