@@ -1,9 +1,11 @@
 """Lists what is missing, extra or not translated, by language: locales/, web/words/ and the help pages in web/docs/.
 
-    python3 scripts/run.py python scripts/translations.py [--tidy] [LANGUAGE ...]
+    python3 scripts/run.py python scripts/translations.py [--tidy [--keep]] [LANGUAGE ...]
 
---tidy first brings locales/LANGUAGE/nodeDefs.json into the order of the nodes' schemas, without what no node has, and
-with the English text where a translation is missing: that is what is then left to translate.
+--tidy first brings every locales/*/nodeDefs.json into the order of the nodes' schemas, without what no node has, and
+with the English text where a translation is missing or where the English has changed: that is then left to translate.
+With --keep, changed English keeps its translations: for changes that say the same. locales/english.json has what was
+translated.
 """
 
 from __future__ import annotations
@@ -15,59 +17,17 @@ from collections.abc import Iterator
 
 import help_pages
 from help_words import WORDS
+from node_words import languages, node_gaps, tidy_all
 
 WEB = help_pages.ROOT / "web"
 OWN_CATEGORY = "slider"  # the last part of the nodes' category: ComfyUI translates the others
-SENTENCES = ("tooltip", "description")  # names may be the same in a language: VAE, LoRA
-SYNTAX = re.compile("[{}|@]")  # vue-i18n reads these in names and descriptions, though not in tooltips
 ENTRY = re.compile(r'^ +(\w+): (".*"),$', re.MULTILINE)
 CODE = re.compile(r"`([^`\n]+)`")
 
 
-def languages() -> list[str]:
-    """The languages other than English, by ComfyUI's codes."""
-    return sorted(folder.name for folder in help_pages.LOCALES.iterdir() if folder.is_dir())
-
-
 def gaps(language: str) -> list[str]:
     """What has to be done for a language to be complete: nothing, if the list is empty."""
-    return [*_node_gaps(language), *_category_gaps(language), *_word_gaps(language), *_page_gaps(language)]
-
-
-def tidy(language: str) -> str:
-    """The text of a language's nodeDefs.json in the order of the schemas, English where a translation is missing."""
-    nodes = {schema.node_id: help_pages.filled(schema, language) for schema in help_pages.schemas()}
-    return json.dumps(nodes, ensure_ascii=False, indent=2) + "\n"
-
-
-def _node_gaps(language: str) -> Iterator[str]:
-    wanted = dict(_leaves({s.node_id: help_pages.english(s) for s in help_pages.schemas()}))
-    told = dict(_leaves(help_pages.translated(language)))
-    for path in sorted(wanted.keys() | told.keys()):
-        yield from (f"{path}: {fault}" for fault in _faults(path, wanted.get(path), told.get(path)))
-    place = help_pages.LOCALES / language / "nodeDefs.json"
-    if wanted.keys() == told.keys() and place.read_text(encoding="utf-8") != tidy(language):
-        yield "nodeDefs.json is not in the order of the schemas: run this script with --tidy"
-
-
-def _faults(path: str, wanted: str | None, told: str | None) -> Iterator[str]:
-    if not told:
-        yield f"missing: {wanted}"
-    elif wanted is None:
-        yield "no node has this"
-    elif told == wanted if path.endswith(SENTENCES) else "_" in told:
-        yield f"not translated: {told}"
-    elif not path.endswith(".tooltip") and SYNTAX.search(told):
-        yield f"{SYNTAX.pattern} cannot stand in names and descriptions: {told}"
-
-
-def _leaves(tree: dict, above: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in tree.items():
-        path = f"{above}.{key}" if above else key
-        if isinstance(value, dict):
-            yield from _leaves(value, path)
-        else:
-            yield path, value
+    return [*node_gaps(language), *_category_gaps(language), *word_gaps(language), *_page_gaps(language)]
 
 
 def _category_gaps(language: str) -> Iterator[str]:
@@ -77,7 +37,7 @@ def _category_gaps(language: str) -> Iterator[str]:
         yield f"main.json must translate the category {OWN_CATEGORY!r} and nothing else"
 
 
-def _word_gaps(language: str) -> Iterator[str]:
+def word_gaps(language: str) -> Iterator[str]:
     wanted = words("en")
     told = words(language)
     for key in sorted(wanted.keys() | told.keys()):
@@ -134,11 +94,8 @@ def _english_left(text: str, language: str) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    wished = [argument for argument in sys.argv[1:] if not argument.startswith("-")] or languages()
-    for language in wished:
-        if "--tidy" in sys.argv:
-            place = help_pages.LOCALES / language / "nodeDefs.json"
-            place.write_text(tidy(language), encoding="utf-8")
-            help_pages.translated.cache_clear()
+    if "--tidy" in sys.argv:
+        tidy_all("--keep" in sys.argv)
+    for language in [argument for argument in sys.argv[1:] if not argument.startswith("-")] or languages():
         for gap in gaps(language):
             print(f"{language}: {gap}")
