@@ -40,7 +40,7 @@ from utils.extra_config import load_extra_path_config
 DONE, FAILED, WRONG, CANCELLED = 0, 1, 2, 130
 
 
-class ComfyPlaces:
+class FoldersOfComfy:
     """ComfyUI's folders."""
 
     def find(self, kind: str, name: str) -> Path | None:
@@ -89,7 +89,7 @@ def configs(path: Path) -> list[Config]:
     found, faults = [], [] if files else [f"{path} holds no .toml or .json file."]
     for file in files:
         try:
-            found.append(read_config(file, ComfyPlaces()))
+            found.append(read_config(file, FoldersOfComfy()))
         except ConfigError as error:
             faults.append(str(error))
     if faults:

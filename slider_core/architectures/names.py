@@ -1,4 +1,4 @@
-"""Names that a user writes or pastes: native or diffusers names, lists of the guide, LyCORIS presets."""
+"""Names that a user writes or pastes: native or diffusers names, SimpleTuner's slider lists, LyCORIS presets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ATTENTION = {
     "to_qkv": _QKV,
     "to_qkv_mlp_proj": _QKV,
 }
-# The guide's names, which are diffusers' for some models, by what they mean in any model.
+# The names of SimpleTuner's slider lists, which are diffusers' for some models, by what they mean in any model.
 MEANING: dict[str, set[str]] = {
     **{f"{prefix}{name}": meant for name, meant in _ATTENTION.items() for prefix in ("", "attn.", "attn1.")},
     "proj_in": {"in"},
@@ -91,7 +91,7 @@ def _of_lycoris(text: str) -> list[str]:
 
 
 def named(name: str, possible: Sequence[Candidate], network: Network) -> list[Candidate]:
-    """What a name selects: a name of the guide by its meaning in the picture's stream, others as written."""
+    """What a name selects: a name of SimpleTuner's lists by its meaning in the picture's stream, others as written."""
     if name in MEANING:
         picture = [entry for entry in possible if entry.part in PICTURE]
         return called(name, picture) or meant(name, picture)
@@ -104,7 +104,7 @@ def named(name: str, possible: Sequence[Candidate], network: Network) -> list[Ca
 
 
 def meant(name: str, entries: Iterable[Candidate]) -> list[Candidate]:
-    """The entries that a name of the guide means, whatever the model calls them."""
+    """The entries that a name of SimpleTuner's lists means, whatever the model calls them."""
     return [entry for entry in entries if entry.word in MEANING.get(name, ())]
 
 

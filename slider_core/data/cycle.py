@@ -1,4 +1,4 @@
-"""The order of training: positive → negative → neutral, again and again (the guide, "how sampling works").
+"""The order of training: positive → negative → neutral, again and again (as SimpleTuner does with sliders).
 
 Buckets are grouped by the sign of their strength. Each turn draws from the groups in this order; within a group
 the bucket is chosen by its probability. A bucket whose examples are all drawn drops out, and the cycle goes on

@@ -94,5 +94,5 @@ def test_comfyui_takes_the_names_for_the_same_weights_and_rows(name):
         )
         rows = target.rows and (target.key, (0, target.rows[0], target.rows[1] - target.rows[0]))
         whole = target.name.endswith(WHOLE_LAYER)
-        # Lumina2's own names are known, but ComfyUI reads Z-Image's equal thirds into them (targets.md, 11).
+        # Lumina2's own names are known, but ComfyUI reads Z-Image's equal thirds into them.
         assert weight in (None, target.key if whole or not rows else rows), target

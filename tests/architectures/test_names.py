@@ -1,11 +1,11 @@
-"""Names that users paste: the guide's lists as they stand there, LyCORIS configs, native and diffusers names."""
+"""Names that users paste: SimpleTuner's slider lists as they stand, LyCORIS configs, native and diffusers names."""
 
 import pytest
 from architectures.expected import QKVO, SLIDER, expanded
 from concept_sliders.slider_core.architectures import TargetError, select
 from tiny_models import shared_model
 
-# Copied from the guide, line breaks and all.
+# Copied from that guide, line breaks and all.
 GENERAL = """[
     "attn1.to_q", "attn1.to_k", "attn1.to_v", "attn1.to_out.0",
     "attn1.to_qkv", "to_qkv",

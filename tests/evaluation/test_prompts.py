@@ -1,4 +1,4 @@
-"""The guide's prompt library."""
+"""SimpleTuner's prompt library."""
 
 import pytest
 from concept_sliders.slider_core.evaluation import Prompt, PromptLibraryError, parse_library
