@@ -1,8 +1,9 @@
-"""Names that users paste: SimpleTuner's slider lists as they stand, LyCORIS configs, native and diffusers names."""
+"""Names that users paste: SimpleTuner's slider lists, LyCORIS configs, native and diffusers names."""
 
 import pytest
-from architectures.expected import QKVO, SLIDER, expanded
 from concept_sliders.slider_core.architectures import TargetError, select
+from families import TINY
+from families.variant import QKVO, expanded
 from tiny_models import shared_model
 
 # Copied from that guide, line breaks and all.
@@ -39,7 +40,7 @@ LYCORIS = """{
 }"""
 # The guide has visual attention lists for these; its general list is for all others that it names, and the rest.
 VISUAL_ONLY = ["flux", "flux_schnell", "flux2", "flux2_klein", "chroma", "chroma_radiance", "auraflow"]
-FOR_GENERAL = [name for name in SLIDER if name not in (*VISUAL_ONLY, "z_image")]
+FOR_GENERAL = [name for name in TINY if name not in (*VISUAL_ONLY, "z_image")]
 
 
 def keys(name, custom):
@@ -49,18 +50,18 @@ def keys(name, custom):
 
 @pytest.mark.parametrize("name", FOR_GENERAL)
 def test_general_list_of_the_guide(name):
-    assert keys(name, GENERAL) == expanded(SLIDER[name][1])
+    assert keys(name, GENERAL) == expanded(TINY[name].targets)
 
 
 @pytest.mark.parametrize("name", VISUAL_ONLY)
 @pytest.mark.parametrize("names", [VISUAL, FLUX2])
 def test_lists_of_the_guide_for_visual_attention(name, names):
-    assert keys(name, names) == expanded(SLIDER[name][1])
+    assert keys(name, names) == expanded(TINY[name].targets)
 
 
 @pytest.mark.parametrize("name", ["kandinsky5_image", "kandinsky5_video"])
 def test_kandinsky_list_of_the_guide(name):
-    assert keys(name, KANDINSKY) == expanded(SLIDER[name][1])
+    assert keys(name, KANDINSKY) == expanded(TINY[name].targets)
 
 
 def test_lycoris_config_of_the_guide():
@@ -80,7 +81,7 @@ def test_lycoris_config_of_the_guide():
         "cosmos_predict2",
         "stable_cascade_c",
     ):
-        assert keys(name, LYCORIS) == expanded(SLIDER[name][1])
+        assert keys(name, LYCORIS) == expanded(TINY[name].targets)
 
 
 def test_class_names_of_lycoris_configs():
