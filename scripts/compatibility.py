@@ -167,6 +167,7 @@ def footnotes(lycoris: Iterable[str]) -> str:
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT / "tests"))
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(table(collected()), encoding="utf-8")
     print(PAGE.relative_to(ROOT))
