@@ -108,6 +108,7 @@ OF_COMFYUI = {
     "nodes",
     "server",
     "aiohttp",
+    "av",
 }
 
 

@@ -38,7 +38,7 @@ LYCORIS = """{
     ]
   }
 }"""
-# The guide has visual attention lists for these; its general list is for all others that it names, and the rest.
+# SimpleTuner has visual attention lists for these; its general list is for all others that it names, and the rest.
 VISUAL_ONLY = ["flux", "flux_schnell", "flux2", "flux2_klein", "chroma", "chroma_radiance", "auraflow"]
 FOR_GENERAL = [name for name in TINY if name not in (*VISUAL_ONLY, "z_image")]
 
