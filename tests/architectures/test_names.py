@@ -1,7 +1,11 @@
 """Names that users paste: SimpleTuner's slider lists, LyCORIS configs, native and diffusers names."""
 
+import json
+
 import pytest
-from concept_sliders.slider_core.architectures import TargetError, select
+from concept_sliders.slider_core.adapters import lycoris_plan
+from concept_sliders.slider_core.architectures import TargetError, select, select_targets
+from concept_sliders.slider_core.architectures.names import parsed
 from families import TINY
 from families.variant import QKVO, expanded
 from tiny_models import shared_model
@@ -89,6 +93,13 @@ def test_class_names_of_lycoris_configs():
     attention = {(target.key, target.rows) for target in select(shared_model("flux"), "attention").targets}
     assert keys("flux", '{"target_module": ["Attention", "FeedForward"]}') == attention | mlp
     assert keys("sd15", "SpatialTransformer") > keys("sd15", "attn1")
+
+
+def test_lists_are_read_alike_wherever_a_config_is_pasted():
+    config = {"apply_preset": {"target_name": ["proj_out"], "unet_target_module": ["FeedForward"]}}
+    assert parsed(json.dumps(config)) == ["proj_out", "FeedForward"]
+    of_plan = {target for target, _ in lycoris_plan(config, shared_model("flux"))}
+    assert of_plan == set(select_targets(shared_model("flux"), "custom", custom=json.dumps(config)))
 
 
 def test_names_of_the_guide_leave_text_alone_and_say_so():
