@@ -41,7 +41,7 @@ from comfy.cli_args import args as comfy_args
 from comfy.model_management import get_torch_device
 from concept_sliders.nodes.bucket_making import cache_folder
 from concept_sliders.slider_core.config import Config, ConfigError, read_config
-from concept_sliders.slider_core.data.cache import Cache
+from concept_sliders.slider_core.encoding import Cache
 from concept_sliders.slider_core.headless import (
     Cancel,
     Outcome,
