@@ -109,6 +109,7 @@ OF_COMFYUI = {
     "nodes",
     "server",
     "aiohttp",
+    "av",
 }
 
 
