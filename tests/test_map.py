@@ -109,7 +109,6 @@ OF_COMFYUI = {
     "nodes",
     "server",
     "aiohttp",
-    "av",
 }
 
 
