@@ -19,11 +19,12 @@ CODE = "ja"
 
 @pytest.fixture
 def tab(comfy):
-    """A page of its own, whose language may be changed: the server keeps it as a setting."""
+    """A page of its own, whose language and panel may be changed: the server keeps both as settings."""
     tab = comfy.open()
     yield tab
     speak(tab, "en")
-    tab.run("{ localStorage.clear(); sessionStorage.clear() }")
+    tab.run(f"{{ {PANEL}.closePanel(); localStorage.clear(); sessionStorage.clear() }}")
+    tab.wait_for("!app.extensionManager.setting.get('Comfy.RightSidePanel.IsOpen')")
     tab.close()
 
 
