@@ -24,7 +24,7 @@ class LoopSettings(Settings):
     steps: int = whole(300, 1, 100_000, "Steps of the optimiser.")
     learning_rate: float = real(
         2e-4,
-        1e-9,
+        0.0,
         100.0,
         1e-7,
         "2e-4 with 300 steps for most; half the steps need about twice the rate. Too high: large "
@@ -89,6 +89,15 @@ class LoopSettings(Settings):
         0,
         100_000,
         "Steps between sliders that are written on the way, as name_…_step_100, to compare in Slider Sweep. 0: none.",
+        advanced=True,
+    )
+    stop_at: float = real(
+        0.0,
+        0.0,
+        2.0,
+        0.05,
+        "Ends the training when the slider has this part of the size that fits its pictures best, measured on the way. "
+        "0: 0.95 where learning_rate is 0, else all steps are taken.",
         advanced=True,
     )
 

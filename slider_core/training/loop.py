@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..comfy_bridge.control import sliders_freed
 from ..comfy_bridge.model_call import ModelCalls, is_oom, load
@@ -25,6 +25,7 @@ from .finished import LOSSES, TRAINING, finished, losses_text
 from .fit import Fit, OpenAgain
 from .last_good import ExplodedError, LastGood, NotFiniteError
 from .on_model import OnModel
+from .paced import Paced, pace_of
 from .optimisers import BY_NUMBER, make_optimiser, rate_at
 from .request import TrainRequest
 from .rows import rows_of_turn
@@ -92,9 +93,11 @@ class _Run:
         )
         half = request.model.model_dtype() == torch.float16
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
-        self.state, self.saved = State(self.parameters, self.optimiser, self.scaler), SavedTensors()
+        self.state = State(self.parameters, self.optimiser, self.scaler, pace_of(request))
+        self.saved = SavedTensors()
         self.good = LastGood(self.state)
         self.fit, self.continued_from = Fit(request, self.saved, tell), 0
+        self.paced = Paced(request, self.slider, self.state, self.fit, tell)
         known = request.checkpoint or request.sliders
         self.fingerprint = fingerprint(request, self.slider.parameters) if known else ""
 
@@ -123,7 +126,8 @@ class _Run:
 
     @property
     def finished(self) -> bool:
-        return self.state.step >= self.request.steps
+        pace = self.state.pace
+        return self.state.step >= (pace.end if pace and pace.looks else self.request.steps)
 
     def all_steps(self) -> None:
         """The steps that are left, with pauses outside of the training's hold on the model."""
@@ -139,13 +143,22 @@ class _Run:
                 ),
             ):
                 self.calls = ModelCalls(request.model, request.control_net, request.vae)
+                taken: list[Turn] = []
                 try:
+                    self.paced.look(self.calls, self._first_gradient)
                     for turn in islice(turns, until - done):
+                        taken = [turn]
                         self._step_and_tell(turn)
+                        taken = []
+                        self.paced.look(self.calls, self._first_gradient)
+                        if self.finished:
+                            break
                 except OpenAgain:
-                    turns = chain([turn], turns)
+                    turns = chain(taken, turns)
                     continue
             self._tell_of_rest()
+        if self.state.pace is not None:
+            self.tell(Message(self.state.pace.as_text()))
 
     def _tell_of_rest(self) -> None:
         """Every so many steps the slider so far is there to be looked at or written."""
@@ -169,9 +182,8 @@ class _Run:
 
     def _step(self, turn: Turn) -> dict[str, float]:
         request = self.request
-        factor = rate_at(self.state.step, request.steps, request.schedule, request.warmup)
         for group in self.optimiser.param_groups:
-            group["lr"] = request.learning_rate * factor
+            group["lr"] = self._rate()
         by_sign = self._fitting_gradients(turn)
         self._check_finite(by_sign)
         losses = {SIGN_NAMES[sign]: loss for sign, loss in by_sign.items()}
@@ -179,6 +191,20 @@ class _Run:
         self.good.watch(losses["loss"], request.learning_rate)
         self.state.update(losses)
         return losses
+
+    def _rate(self) -> float:
+        request, step, pace = self.request, self.state.step, self.state.pace
+        if pace is None:
+            return request.learning_rate * rate_at(step, request.steps, request.schedule, request.warmup)
+        return pace.rate * pace.factor(step) * rate_at(step, request.steps, "constant", request.warmup)
+
+    def _first_gradient(self, turns: int) -> Tensor:
+        """Of the first turns of the cycle, summed up."""
+        total = torch.zeros_like(self.slider.flat.gradient)
+        for turn in islice(self.request.cycle.turns(), turns):
+            self._check_finite(self._fitting_gradients(turn))
+            total += self.slider.flat.gradient
+        return total
 
     def _fitting_gradients(self, turn: Turn) -> dict[int, float]:
         """The gradients of a step, in less memory if it runs out; the loss of each sign."""

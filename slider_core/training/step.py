@@ -38,8 +38,8 @@ def forward_backward(
     """
     total = sum(row.weight for row in rows)
     losses: dict[int, list[float]] = {}
-    targets = _targets(rows, calls, attach, rows_at_once)
-    for indices in _chunks(rows, calls, rows_at_once):
+    targets = targets_of(rows, calls, attach, rows_at_once)
+    for indices in chunks(rows, calls, rows_at_once):
         chunk, target = [rows[i] for i in indices], torch.cat([targets[i] for i in indices])
         latents, noise, sigmas = stacked(chunk)
         strengths = torch.tensor([row.strength for row in chunk])
@@ -53,7 +53,7 @@ def forward_backward(
     return {sign: sum(values) / len(values) for sign, values in losses.items()}
 
 
-def _chunks(rows: Sequence[TrainRow], calls: ModelCalls, rows_at_once: int) -> list[list[int]]:
+def chunks(rows: Sequence[TrainRow], calls: ModelCalls, rows_at_once: int) -> list[list[int]]:
     """Indices of the rows of each model call."""
     chunks = []
     for group in calls.batches([row.row for row in rows]):
@@ -62,7 +62,7 @@ def _chunks(rows: Sequence[TrainRow], calls: ModelCalls, rows_at_once: int) -> l
     return chunks
 
 
-def _targets(rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows_at_once: int) -> list[Tensor]:
+def targets_of(rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows_at_once: int) -> list[Tensor]:
     """What each row's prediction is compared with, in float32."""
     perfect = [calls.target(row.row.latent, row.noise, row.sigmas) for row in rows]
     base = _base_predictions(rows, calls, attach, rows_at_once)
@@ -83,7 +83,7 @@ def _base_predictions(
     """The model's predictions at strength 0, in float32, for the rows whose targets need them, by their index."""
     needed = [i for i, row in enumerate(rows) if row.anchor or row.partner is not None]
     predictions: dict[int, Tensor] = {}
-    for indices in _chunks([rows[i] for i in needed], calls, rows_at_once):
+    for indices in chunks([rows[i] for i in needed], calls, rows_at_once):
         chunk = [rows[needed[i]] for i in indices]
         latents, noise, sigmas = stacked(chunk)
         with torch.no_grad(), attach(torch.zeros(len(chunk))):
