@@ -91,6 +91,14 @@ class LoopSettings(Settings):
         "Steps between sliders that are written on the way, as name_…_step_100, to compare in Slider Sweep. 0: none.",
         advanced=True,
     )
+    noise_draws: int = whole(
+        1,
+        1,
+        64,
+        "How often each picture of a step is taken, with other noise each time. More: fewer steps are needed, each "
+        "takes longer.",
+        advanced=True,
+    )
     stop_at: float = real(
         0.0,
         0.0,

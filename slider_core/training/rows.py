@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from ..comfy_bridge.model_call import ModelCalls, Row
 from ..data.cycle import Draw, Turn
 from .request import TrainRequest
-from .timesteps import draw_levels, sigmas_at
+from .timesteps import draw_levels, sigmas_at, spread_levels
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,24 @@ class TrainRow:
 
 
 def rows_of_turn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator: Generator) -> list[TrainRow]:
-    """A row for each draw; draws of one pair share noise and noise level where their sizes allow."""
+    """A row for each draw, or several; draws of one pair share noise and noise level where their sizes allow."""
+    if request.noise_draws == 1:
+        return _rows_once(turn, calls, request, generator, None)
+    pairs = len({draw.pair for draw in turn})
+    levels = spread_levels(pairs * request.noise_draws, request.noise_levels, calls.is_flow, generator)
+    of_draws = levels.split(pairs)
+    rows = []
+    for level in of_draws:
+        rows += _rows_once(turn, calls, request, generator, iter(level.split(1)))
+    return rows
+
+
+def _rows_once(turn, calls, request, generator, levels) -> list[TrainRow]:
     shared: dict[int, tuple[Tensor, Tensor]] = {}
     rows = []
     for draw in turn:
         row, anchor = calls.row(draw.example), _is_anchor(draw, request)
-        noise, sigma = _noise(draw, row, shared, calls, request, generator)
+        noise, sigma = _noise(draw, row, shared, calls, request, generator, levels)
         weight = draw.weight * (request.anchor_weight if anchor else 1.0)
         rows.append(TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, anchor))
     rows = [row for row in rows if row.weight > 0]
@@ -73,12 +85,13 @@ def _noise(
     calls: ModelCalls,
     request: TrainRequest,
     generator: Generator,
+    levels=None,
 ) -> tuple[Tensor, Tensor]:
     known = shared.get(draw.pair)
     if known is not None and known[0].shape == row.latent.shape:
         return known
     noise = torch.randn(row.latent.shape, generator=generator).to(calls.device)
-    level = draw_levels(1, request.noise_levels, calls.is_flow, generator)
+    level = next(levels) if levels is not None and known is None else draw_levels(1, request.noise_levels, calls.is_flow, generator)
     if _is_anchor(draw, request):
         level = level * request.anchor_below
     elif known is not None:

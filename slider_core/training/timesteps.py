@@ -20,6 +20,15 @@ def draw_levels(count: int, density: str, is_flow: bool, generator: Generator) -
     return levels.clamp(1e-3, 1 - 1e-3)
 
 
+def spread_levels(count: int, density: str, is_flow: bool, generator: Generator) -> Tensor:
+    """As `draw_levels`, but one in each of `count` equally likely parts of the density, in random order."""
+    parts = torch.randperm(count, generator=generator)
+    chances = (parts + torch.rand(count, generator=generator)) / count
+    normal = density == "logit_normal" or (density == "auto" and is_flow)
+    levels = torch.special.ndtri(chances).sigmoid() if normal else chances
+    return levels.clamp(1e-3, 1 - 1e-3)
+
+
 def sigmas_at(levels: Tensor, percent_to_sigma: Callable[[float], float]) -> Tensor:
     """The model's sigmas at these levels, its shift included; float32 [count]."""
     return torch.tensor([float(percent_to_sigma(1.0 - level)) for level in levels.tolist()])
