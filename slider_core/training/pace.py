@@ -21,10 +21,10 @@ from .optimisers import falling
 FIRST_TRIAL = 1e-4  # rate
 SMALL, LARGE = 0.005, 0.15  # reach after a trial step
 TRIALS = 12
-COHERENT = 0.5  # way of a step, over that of a trial
-FULL = 1.1  # reach that is never quite come to
+COHERENT = 0.8  # way of a step, over that of a trial
+FULL = 1.15  # reach that is never quite come to
 FIRST_LOOK = 0.1  # of the steps
-FASTEST, SLOWEST = 2.5, 0.4  # times the rate before, from one look to the next
+FASTEST, SLOWEST = 2.5, 0.5  # times the rate before, from one look to the next
 HIGHEST = 6.0  # times the first rate, ever
 STEADY = 1.25  # times the rate before: a change that is none
 COOLING = 0.25  # part of the steps in which the rate falls
