@@ -11,11 +11,11 @@ import torch
 from comfy import sample
 from comfy.model_patcher import ModelPatcher
 from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
+from concept_sliders.slider_core.applying.apply import AppliedSlider, apply_slider
+from concept_sliders.slider_core.applying.sampling import SamplerSettings, sample_strengths
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
-from concept_sliders.slider_core.comfy_bridge.sampling import SamplerSettings, sample_strengths
 from concept_sliders.slider_core.files import to_slider
+from concept_sliders.slider_core.lora.reading import deltas_for
 from measured import Case, Row
 from torch import Tensor
 

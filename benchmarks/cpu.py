@@ -22,11 +22,11 @@ import torch
 from comfy import model_management, model_patcher, supported_models
 from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.comfy_bridge.differentiable import replaced
-from concept_sliders.slider_core.comfy_bridge.model_call import ModelCalls
-from concept_sliders.slider_core.comfy_bridge.trainable import normal_tensors
 from concept_sliders.slider_core.data import Bucket, Cycle, Example
+from concept_sliders.slider_core.gradients.trainable import normal_tensors
+from concept_sliders.slider_core.replaced import replaced
 from concept_sliders.slider_core.training import TrainRequest, train
+from concept_sliders.slider_core.training.model_call import ModelCalls
 from torch.autograd.graph import allow_mutation_on_saved_tensors
 
 # Per family: ComfyUI's description, the latent's channels, the conditionings; widths grow with `width`.

@@ -12,11 +12,10 @@ import torch
 from comfy import model_management
 from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.comfy_bridge.model_call import ModelCalls
-from concept_sliders.slider_core.comfy_bridge.saved_tensors import SavedTensors
-from concept_sliders.slider_core.comfy_bridge.trainable import trainable
 from concept_sliders.slider_core.data import Bucket, Cycle, Example
+from concept_sliders.slider_core.gradients import SavedTensors, trainable
 from concept_sliders.slider_core.training import Message, StepDone, TrainRequest, train
+from concept_sliders.slider_core.training.model_call import ModelCalls
 from measured import Case, Row
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.profiler import ProfilerActivity, profile

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from ..slider_core.given import STRONGEST, counted, number, number_texts, quoted
 from .inputs import checked
-from .loras import NO_FILE, changed, deltas_on, facts_of, file_input, known, slider_of
+from .loras import NO_FILE, changed, curve_input, deltas_on, facts_of, file_input, known, slider_of
 from .progress import show
 from .types import CATEGORY, LoraModel
 
@@ -64,6 +64,7 @@ class SliderApply(io.ComfyNode):
                     advanced=True,
                     tooltip="Where several sliders are applied: the name by which Slider Strength picks this one.",
                 ),
+                curve_input(),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="With the slider; where a model was given."),
@@ -94,19 +95,22 @@ class SliderApply(io.ComfyNode):
         start_percent: float = 0.0,
         end_percent: float = 1.0,
         name: str = "",
+        response_curve: bool = True,
     ) -> io.NodeOutput:
-        from ..slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
+        from ..slider_core.applying.apply import AppliedSlider, apply_slider
+        from ..slider_core.curve import curve_of
         from ..slider_core.files import usable_range
 
         if (model is None) == (control_net is None):
             raise ValueError("Connect either a model or a control_net to Apply Slider, and not both.")
         slider, deltas, notes = _read(model if model is not None else control_net, slider, slider_file)
-        applied = AppliedSlider(deltas, strength, name, start_percent, end_percent)
+        curve = curve_of(slider) if response_curve else None
+        applied = AppliedSlider(deltas, strength, name, start_percent, end_percent, curve)
         report = _report(slider, deltas, notes)
         for_page = {"usable_range": [usable_range(slider)]}
         if model is not None:
             return show(report, apply_slider(model, applied), None, report, **for_page)
-        from ..slider_core.comfy_bridge.control import apply_slider_to_control_net
+        from ..slider_core.applying.control import apply_slider_to_control_net
 
         return show(report, None, apply_slider_to_control_net(control_net, applied), report, **for_page)
 
@@ -116,7 +120,7 @@ _latest: list[tuple[ref, Any, tuple]] = []
 
 def _read(model: Any, slider: Any, slider_file: str) -> tuple[Any, dict, list[str]]:
     """The slider and what `deltas_on` says of it; the latest few are kept, so that a new strength reads nothing."""
-    from ..slider_core.adapters.layer import root_of
+    from ..slider_core.layers import root_of
 
     root, given = root_of(model), (slider_file, changed(slider_file)) if slider is None else slider
     found = next((entry for entry in _latest if entry[0]() is root and _same(entry[1], given)), None)
@@ -180,7 +184,7 @@ class SliderStrength(io.ComfyNode):
     @classmethod
     @checked()
     def execute(cls, conditioning: Any, strength: str, slider: str = "") -> io.NodeOutput:
-        from ..slider_core.comfy_bridge.control import conditioning_at
+        from ..slider_core.applying.control import conditioning_at
 
         numbers = _numbers(strength)
         value = numbers[0] if len(numbers) == 1 else numbers

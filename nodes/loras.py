@@ -66,6 +66,18 @@ def file_input(name: str = "slider_file", **more: Any) -> io.Combo.Input:
     )
 
 
+def curve_input() -> io.Boolean.Input:
+    """Whether strengths go by the slider's measured response."""
+    return io.Boolean.Input(
+        "response_curve",
+        default=True,
+        optional=True,
+        advanced=True,
+        tooltip="Where the slider's file has a measured response: ±1 is its usable range and equal steps look equal. "
+        "Off: raw strengths, as in other loaders.",
+    )
+
+
 def known(slider_file: str) -> bool | str:
     """For `validate_inputs`: whether the file is one of the LoRA folders."""
     if slider_file == NO_FILE or _path(slider_file):
@@ -115,8 +127,8 @@ def deltas_on(model: Any, slider: Any) -> tuple[dict[str, Any], list[str]]:
     Raises:
         ValueError: if it fits no layer at all.
     """
-    from ..slider_core.comfy_bridge.lora import deltas_for, for_text_encoder
     from ..slider_core.files import notes_on_fit
+    from ..slider_core.lora.reading import deltas_for, for_text_encoder
 
     deltas, unused = deltas_for(model, slider)
     if not deltas:
@@ -134,6 +146,7 @@ def deltas_on(model: Any, slider: Any) -> tuple[dict[str, Any], list[str]]:
 
 def facts_of(slider: Any) -> list[str]:
     """What the metadata of a slider says, in sentences."""
+    from ..slider_core.curve import curve_of
     from ..slider_core.files import read_facts
 
     facts, ignored = read_facts(getattr(slider, "metadata", {}))
@@ -148,4 +161,8 @@ def facts_of(slider: Any) -> list[str]:
         )
     if facts.usable_range:
         lines.append("Usable from {:+g} to {:+g}, as measured by a sweep.".format(*facts.usable_range))
+    if curve := curve_of(slider):
+        lines.append(
+            f"It has a response curve: strength −1 is {curve.raw(-1):+.3g} and 1 is {curve.raw(1):+.3g} raw."
+        )
     return [*lines, *ignored]

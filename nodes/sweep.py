@@ -18,7 +18,7 @@ from .types import CATEGORY, LoraModel, SliderPrompts
 from .widgets import widgets
 
 if TYPE_CHECKING:
-    from ..slider_core.comfy_bridge.sampling import OnStep
+    from ..slider_core.applying.sampling import OnStep
     from ..slider_core.evaluation import Prompt
     from ..slider_core.evaluation.report import Report
 
@@ -104,7 +104,7 @@ class SliderSweep(io.ComfyNode):
         second_slider: Any = None,
         **given: Any,
     ) -> io.NodeOutput:
-        from ..slider_core.comfy_bridge.sampling import empty_latent
+        from ..slider_core.applying.sampling import empty_latent
         from ..slider_core.evaluation import sweep
         from ..slider_core.evaluation.report import with_range
         from ..slider_core.files.beside import with_thumbnail

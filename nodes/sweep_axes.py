@@ -79,7 +79,7 @@ def _of_files(model: Any, sliders: Sequence[tuple[str, Any]]) -> SecondAxis:
 
 
 def _of_strengths(model: Any, slider: Any, second: Any, file: str, strengths: str) -> SecondAxis:
-    from ..slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
+    from ..slider_core.applying.apply import AppliedSlider, apply_slider
     from ..slider_core.evaluation.strengths import parse_strengths
     from ..slider_core.evaluation.sweep import Variant
 

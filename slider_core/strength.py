@@ -9,12 +9,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .addition import Delta, Joined, Share, StrengthError, added, put_on, scale_for
+from .architectures.quirks import kept_of_prompts
+from .deltas.addition import Delta, Joined, Share, StrengthError, added, put_on, scale_for
+from .replaced import replaced
 
 __all__ = ["Delta", "StrengthError", "added", "attached", "rows_of", "scale_for", "with_strength"]
 
@@ -116,19 +119,14 @@ def _uncompiled() -> AbstractContextManager[Any]:
 
 @contextmanager
 def _prompts_made_anew(model: nn.Module) -> Iterator[None]:
-    """HiDream-O1 keeps a prompt's keys and values for its next calls, which may have other adapters or strengths."""
+    """What a model keeps of prompts for its next calls, which may have other adapters or strengths, is made anew."""
     network: Any = getattr(model, "diffusion_model", None)
-    kept = getattr(network, "_kv_cache_entries", None)
-    if kept is None:
+    with ExitStack() as stack:
+        for name in kept_of_prompts(network):
+            stack.enter_context(replaced(network, name, []))
+            stack.callback(network.register_forward_pre_hook(partial(_forget, name)).remove)
         yield
-        return
 
-    def forget(*_: Any) -> None:
-        network._kv_cache_entries = []
 
-    hook = network.register_forward_pre_hook(forget)
-    try:
-        yield
-    finally:
-        hook.remove()
-        network._kv_cache_entries = kept
+def _forget(name: str, network: nn.Module, _: tuple) -> None:
+    setattr(network, name, [])

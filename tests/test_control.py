@@ -4,14 +4,14 @@ import pytest
 import torch
 from comfy import sample
 from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
-from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
-from concept_sliders.slider_core.comfy_bridge.control import (
+from concept_sliders.slider_core.applying.apply import AppliedSlider, apply_slider
+from concept_sliders.slider_core.applying.control import (
     ControlError,
     apply_slider_to_control_net,
     attached_to_control,
 )
-from concept_sliders.slider_core.comfy_bridge.trainable import trainable
+from concept_sliders.slider_core.architectures import select_targets
+from concept_sliders.slider_core.gradients.trainable import trainable
 from concept_sliders.slider_core.strength import attached, with_strength
 from tiny_models import CONTROL_NAMES, TinyVAE, shared_model, tiny_call, tiny_control_net
 

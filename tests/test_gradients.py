@@ -11,8 +11,8 @@ from comfy.model_management import InterruptProcessingException, load_models_gpu
 from comfy.model_patcher import ModelPatcher
 from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
 from concept_sliders.slider_core.architectures import batch_dims, select_targets
-from concept_sliders.slider_core.comfy_bridge.saved_tensors import SavedTensors
-from concept_sliders.slider_core.comfy_bridge.trainable import normal, trainable
+from concept_sliders.slider_core.gradients.saved_tensors import SavedTensors
+from concept_sliders.slider_core.gradients.trainable import normal, trainable
 from concept_sliders.slider_core.strength import attached
 
 # How far a finite difference moves an adapter, in parts of the adapter's own size: 1e-4, if not said otherwise.

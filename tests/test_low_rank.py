@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 import torch
 from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
-from concept_sliders.slider_core.addition import Joined
 from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.architectures.target import Target
+from concept_sliders.slider_core.deltas.addition import Joined
 from concept_sliders.slider_core.strength import added, attached, scale_for
 from concept_sliders.slider_core.training import train
 from concept_sliders.slider_core.training.flat import FlatParameters

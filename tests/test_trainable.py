@@ -12,9 +12,9 @@ from comfy.ldm.modules import attention
 from comfy.model_management import load_models_gpu
 from comfy.model_patcher import ModelPatcher
 from comfy.quant_ops import QUANT_ALGOS, QuantizedTensor
-from concept_sliders.slider_core.comfy_bridge.checkpointing import RecomputeError
-from concept_sliders.slider_core.comfy_bridge.saved_tensors import OverwrittenError, SavedTensors
-from concept_sliders.slider_core.comfy_bridge.trainable import normal_twin, trainable
+from concept_sliders.slider_core.gradients.checkpointing import RecomputeError
+from concept_sliders.slider_core.gradients.saved_tensors import OverwrittenError, SavedTensors
+from concept_sliders.slider_core.gradients.trainable import normal_twin, trainable
 from concept_sliders.slider_core.strength import attached
 from tiny_models import CPU, tiny_call, tiny_model
 from torch import nn

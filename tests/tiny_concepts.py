@@ -4,9 +4,9 @@ from functools import cache
 
 import torch
 from comfy.model_patcher import ModelPatcher
-from concept_sliders.slider_core.comfy_bridge.model_call import ModelCalls
-from concept_sliders.slider_core.comfy_bridge.trainable import trainable
 from concept_sliders.slider_core.data import Bucket, Cycle, Example
+from concept_sliders.slider_core.gradients.trainable import trainable
+from concept_sliders.slider_core.training.model_call import ModelCalls
 from concept_sliders.slider_core.training.timesteps import draw_levels, sigmas_at
 from tiny_models import CONFIGS, tiny_model
 

@@ -13,47 +13,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from ..low_rank import Thin
+from ..deltas import Thin
+from ..layers import LayerError, Shape
 
 RATES = frozenset({"dropout", "rank_dropout", "module_dropout"})
 DROPOUTS = RATES | {"rank_dropout_scale"}
 HIGHEST = 1e6  # alpha, and any other number of a LyCORIS config
 
 
-class AdapterError(ValueError):
+class AdapterError(LayerError):
     """An adapter cannot be made, or does not fit the layer or the tensors that it is given."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The shape of the weight rows that an adapter changes: [rows, columns, *kernel].
-
-    Attributes:
-        layer_rows: of the whole layer, of which `rows` may be a part.
-    """
-
-    rows: int
-    columns: int
-    kernel: tuple[int, ...]
-    layer_rows: int
-
-    @property
-    def full(self) -> tuple[int, ...]:
-        return (self.rows, self.columns, *self.kernel)
-
-    @property
-    def patch(self) -> int:
-        """Inputs of one output number: columns times the size of the kernel."""
-        return self.columns * math.prod(self.kernel)
-
-    @property
-    def ones(self) -> tuple[int, ...]:
-        """The kernel of a 1×1 convolution of as many dimensions; empty for a linear layer."""
-        return (1,) * len(self.kernel)
-
-    @property
-    def pointwise(self) -> bool:
-        return math.prod(self.kernel) == 1
 
 
 @dataclass(frozen=True)

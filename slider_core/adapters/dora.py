@@ -1,4 +1,4 @@
-"""DoRA: LoRA changes the direction of each row of the weight, a vector of lengths its size (arXiv 2402.09353)."""
+"""DoRA: LoRA changes the direction of each row of the weight, a vector of magnitudes its length (arXiv 2402.09353)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from ..low_rank import Thin
-from .base import AdapterConfig, AdapterError, Shape
-from .layer import along_channels, base_weight, is_conv, row_norms, weight_rows, without_bias
+from ..deltas.low_rank import Thin
+from ..layers import Shape, along_channels, base_weight, is_conv, magnitudes, weight_rows, without_bias
+from .base import AdapterConfig, AdapterError
 from .lora import Lora
 
 
@@ -27,9 +27,9 @@ class Dora(Lora):
         self.register_buffer("base_norm", torch.zeros(shape.rows))
 
     def made_for(self, layer: nn.Module) -> None:
-        """Takes the lengths of the layer's rows, so that the new adapter adds nothing."""
+        """Takes the magnitudes of the layer's rows, so that the new adapter adds nothing."""
         super().made_for(layer)
-        norms = row_norms(weight_rows(layer, self.rows))
+        norms = magnitudes(weight_rows(layer, self.rows))
         with torch.no_grad():
             self.magnitude.copy_(norms)
             self.base_norm.copy_(norms)
@@ -78,7 +78,7 @@ class Dora(Lora):
         }
 
     def for_comfyui(self) -> dict[str, Tensor]:
-        """ComfyUI divides by the length of the base weight's rows, so the quotient of the two goes into the file."""
+        """ComfyUI divides by the magnitude of the base weight's rows, so the quotient of the two goes into the file."""
         named = self.tensors()
         quotient = (self.base_norm / self.norms(self.layer)).reshape(named["dora_scale"].shape)
         return named | {"dora_scale": named["dora_scale"] * quotient}
@@ -86,6 +86,6 @@ class Dora(Lora):
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         super().load(tensors)
         if len(tensors["dora_scale"]) != self.shape.rows:
-            raise AdapterError("its DoRA lengths are of columns, and rows are trained")
+            raise AdapterError("its DoRA magnitudes are of columns, and rows are trained")
         with torch.no_grad():
             self.magnitude.copy_(tensors["dora_scale"].flatten() * self.norms(self.layer) / self.base_norm)

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from ..low_rank import Thin
-from .base import AdapterConfig, AdapterError, Shape
+from ..deltas.low_rank import Thin
+from ..layers import Shape
+from .base import AdapterConfig, AdapterError
 from .lora import Lora, addition
 
 

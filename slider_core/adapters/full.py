@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from .base import Adapter, AdapterConfig, Shape, put
-from .layer import along_channels, apply_weight
+from ..layers import Shape, along_channels, apply_weight
+from .base import Adapter, AdapterConfig, put
 
 
 class Full(Adapter):

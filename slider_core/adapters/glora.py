@@ -9,16 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from .base import Adapter, AdapterConfig, Shape, put
-from .layer import apply_pointwise, at_rows, without_bias
+from ..layers import Shape, apply_pointwise, through_base
+from .base import Adapter, AdapterConfig, put
 from .lora import addition as lora_addition
 
 NAMES = ("a1", "a2", "b1", "b2")
-
-
-def through_base(x: Tensor, layer: nn.Module, rows: tuple[int, int] | None) -> Tensor:
-    """W · x at these rows: the layer's own forward less its bias, without the hooks that add adapters."""
-    return without_bias(at_rows(layer.forward(x), layer, rows), layer, rows)
 
 
 class Glora(Adapter):

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from .base import Adapter, AdapterConfig, AdapterError, Shape, put
-from .glora import through_base
-from .layer import along_channels, row_norms, weight_rows, without_bias
+from ..layers import Shape, along_channels, magnitudes, through_base, weight_rows, without_bias
+from .base import Adapter, AdapterConfig, AdapterError, put
 
 
 class Ia3(Adapter):
@@ -37,28 +36,28 @@ class Ia3(Adapter):
         return {"weight": weight, "on_input": torch.tensor(int(self.on_input))}
 
     def for_comfyui(self) -> dict[str, Tensor]:
-        """ComfyUI does not know IA³, but DoRA's lengths of rows or columns do the same beside an empty LoRA."""
+        """ComfyUI does not know IA³, but DoRA's magnitudes of rows or columns do the same beside an empty LoRA."""
         shape = self.shape
-        lengths = self._lengths() * (1 + self.weight)
+        magnitudes = self._magnitudes() * (1 + self.weight)
         form = (1, -1, *shape.ones) if self.on_input else (-1, 1, *shape.ones)
         return {
             "lora_up.weight": self.weight.new_zeros(shape.rows, 1, *shape.ones),
             "lora_down.weight": self.weight.new_zeros(1, shape.columns, *shape.kernel),
             "alpha": torch.tensor(1.0),
-            "dora_scale": lengths.reshape(form),
+            "dora_scale": magnitudes.reshape(form),
         }
 
-    def _lengths(self) -> Tensor:
+    def _magnitudes(self) -> Tensor:
         weight = weight_rows(self.layer, self.rows)
-        return row_norms(weight.transpose(0, 1) if self.on_input else weight).to(self.weight.device)
+        return magnitudes(weight.transpose(0, 1) if self.on_input else weight).to(self.weight.device)
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         if "dora_scale" not in tensors:
             put(self.weight, tensors["weight"].flatten())
             return
         if bool(tensors["lora_up.weight"].any()):
-            raise AdapterError("a LoRA, and not only lengths, is in the file")
-        put(self.weight, tensors["dora_scale"].flatten().to(self.weight) / self._lengths() - 1)
+            raise AdapterError("a LoRA, and not only magnitudes, is in the file")
+        put(self.weight, tensors["dora_scale"].flatten().to(self.weight) / self._magnitudes() - 1)
 
     @property
     def takes(self) -> set[str]:

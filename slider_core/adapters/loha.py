@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from .base import Adapter, AdapterConfig, Shape, put
-from .layer import along_channels, apply_weight
+from ..layers import Shape, along_channels, apply_weight
+from .base import Adapter, AdapterConfig, put
 from .lora import addition as lora_addition
 
 NAMES = ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")

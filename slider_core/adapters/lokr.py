@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from .base import Adapter, AdapterConfig, AdapterError, Shape
-from .layer import along_channels, apply_pointwise, apply_weight, is_conv
+from ..layers import Shape, along_channels, apply_pointwise, apply_weight, is_conv
+from .base import Adapter, AdapterConfig, AdapterError
 
 
 def addition(x: Tensor, layer: nn.Module, w1: Tensor, w2: tuple[Tensor, ...], scale: Tensor) -> Tensor:

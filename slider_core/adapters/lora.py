@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from ..low_rank import Factors, Thin
-from .base import Adapter, AdapterConfig, AdapterError, Shape, put
-from .layer import along_channels, apply_pointwise, apply_weight, is_conv
+from ..deltas.low_rank import Factors, Thin
+from ..layers import Shape, along_channels, apply_pointwise, apply_weight, is_conv
+from .base import Adapter, AdapterConfig, AdapterError, put
 
 
 def addition(

@@ -10,12 +10,12 @@ from typing import Any
 from ..architectures import select_targets
 from ..architectures.target import Target
 from ..given import checked_text, parsed_json, quoted
+from ..layers import layer_at
 from .base import DROPOUTS, AdapterConfig
 from .expressions import ExpressionError
-from .layer import layer_of, shape_of
 from .lycoris_names import AlgoMaps
 from .lycoris_values import KNOWN, LycorisConfigError, checked_settings, switch
-from .registry import KINDS, Plan, adapter_class, nearest
+from .registry import KINDS, Plan, adapter_class, nearest, target_shape
 
 PRESET = {"enable_conv", "target_module", "target_name", "module_algo_map", "name_algo_map"}
 PRESET |= {"use_fnmatch", "exclude_name", "lora_prefix"}
@@ -67,7 +67,9 @@ def lycoris_plan(
     plan = [(target, adapter_config({**read.base, **maps.entry_for(target)})) for target in targets]
     maps.warn_of_unused()
     if not read.enable_conv:
-        plan = [(target, c) for target, c in plan if shape_of(layer_of(model, target), target).pointwise]
+        plan = [
+            (target, c) for target, c in plan if target_shape(layer_at(model, target.layer), target).pointwise
+        ]
     return plan
 
 

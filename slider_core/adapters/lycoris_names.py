@@ -11,8 +11,8 @@ from typing import Any
 
 from ..architectures.target import Target
 from ..given import quoted
+from ..layers import root_of
 from .expressions import matched
-from .layer import root_of
 
 ROLES = {"Attention": ("attention", "other"), "FeedForward": ("mlp",)}  # classes of diffusers
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.target import Target
-from .base import Adapter, AdapterConfig, AdapterError, Shape, put
-from .layer import along_channels, difference, is_conv, without_bias
+from ..layers import Shape, along_channels, is_conv, without_bias
+from .base import Adapter, AdapterConfig, AdapterError, put
+from .difference import difference
 
 
 def rotations_less_identity(blocks: Tensor, constraint: float) -> Tensor:

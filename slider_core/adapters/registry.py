@@ -10,19 +10,19 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..architectures.comfyui_names import part_names
 from ..architectures.target import Target
+from ..layers import LayerError, Shape, layer_at, root_of, shape_of
 from .base import DROPOUTS, Adapter, AdapterConfig, AdapterError
 from .dora import Dora
 from .dylora import Dylora
 from .full import Full
 from .glora import Glora
 from .ia3 import Ia3
-from .layer import layer_of, root_of, shape_of
 from .loha import Loha
 from .lokr import Lokr
 from .lora import Lora
 from .oft import Boft, Oft
-from .parts import part_names
 
 KINDS: dict[str, type[Adapter]] = {
     "lora": Lora,
@@ -71,7 +71,7 @@ def make_adapters(
     names = part_names(root_of(model)) if any(target.rows for target, _ in plan) else {}
     with torch.inference_mode(False):
         for target, config in _together(plan, names, model):
-            adapter = make_adapter(layer_of(model, target), target, config)
+            adapter = make_adapter(layer_at(model, target.layer), target, config)
             if target.rows:
                 adapter.part_name = names.get((target.key, target.rows), "")
             adapters.setdefault(target.layer, []).append(adapter.to(device, dtype))
@@ -91,7 +91,7 @@ def _together(plan: Plan, names: Mapping[tuple[str, Rows], str], model: Any) -> 
             before, settings = done[-1]
             if before.key == target.key and before.rows and before.rows[1] == rows[0] and settings == config:
                 both = (before.rows[0], rows[1])
-                height = shape_of(layer_of(model, target), target).layer_rows
+                height = target_shape(layer_at(model, target.layer), target).layer_rows
                 done[-1] = (replace(before, rows=None if both == (0, height) else both, name=None), config)
                 continue
         done.append((target, config))
@@ -103,9 +103,21 @@ def make_adapter(layer: nn.Module, target: Target, config: AdapterConfig) -> Ada
     kind = adapter_class(config)
     if getattr(layer, "groups", 1) != 1 and not kind.GROUPS:
         raise AdapterError(f"{config.kind} cannot be used on {target.layer!r}, a convolution in groups.")
-    adapter = kind(target, shape_of(layer, target), config)
+    adapter = kind(target, target_shape(layer, target), config)
     adapter.made_for(layer)
     return adapter
+
+
+def target_shape(layer: nn.Module, target: Target) -> Shape:
+    """The shape of what an adapter on the target changes of the layer's weight.
+
+    Raises:
+        AdapterError: if the layer has no such weight, or not these rows.
+    """
+    try:
+        return shape_of(layer, target.rows)
+    except LayerError as error:
+        raise AdapterError(f"{target.layer!r} {error}") from None
 
 
 def adapter_class(config: AdapterConfig) -> type[Adapter]:

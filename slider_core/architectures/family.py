@@ -27,6 +27,8 @@ class Layers:
         only: limits the pattern to layers of which this is true, given the network and the layer's name.
         batch_dim: the dimension of the layer's input that counts the rows of the batch.
         swapped: whether diffusers has the two halves of the rows (shift and scale) in the other order.
+        part: where diffusers has the whole layer under one name, of which these are only some rows: what ComfyUI's
+            LoRA loader puts behind the layer's name for these rows.
     """
 
     native: str
@@ -35,6 +37,7 @@ class Layers:
     only: Callable[[nn.Module, str], bool] | None = None
     batch_dim: int = 0
     swapped: bool = False
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,23 @@ class Family:
         other_attention: projections of the text stream, and cross-attention; only the `attention` preset has them.
         mlp: the picture stream's MLP layers.
         attention_only: the slider preset leaves inputs, outputs and time out, for the reason given here.
-        left_out: pattern (here `**` stands for any number of parts) and reason, for the report; first match wins.
+        skipped: pattern (here `**` stands for any number of parts) and reason, for the report; first match wins.
         caveats: what a user should know before training or applying a slider on this family.
         untrainable: why no slider can be trained on this family, where that is so; one can still be applied.
         literal: where SimpleTuner's literal list selects other layers than the rule means.
         names: diffusers names by layer name, for families where no pattern gives them.
         elsewhere: layers that no preset has, with their diffusers names: LoRAs of others have them.
         control: for ControlNets, the names of the families that they steer.
+        component: what diffusers calls the model in a pipeline: its keys begin so.
+        layer_names: pattern (with `**`) of the native layer names, by which a file alone says its component; needed
+            where that is not `transformer`.
+        kohya_names: pattern (with `**`) of a diffusers name that is in a file only where sd-scripts calls the layers
+            as diffusers does.
+        modelspec: the modelspec standard's name for ComfyUI's class of model config, where it has one.
+        prompts_swapped: whether a call of positive and negative prompts runs with its halves in each other's place.
+        keeps: attributes of the diffusion model, lists, in which it keeps what it made of a prompt for later calls.
+        copied: classes of what blocks are given and add to, so that a block that runs again needs a copy.
+        opened: classes that stand in the model's lists like blocks, and hold the blocks that run again.
     """
 
     name: str
@@ -68,13 +81,21 @@ class Family:
     other_attention: tuple[Layers, ...] = ()
     mlp: tuple[Layers, ...] = ()
     attention_only: str = ""
-    left_out: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
     caveats: tuple[str, ...] = ()
     untrainable: str = ""
     literal: str = ""
     names: Callable[[nn.Module], dict[str, str]] | None = None
     elsewhere: tuple[Layers, ...] = ()
     control: tuple[str, ...] = ()
+    component: str = "transformer"
+    layer_names: str = ""
+    kohya_names: str = ""
+    modelspec: tuple[tuple[str, str], ...] = ()
+    prompts_swapped: bool = False
+    keeps: tuple[str, ...] = ()
+    copied: tuple[str, ...] = ()
+    opened: tuple[str, ...] = ()
 
 
 def thirds(layer: Any, parent: Any) -> tuple[Rows, ...]:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ..given import checked_text, parsed_json, quoted
+from .candidates import PICTURE, Candidate, whole
 from .network import Network, TargetError
-from .offer import PICTURE, Offered, whole
 from .patterns import Pieces, ends, pieces_of
 
 MOST = 2000  # names in one list; a list of every layer of the largest model has fewer
@@ -25,7 +25,7 @@ _ATTENTION = {
     "to_qkv": _QKV,
     "to_qkv_mlp_proj": _QKV,
 }
-# The guide's names, which diffusers' UNet and Flux use, by what they mean in any model.
+# The guide's names, which are diffusers' for some models, by what they mean in any model.
 MEANING: dict[str, set[str]] = {
     **{f"{prefix}{name}": meant for name, meant in _ATTENTION.items() for prefix in ("", "attn.", "attn1.")},
     "proj_in": {"in"},
@@ -90,25 +90,25 @@ def _of_lycoris(text: str) -> list[str]:
     return [name for names in found for name in names]
 
 
-def named(name: str, offer: Sequence[Offered], network: Network) -> list[Offered]:
+def named(name: str, possible: Sequence[Candidate], network: Network) -> list[Candidate]:
     """What a name selects: a name of the guide by its meaning in the picture's stream, others as written."""
     if name in MEANING:
-        picture = [entry for entry in offer if entry.part in PICTURE]
+        picture = [entry for entry in possible if entry.part in PICTURE]
         return called(name, picture) or meant(name, picture)
     if name in CLASSES:
-        return [entry for entry in offer if entry.part in CLASSES[name]]
-    described = called(name, offer)
+        return [entry for entry in possible if entry.part in CLASSES[name]]
+    described = called(name, possible)
     whole_layers = {entry.layer for entry in described if entry.target.rows is None}
     rest = [whole(network, layer) for layer in network.layers if layer not in whole_layers]
     return [*described, *(called(name, rest) or _in_class(name, rest, network))]
 
 
-def meant(name: str, entries: Iterable[Offered]) -> list[Offered]:
+def meant(name: str, entries: Iterable[Candidate]) -> list[Candidate]:
     """The entries that a name of the guide means, whatever the model calls them."""
     return [entry for entry in entries if entry.word in MEANING.get(name, ())]
 
 
-def called(name: str, entries: Iterable[Offered], fused: bool = False) -> list[Offered]:
+def called(name: str, entries: Iterable[Candidate], fused: bool = False) -> list[Candidate]:
     """The entries whose native or diffusers name ends with `name` at a dot, or else lies within a module so called.
 
     Args:
@@ -129,12 +129,12 @@ def _reach(pieces: Pieces, name: str) -> str:
     return "dot" if any(name.startswith(".", stop) for stop in stops) else ""
 
 
-def _names(entry: Offered, fused: bool) -> list[str]:
+def _names(entry: Candidate, fused: bool) -> list[str]:
     native = entry.target.layer if fused or entry.target.rows is None else None
     return [name for name in (native, entry.target.name) if name]
 
 
-def _in_class(name: str, entries: Iterable[Offered], network: Network) -> list[Offered]:
+def _in_class(name: str, entries: Iterable[Candidate], network: Network) -> list[Candidate]:
     """The layers within modules of a class, as LyCORIS's `target_module` names them."""
     holders = [path for path, module in network.module.named_modules() if type(module).__name__ == name]
     return [entry for entry in entries if any(entry.layer.startswith(f"{path}.") for path in holders)]

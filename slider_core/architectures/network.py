@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
+
+from ..layers import root_of, size_of
 
 
 class TargetError(ValueError):
@@ -44,7 +45,7 @@ def network_of(model: Any) -> Network:
     Raises:
         TargetError: if it holds no network whose layers could be trained.
     """
-    root = model.model if hasattr(model, "patches") and hasattr(model, "model") else model
+    root = root_of(model)
     for prefix in ("diffusion_model", "control_model"):
         module = getattr(root, prefix, None)
         if isinstance(module, nn.Module):
@@ -68,19 +69,5 @@ def _why_closed(root: Any) -> str:
 
 def _layers(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for name, child in module.named_modules():
-        if next(child.children(), None) is None and sizes(child) is not None:
+        if next(child.children(), None) is None and size_of(child) is not None:
             yield name, child
-
-
-def sizes(layer: Any) -> tuple[int, int, int] | None:
-    """Rows, columns and kernel size of the weight of a linear layer or convolution; None for other modules.
-
-    Taken from the layer's attributes: a quantised weight has another shape than the matrix it stands for.
-    """
-    if isinstance(getattr(layer, "in_features", None), int) and hasattr(layer, "out_features"):
-        return layer.out_features, layer.in_features, 1
-    if hasattr(layer, "kernel_size") and hasattr(layer, "out_channels"):
-        if getattr(layer, "transposed", False):
-            return None
-        return layer.out_channels, layer.in_channels // layer.groups, math.prod(layer.kernel_size)
-    return None

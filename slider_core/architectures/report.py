@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..given import counted
-from .network import network_of, sizes
+from ..layers import shape_of
+from .network import network_of
 from .patterns import summed_up
 from .selection import Selection
 from .target import Target
@@ -29,9 +30,7 @@ def report(selection: Selection, model: Any, rank: int) -> str:
     network = network_of(model)
     trained = lora_parameters(selection.targets, model, rank)
     layers = len({target.key for target in selection.targets})
-    total = sum(
-        rows * columns * kernel for rows, columns, kernel in filter(None, map(sizes, network.layers.values()))
-    )
+    total = sum(shape_of(layer, None).parameters for layer in network.layers.values())
     lines = [
         f"{selection.family}, preset {selection.preset}",
         f"{counted(len(selection.targets), 'target')} on {layers} of {counted(len(network.layers), 'layer')}",
@@ -40,7 +39,7 @@ def report(selection: Selection, model: Any, rank: int) -> str:
     for role in ROLES:
         targets = [target for target in selection.targets if target.role == role]
         lines += _section(ROLE_NAMES.get(role, role), _grouped(targets, network.prefix))
-    lines += _section("left out", _left_out(selection.left_out))
+    lines += _section("left out", _skipped(selection.skipped))
     lines += _section("notes", [f"- {warning}" for warning in selection.warnings])
     return "\n".join(lines)
 
@@ -49,11 +48,8 @@ def lora_parameters(targets: Iterable[Target], model: Any, rank: int) -> int:
     """Trainable parameters of LoRAs of `rank` on the targets; a convolution's kernel is in the first matrix."""
     network, count = network_of(model), 0
     for target in targets:
-        size = sizes(network.layers[target.layer.removeprefix(f"{network.prefix}.")])
-        if size is not None:
-            rows, columns, kernel = size
-            height = target.rows[1] - target.rows[0] if target.rows else rows
-            count += rank * (height + columns * kernel)
+        shape = shape_of(network.layers[target.layer.removeprefix(f"{network.prefix}.")], target.rows)
+        count += rank * (shape.rows + shape.patch)
     return count
 
 
@@ -80,7 +76,7 @@ def _ranges(rows: Iterable[tuple[int, int]]) -> str:
     return f" [rows {text}]" if text else ""
 
 
-def _left_out(pairs: Iterable[tuple[str, str]]) -> list[str]:
+def _skipped(pairs: Iterable[tuple[str, str]]) -> list[str]:
     by_reason: dict[str, list[str]] = {}
     for pattern, reason in pairs:
         by_reason.setdefault(reason, []).append(pattern)

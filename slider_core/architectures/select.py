@@ -9,14 +9,14 @@ from typing import Any
 from ..given import quoted
 from ..settings.targets import PRESETS, TargetSettings
 from . import names
+from .candidates import PICTURE, Candidate, candidates
 from .family import Family
 from .general_rule import UNKNOWN
-from .left_out import is_text, left_out
 from .network import Network, TargetError, network_of
-from .offer import PICTURE, Offered, offered
 from .patterns import summed_up
 from .registry import family_of
 from .selection import Selection
+from .skipped import is_text, skipped
 from .target import Target
 
 MOST_SAID = 10  # names of which a message speaks one by one
@@ -50,21 +50,21 @@ def select(
         raise TargetError(f"there is no preset {quoted(preset)}; choose one of {', '.join(PRESETS)}.")
     network = network_of(model)
     family = family_of(network)
-    offer = offered(network, family)
+    possible = candidates(network, family)
     notes: list[str] = []
     if preset == "custom":
-        chosen = _custom(names.parsed(custom), offer, network, notes)
+        chosen = _custom(names.parsed(custom), possible, network, notes)
     else:
-        chosen = [entry for entry in offer if entry.part in parts_of(preset, family)]
+        chosen = [entry for entry in possible if entry.part in parts_of(preset, family)]
     chosen = _without(names.parsed(exclude), chosen, notes)
     if not chosen:
-        raise TargetError(_nothing(network, family, offer, preset, names.parsed(custom)))
+        raise TargetError(_nothing(network, family, possible, preset, names.parsed(custom)))
     return Selection(
         targets=tuple(entry.target for entry in chosen),
         family=family.name,
         preset=preset,
         on_control_net=network.is_control_net,
-        left_out=left_out(network, family, offer, chosen, preset),
+        skipped=skipped(network, family, possible, chosen, preset),
         warnings=(*notes, *_warnings(family, chosen)),
     )
 
@@ -101,18 +101,20 @@ def parts_of(preset: str, family: Family) -> tuple[str, ...]:
     return {"attention": ("attention", "other_attention"), "mlp": ("mlp",)}[preset]
 
 
-def _custom(wanted: Sequence[str], offer: list[Offered], network: Network, notes: list[str]) -> list[Offered]:
+def _custom(
+    wanted: Sequence[str], possible: list[Candidate], network: Network, notes: list[str]
+) -> list[Candidate]:
     if not wanted:
         raise TargetError("preset custom needs names in custom_targets: a JSON list, or one name a line.")
-    found: dict[Target, Offered] = {}
+    found: dict[Target, Candidate] = {}
     missing: list[str] = []
     for name in wanted:
-        entries = names.named(name, offer, network)
+        entries = names.named(name, possible, network)
         found |= {entry.target: entry for entry in entries}
         if not entries:
             missing.append(quoted(name))
     notes += _missing("No layer is called", missing)
-    notes += _also_matched(wanted, offer)
+    notes += _also_matched(wanted, possible)
     whole_layers = {target.key for target in found if target.rows is None}
     kept = [entry for target, entry in found.items() if target.rows is None or target.key not in whole_layers]
     order = {layer: index for index, layer in enumerate(network.layers)}
@@ -124,15 +126,15 @@ def _missing(what: str, names: Sequence[str]) -> list[str]:
     return [*said, f"… and {len(names) - MOST_SAID} names more."] if len(names) > MOST_SAID else said
 
 
-def _also_matched(wanted: Sequence[str], offer: Sequence[Offered]) -> list[str]:
+def _also_matched(wanted: Sequence[str], possible: Sequence[Candidate]) -> list[str]:
     """Says which layers the guide's names match letter by letter beyond what they mean."""
-    other = [entry for entry in offer if entry.part not in PICTURE]
+    other = [entry for entry in possible if entry.part not in PICTURE]
     matched = {entry.layer for name in wanted if name in names.MEANING for entry in names.called(name, other)}
     patterns = [pattern for pattern, _ in summed_up(entry.layer for entry in other if entry.layer in matched)]
     return [f"Left out although the names match letter by letter: {', '.join(patterns)}."] if matched else []
 
 
-def _without(unwanted: Sequence[str], chosen: list[Offered], notes: list[str]) -> list[Offered]:
+def _without(unwanted: Sequence[str], chosen: list[Candidate], notes: list[str]) -> list[Candidate]:
     missing: list[str] = []
     for name in unwanted:
         hit = set(names.called(name, chosen, fused=True) or names.meant(name, chosen))
@@ -143,16 +145,18 @@ def _without(unwanted: Sequence[str], chosen: list[Offered], notes: list[str]) -
     return chosen
 
 
-def _warnings(family: Family, chosen: Sequence[Offered]) -> list[str]:
+def _warnings(family: Family, chosen: Sequence[Candidate]) -> list[str]:
     text = [entry.layer for entry in chosen if is_text(family, entry)]
     warnings = [f"Text layers are among the targets: {p} ({n})." for p, n in summed_up(text)]
     untrainable = [family.untrainable] if family.untrainable else []
     return [*untrainable, *warnings, *family.caveats]
 
 
-def _nothing(network: Network, family: Family, offer: list[Offered], preset: str, wanted: Sequence[str]) -> str:
+def _nothing(
+    network: Network, family: Family, possible: list[Candidate], preset: str, wanted: Sequence[str]
+) -> str:
     lines = [f"preset {preset} selects nothing on this model (family {family.name})."]
-    known = {".".join(n.split(".")[-3:]) for e in offer for n in (e.layer, e.target.name) if n}
+    known = {".".join(n.split(".")[-3:]) for e in possible for n in (e.layer, e.target.name) if n}
     known |= {".".join(layer.split(".")[-2:]) for layer in network.layers}
     for name in wanted[:MOST_SAID]:
         near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)

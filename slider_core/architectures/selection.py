@@ -14,7 +14,7 @@ class Selection:
     Attributes:
         family: name of the model family (`Flux`, `Wan`, …), or `unknown` where the general rule was used.
         on_control_net: whether the targets are a ControlNet's, and not a diffusion model's.
-        left_out: pattern of layer names to the reason why they are not targets.
+        skipped: pattern of layer names to the reason why they are not targets.
         warnings: caveats of the family, or of this selection.
     """
 
@@ -22,5 +22,5 @@ class Selection:
     family: str
     preset: str
     on_control_net: bool = False
-    left_out: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ class Target:
         rows: range along the output dimension where weights are fused (q, k and v in one matrix), else None.
         name: the layer's name in diffusers, without `.weight`, where diffusers has the layer; q, k and v of a
             fused weight have a name each.
-            Flux.2's `to_qkv_mlp_proj` is the one name of a whole layer that only some rows are trained of.
+            Where `Layers.part` is set, it is the name of a whole layer of which these rows are a part.
         role: `attention`, `projection`, `time`, `other` (text and cross-attention), `mlp` or `custom`, for the
             report.
     """

@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from ..comfy_bridge.apply import AppliedSlider, apply_slider
-from ..comfy_bridge.sampling import OnStep, SamplerSettings, sample_strengths
+from ..applying.apply import AppliedSlider, apply_slider
+from ..applying.sampling import OnStep, SamplerSettings, sample_strengths
 from ..settings import SweepSettings
 from ..strength import Delta
 from .grid import render_grid

@@ -90,7 +90,7 @@ def as_native(slider: Mapping[str, Tensor], model: Any) -> tuple[Slider, list[st
 
 
 def _in_comfyuis_names(slider: Mapping[str, Tensor], model: Any) -> Mapping[str, Tensor]:
-    """Files that ComfyUI's loader renames as a whole (Wan Fun, USO, control LoRAs for Flux), renamed."""
+    """Files that ComfyUI's loader renames as a whole, renamed."""
     if model is None:
         return slider
     from comfy.lora_convert import convert_lora

@@ -8,14 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from ..adapters import Adapter, AdapterConfig
-from ..adapters.layer import difference, layer_of
+from ..adapters.difference import difference
 from ..adapters.registry import make_adapter
+from ..architectures.quirks import part_of
 from ..architectures.target import Target
+from ..layers import layer_at
 from .errors import SliderFileError
 from .fused import DORA
 from .layout import Place
-from .lengths import base_rows
-from .places import WHOLE_IN_DIFFUSERS, Part
+from .magnitudes import base_rows
+from .places import Part
 
 
 @torch.no_grad()
@@ -23,7 +25,7 @@ def for_comfyui(part: Part, model: Any) -> dict[str, Tensor]:
     """The tensors of a part with which ComfyUI's own loader makes the change at any strength.
 
     Raises:
-        NeedsModelError: for OFT, BOFT and IA³ without a model: ComfyUI needs the difference, or the base's lengths.
+        NeedsModelError: for OFT, BOFT and IA³ without a model: ComfyUI needs the difference, or the base's magnitudes.
     """
     tensors = part.tensors
     if "oft_blocks" in tensors and "diff" not in tensors:
@@ -53,7 +55,7 @@ def _rotation(part: Part, model: Any) -> Adapter:
 def _adapter(place: Place, config: AdapterConfig, model: Any) -> Adapter:
     base_rows(place, model)  # which says what to do where there is no model
     target = Target(f"{place.layer}.weight", place.rows)
-    layer: Any = layer_of(model, target)
+    layer: Any = layer_at(model, target.layer)
     return make_adapter(layer, target, config).to(layer.weight.device)
 
 
@@ -84,7 +86,7 @@ def to_lycoris(part: Part) -> dict[str, Tensor]:
     The full difference beside OFT's blocks is for ComfyUI only, and LoKr's second matrix has the layer's kernel.
     """
     named, place = part.tensors, part.place
-    if place.rows and (place.name or "").endswith(WHOLE_IN_DIFFUSERS):
+    if place.rows and part_of(place.name):
         raise SliderFileError(
             f"in diffusers {place.name} is one layer with the MLP, of which only a part was trained. Save this kind "
             f"in native format."

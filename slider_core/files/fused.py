@@ -7,7 +7,7 @@ is two such pairs. No number changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -43,7 +43,7 @@ def merged(parts: Sequence[tuple[Rows, Tensors]], rows: int, share: bool = False
     With `share`, parts whose thin tensors are all the same keep them once: they come from one adapter.
 
     alpha / rank stays what it is; where the parts differ in it, it moves into their first tensor. `dora_scale` is
-    not merged: see `with_lengths`.
+    not merged: see `magnitudes.with_magnitudes`.
     """
     pairs, bias = pairs_of(parts[0][1]), {}
     if biases := [(at, tensors[BIAS]) for at, tensors in parts if BIAS in tensors]:
@@ -74,19 +74,6 @@ def _one_adapter(parts: Sequence[tuple[Rows, Tensors]], pairs: Sequence[tuple[st
         return False
     names = [*(thin for _, thin in pairs), ALPHA]
     return all(torch.equal(first[name], tensors[name]) for _, tensors in parts[1:] for name in names)
-
-
-def with_lengths(
-    whole: dict[str, Tensor], parts: Sequence[tuple[Rows, Tensors]], base: Callable[[], Tensor]
-) -> dict[str, Tensor]:
-    """Adds the row lengths of DoRA, if parts have some; in other rows they are the base weight's, `base()` [rows]."""
-    given = [(at, tensors[DORA]) for at, tensors in parts if DORA in tensors]
-    if not given:
-        return whole
-    lengths = base().reshape(-1, *[1] * (whole[UP].ndim - 1)).clone()
-    for (start, stop), part in given:
-        lengths[start:stop] = part.reshape(lengths[start:stop].shape)
-    return {**whole, DORA: lengths}
 
 
 def separated(tensors: Tensors, parts: Sequence[tuple[Rows, int]]) -> list[dict[str, Tensor]]:

@@ -26,6 +26,7 @@ from typing import Any
 
 from ..adapters.base import AdapterConfig
 from ..architectures.patterns import summed_up
+from ..architectures.quirks import modelspec_of
 from ..architectures.target import Target
 from ..data.bucket import Bucket
 from ..given import parsed_json, quoted
@@ -33,20 +34,6 @@ from ..given import parsed_json, quoted
 LONGEST = 200_000  # characters of one value that are read
 HIGHEST = 2**64  # of a whole number
 MOST_BUCKETS = 1000
-
-# modelspec's names of architectures, by ComfyUI's class; others are called after the class.
-ARCHITECTURES = {
-    "SD15": "stable-diffusion-v1",
-    "SD20": "stable-diffusion-v2-512",
-    "SD21UnclipL": "stable-diffusion-v2-unclip-l",
-    "SDXL": "stable-diffusion-xl-v1-base",
-    "SD3": "stable-diffusion-3-medium",
-    "Flux": "flux-1-dev",
-    "FluxSchnell": "flux-1-schnell",
-    "Stable_Cascade_C": "stable-cascade-v1-prior",
-    "AuraFlow": "auraflow",
-    "ZImage": "z-image",
-}
 
 
 @dataclass(frozen=True)
@@ -88,7 +75,7 @@ def describe(
     """The metadata of a slider that was trained so.
 
     Args:
-        base_model: class name of ComfyUI's model config, `Flux` or `SDXL`.
+        base_model: class name of ComfyUI's model config, as ComfyUI writes it.
         plan: each target and the adapter it got.
     """
     kinds = list(dict.fromkeys(config.kind for _, config in plan))
@@ -125,7 +112,7 @@ def _modelspec(base_model: str, title: str, buckets: Sequence[Sequence[Any]]) ->
         hint = f"Concept slider: above 0 goes towards {', '.join(more)}, below 0 towards {', '.join(less)}."
     return {
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": f"{ARCHITECTURES.get(base_model, base_model.lower())}/lora",
+        "modelspec.architecture": f"{modelspec_of(base_model)}/lora",
         "modelspec.title": title,
         "modelspec.date": datetime.now(UTC).date().isoformat(),
         "modelspec.usage_hint": hint,

@@ -13,13 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..adapters import Adapter, AdapterError
-from ..adapters.layer import difference, row_norms, weight_rows
+from ..adapters import Adapter
+from ..adapters.difference import difference
 from ..adapters.lokr import Lokr
+from ..layers import LayerError, magnitudes, weight_rows
 from .errors import SliderFileError
 from .formats import as_native
-from .fused import DORA, Rows, can_merge, is_block_diagonal, merged, padded, pairs_of, separated, with_lengths
+from .fused import BIAS, DORA, Rows, is_block_diagonal, pairs_of, separated
 from .layout import FORMAT, LAYOUT, layout_of
+from .parts_of_one import OnRows, named_tensors
 from .slider import Slider
 
 
@@ -44,42 +46,30 @@ def _rows(adapter: Adapter) -> Rows:
 def _named(layer: str, adapters: Sequence[Adapter]) -> dict[str, Tensor]:
     if adapters[0].rows is None:
         return _under(layer, adapters[0].for_comfyui())
-    parts = [(_rows(adapter), adapter.for_comfyui()) for adapter in adapters]
-    rows = adapters[0].shape.layer_rows
-    if can_merge([tensors for _, tensors in parts]) and _same_axis(parts):
-        whole = with_lengths(
-            merged(parts, rows), parts, lambda: row_norms(weight_rows(adapters[0].layer, None))
-        )
-        return _under(layer, whole)
     if len(adapters) == 1 and isinstance(adapters[0], Lokr) and not adapters[0].part_name:
         of_whole = adapters[0].of_whole_weight()
         if of_whole is not None:
             return _under(layer, of_whole)
-    if any(adapter.kind == "full" or not adapter.part_name for adapter in adapters):
-        return _under(layer, _as_difference(adapters, parts))
-    under_parts = [_under(adapter.part_name, part) for adapter, (_, part) in zip(adapters, parts, strict=True)]
-    return {key: tensor for part in under_parts for key, tensor in part.items()}
+    parts = [_part(adapter) for adapter in adapters]
+    found = named_tensors(
+        layer, adapters[0].shape.layer_rows, parts, lambda: magnitudes(weight_rows(adapters[0].layer, None))
+    )
+    return {key: tensor for name, tensors in found for key, tensor in _under(name, tensors).items()}
 
 
-def _as_difference(
-    adapters: Sequence[Adapter], parts: Sequence[tuple[Rows, Mapping[str, Tensor]]]
-) -> dict[str, Tensor]:
-    """The change of the whole weight, and bias, written out."""
-    rows = adapters[0].shape.layer_rows
-    changes = [tensors.get("diff") for _, tensors in parts]
-    found = [difference(a) if change is None else change for a, change in zip(adapters, changes, strict=True)]
-    whole = {"diff": padded(list(zip(map(_rows, adapters), found, strict=True)), rows)}
-    biases = [(at, tensors["diff_b"]) for at, tensors in parts if "diff_b" in tensors]
-    return whole | ({"diff_b": padded(biases, rows)} if biases else {})
+def _part(adapter: Adapter) -> OnRows:
+    tensors = adapter.for_comfyui()
+    written = {name: tensor for name, tensor in tensors.items() if name in ("diff", BIAS)}
+    return OnRows(
+        _rows(adapter),
+        tensors,
+        adapter.part_name,
+        lambda: written if "diff" in written else {"diff": difference(adapter), **written},
+    )
 
 
 def _under(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"{name}.{suffix}": tensor for suffix, tensor in tensors.items()}
-
-
-def _same_axis(parts: Sequence[tuple[Rows, Mapping[str, Tensor]]]) -> bool:
-    """Whether lengths, if there are any, are of rows: those of columns would be of all rows of the weight."""
-    return all(DORA not in tensors or len(tensors[DORA]) == stop - start for (start, stop), tensors in parts)
 
 
 def load_into(
@@ -102,7 +92,7 @@ def load_into(
     for layer, of_layer in adapters.items():
         try:
             rest -= _load(layer, sorted(of_layer, key=_rows), native)
-        except (KeyError, RuntimeError, IndexError, AdapterError) as error:
+        except (KeyError, RuntimeError, IndexError, LayerError) as error:
             raise SliderFileError(
                 f"the slider does not fit layer {layer!r} ({error}). Continue with the targets, kind and rank "
                 f"that it was trained with."

@@ -17,7 +17,7 @@ ROTATED = (
     "ComfyUI's own loader turns OFT and BOFT by the square of the strength in this format, so −1 does what +1 does. "
     "Apply Slider is right; native and kohya files are right everywhere."
 )
-LENGTHS = "ComfyUI's own loader does not read PEFT's DoRA lengths; for ComfyUI save in native format."
+MAGNITUDES = "ComfyUI's own loader does not read PEFT's DoRA magnitudes; for ComfyUI save in native format."
 DIFFERENCE = (
     "The rotations (OFT, BOFT) are in the file together with the full weight difference that ComfyUI's own loader "
     "needs, so it is large. The diffusers format, for lycoris-lora, has no difference."
@@ -36,9 +36,9 @@ def notes_on(slider: Mapping[str, Tensor], model: Any = None) -> list[str]:
     if rotated:
         notes.append(ROTATED if key_format == "diffusers" else DIFFERENCE)
     if any(key.endswith(".lora_magnitude_vector") for key in slider):
-        notes.append(LENGTHS)
+        notes.append(MAGNITUDES)
     if model is not None and key_format == "diffusers":
-        from ..comfy_bridge.lora import unread_by_comfyui
+        from ..lora.reading import unread_by_comfyui
 
         unread = [key for key in unread_by_comfyui(model, slider) if not key.endswith(".lora_magnitude_vector")]
         if unread := [key for key in unread if not for_text_encoder([key])]:
@@ -53,7 +53,7 @@ def notes_on_fit(slider: Mapping[str, Tensor], unused: Sequence[str], into: str 
     """What of a file is left out, as a warning that begins with ⚠; and what is for the text encoder, as a remark.
 
     Args:
-        unused: as `comfy_bridge.lora.deltas_for` or `load_into` gave them.
+        unused: as `lora.deltas_for` or `load_into` gave them.
     """
     text = for_text_encoder(unused)
     left = sorted(set(unused) - set(text))

@@ -14,11 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..architectures.quirks import part_of
 from .errors import SliderFileError
-from .fused import ALPHA, DORA, DOWN, MID, UP, padded, with_lengths
+from .fused import ALPHA, DORA, DOWN, MID, UP, padded
 from .layout import Place
-from .lengths import base_lengths, lengths_ratio
-from .places import WHOLE_IN_DIFFUSERS, Part
+from .magnitudes import base_magnitudes, magnitude_ratio, with_magnitudes
+from .places import Part
 
 CONFIG = "lora_adapter_metadata"
 
@@ -36,8 +37,8 @@ def from_peft(tensors: dict[str, Tensor], place: Place, model: Any) -> dict[str,
         found[UP] = _times(up, rank / alpha).to(down.dtype)
         found[ALPHA] = torch.tensor(alpha, dtype=torch.float32)
     if "magnitude" in tensors:
-        lengths = tensors["magnitude"].flatten() * lengths_ratio(found, place, model)
-        found[DORA] = lengths.reshape(-1, *[1] * (up.ndim - 1))
+        magnitudes = tensors["magnitude"].flatten() * magnitude_ratio(found, place, model)
+        found[DORA] = magnitudes.reshape(-1, *[1] * (up.ndim - 1))
     return found
 
 
@@ -53,7 +54,7 @@ def to_peft(part: Part, model: Any) -> dict[str, Tensor]:
         raise SliderFileError(
             f"PEFT has no name for {', '.join(sorted(unsaid))} of {part.place.layer!r}. Save in native format."
         )
-    if part.place.rows and (part.place.name or "").endswith(WHOLE_IN_DIFFUSERS):
+    if part.place.rows and part_of(part.place.name):
         part = _whole(part, model)
     up, down, place = part.tensors[UP], part.tensors[DOWN], part.place
     if MID in part.tensors:
@@ -67,9 +68,9 @@ def to_peft(part: Part, model: Any) -> dict[str, Tensor]:
             raise SliderFileError(
                 "DoRA by columns, and IA3 by columns, cannot be said in PEFT's terms. Save in native format."
             )
-        lengths = part.tensors[DORA].flatten() / lengths_ratio({**part.tensors, DOWN: down}, place, model)
+        magnitudes = part.tensors[DORA].flatten() / magnitude_ratio({**part.tensors, DOWN: down}, place, model)
         named["lora_magnitude_vector"] = (
-            lengths if up.ndim == 2 else lengths.reshape(1, -1, *[1] * (up.ndim - 2))
+            magnitudes if up.ndim == 2 else magnitudes.reshape(1, -1, *[1] * (up.ndim - 2))
         )
     return named
 
@@ -80,7 +81,7 @@ def _whole(part: Part, model: Any) -> Part:
     start, stop = place.rows or (0, place.layer_rows)
     tensors = {**part.tensors, UP: padded([((start, stop), part.tensors[UP])], place.layer_rows)}
     return Part(
-        whole, with_lengths(tensors, [((start, stop), part.tensors)], lambda: base_lengths(whole, model))
+        whole, with_magnitudes(tensors, [((start, stop), part.tensors)], lambda: base_magnitudes(whole, model))
     )
 
 

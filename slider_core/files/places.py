@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..architectures.comfyui_names import key_map
+from ..architectures.quirks import component_of, is_named_as_in_diffusers, part_of
+from ..layers import root_of, size_of
 from .layout import Place, read_layout
 
 
@@ -21,28 +24,22 @@ class Part:
     tensors: dict[str, Tensor]
 
 
-UNET = re.compile(r"diffusion_model\.(input_blocks|middle_block|output_blocks|time_embed|label_emb|out)\.")
-# A single layer in diffusers, of which ComfyUI's target is a part.
-WHOLE_IN_DIFFUSERS = "to_qkv_mlp_proj"
 # What programs put before a name of diffusers: joined with dots, and with underscores throughout.
 DOTTED = ("transformer.", "unet.", "", "base_model.model.", "transformer.base_model.model.", "diffusion_model.")
 JOINED = ("lycoris_", "lora_unet_", "lora_transformer_")
-# sd-scripts calls the layers of SD1 and SD2, whose first level has attention, as diffusers does.
-AS_IN_DIFFUSERS = re.compile(r"down_blocks\.0\.attentions\.")
 
 
 def diffusers_key(place: Place) -> str | None:
     """The layer's name in a diffusers file: `unet.…` or `transformer.…`."""
     if place.name is None:
         return None
-    return f"{'unet' if UNET.match(place.layer) else 'transformer'}.{place.name}"
+    return f"{component_of(place.layer)}.{place.name}"
 
 
 def part_key(place: Place) -> str | None:
     """ComfyUI's name for a part of a fused weight."""
-    if place.name and place.name.endswith(WHOLE_IN_DIFFUSERS):
-        return f"{place.layer}_qkv"
-    return diffusers_key(place)
+    part = part_of(place.name)
+    return f"{place.layer}{part}" if part else diffusers_key(place)
 
 
 def lycoris_key(place: Place) -> str | None:
@@ -87,7 +84,7 @@ class Places:
             for before in DOTTED:
                 key = f"{before}{layer.removeprefix('diffusion_model.')}"
                 self.foreign.setdefault(key, replace(place, swapped=False))
-        self.sd_scripts = any(AS_IN_DIFFUSERS.match(place.name or "") for place in self.all)
+        self.as_in_diffusers = any(is_named_as_in_diffusers(place.name or "") for place in self.all)
 
     def at(self, key: str) -> Place | None:
         """The place of a key; `swapped` only if the key's own tensors have the halves of their rows swapped."""
@@ -100,8 +97,8 @@ class Places:
         return self.known.get((place.layer, place.rows), place)
 
     def kohya_key(self, place: Place) -> str:
-        """The layer's name in a kohya file: for SD1 and SD2 after diffusers, else after the native name."""
-        if self.sd_scripts and place.name and UNET.match(place.layer):
+        """The layer's name in a kohya file: the one in diffusers where sd-scripts has that, else the native one."""
+        if self.as_in_diffusers and place.name and component_of(place.layer) != "transformer":
             return f"lora_unet_{place.name.replace('.', '_')}"
         return _joined(place.layer)
 
@@ -130,9 +127,6 @@ class Places:
         return self.comfyui is None or self.comfyui.get(key) == at
 
     def _learn_comfyui_names(self, model: Any) -> None:
-        from ..adapters.layer import root_of
-        from ..comfy_bridge.lora import key_map
-
         self.comfyui = names = key_map(root_of(model))
         in_diffusers = any(f"transformer.{place.name}" in names for place in self.all)
         known = {(place.layer, place.rows): place for place in reversed(self.all)}
@@ -158,7 +152,7 @@ class Places:
 def _whole(of_layer: Sequence[Place]) -> Place:
     """The whole layer of some places, with its name where diffusers has it as one."""
     one = of_layer[0]
-    name = one.name if one.rows is None or (one.name or "").endswith(WHOLE_IN_DIFFUSERS) else None
+    name = one.name if one.rows is None or part_of(one.name) else None
     whole = next((place for place in of_layer if place.rows is None), None)
     return whole or replace(one, rows=None, name=name, rank=0, alpha=0.0)
 
@@ -176,14 +170,14 @@ def _foreign_keys(place: Place) -> Iterable[str]:
 
 
 def _described(model: Any) -> Iterable[Place]:
+    from ..architectures.candidates import candidates, elsewhere
     from ..architectures.network import network_of
-    from ..architectures.offer import elsewhere, offered
     from ..architectures.registry import family_of
 
     network = network_of(model)
     family = family_of(network)
     names = family.names(network.module) if family.names else {}
-    described = [*offered(network, family), *elsewhere(network, family)]
+    described = [*candidates(network, family), *elsewhere(network, family)]
     for entry in described:
         target, size = entry.target, _size(network.layers[entry.layer])
         yield Place(target.layer, rows=target.rows, name=target.name, swapped=entry.swapped, **size)
@@ -194,7 +188,5 @@ def _described(model: Any) -> Iterable[Place]:
 
 
 def _size(layer: Any) -> dict[str, Any]:
-    from ..architectures.network import sizes
-
-    rows, columns, kernel = sizes(layer) or (0, 0, 0)
-    return {"layer_rows": rows, "columns": columns * kernel, "kernel": tuple(getattr(layer, "kernel_size", ()))}
+    rows, columns, kernel = size_of(layer) or (0, 0, ())
+    return {"layer_rows": rows, "columns": columns * math.prod(kernel), "kernel": kernel}

@@ -9,14 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..adapters import AdapterError
+from ..architectures.quirks import part_of
+from ..layers import LayerError
 from .errors import NeedsModelError, SliderFileError
 from .fused import ALPHA, DORA, DOWN, UP, pairs_of
 from .keys import SUFFIXES, for_text_encoder, taken_apart
 from .layout import Place
-from .lengths import base_lengths
+from .magnitudes import base_magnitudes
 from .peft import from_peft
-from .places import WHOLE_IN_DIFFUSERS, Part, Places
+from .places import Part, Places
 from .rows import check, height, swapped
 
 NO_LAYER = "no such layer is known"
@@ -57,7 +58,7 @@ def read(slider: Mapping[str, Tensor], places: Places, model: Any) -> Read:
             found.parts.append(_of_trained_rows(part, places, model) if prefix not in places.native else part)
         except NeedsModelError:
             raise
-        except (SliderFileError, AdapterError, RuntimeError, KeyError, IndexError, TypeError) as reason:
+        except (SliderFileError, LayerError, RuntimeError, KeyError, IndexError, TypeError) as reason:
             found.unknown |= dict.fromkeys(keys.values(), str(reason))
     return found
 
@@ -67,7 +68,7 @@ def _part(place: Place, named: dict[str, Tensor], is_peft: bool, places: Places,
     if ("weight" in named) != ("on_input" in named):
         raise SliderFileError("of no known kind of adapter")
     rows, swap, place = height(named), place.swapped, replace(place, swapped=False)
-    if (place.name or "").endswith(WHOLE_IN_DIFFUSERS) and rows == place.layer_rows:
+    if part_of(place.name) and rows == place.layer_rows:
         trained = [one for one in places.trained if one.layer == place.layer]
         place = replace(trained[0] if trained else place, rows=None)
     check(named, place)
@@ -91,7 +92,7 @@ def _of_trained_rows(part: Part, places: Places, model: Any) -> Part:
         return part
     if DORA in part.tensors:
         wide[DORA] = part.tensors[DORA]
-        kept = base_lengths(part.place, model).reshape(wide[DORA].shape)
+        kept = base_magnitudes(part.place, model).reshape(wide[DORA].shape)
         kept[start:stop] = wide[DORA][start:stop]
         if not torch.allclose(kept, wide[DORA].float(), rtol=1e-2):
             return part

@@ -98,4 +98,6 @@ def _check_pair(name: str, tensors: Mapping[str, Tensor], wide: str, thin: str) 
     if DORA in tensors and wide == UP:
         sizes, count = (len(first), second.flatten(1).shape[1], second.shape[1]), tensors[DORA].numel()
         if count not in sizes:
-            raise SliderFileError(f"dora_scale of {name} has {count} lengths; the layer has {sizes[0]} rows.")
+            raise SliderFileError(
+                f"dora_scale of {name} has {count} magnitudes; the layer has {sizes[0]} rows."
+            )

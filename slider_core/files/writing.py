@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -11,8 +12,9 @@ from torch import Tensor
 
 from .errors import SliderFileError
 from .forms import as_difference, for_comfyui, to_lycoris
-from .fused import BIAS, DORA, UP, Rows, can_merge, merged, padded, with_lengths
-from .lengths import base_lengths
+from .fused import DORA, UP, Tensors
+from .magnitudes import base_magnitudes
+from .parts_of_one import OnRows, named_tensors
 from .peft import peft_config, to_peft
 from .places import Part, Places, diffusers_key, lycoris_key, part_key
 from .rows import swapped
@@ -31,34 +33,23 @@ def by_layer(parts: list[Part], key_format: str, places: Places, model: Any) -> 
     return tensors
 
 
-def _whole(parts: list[Part], key: str, places: Places, model: Any) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """The tensors of a layer under its own name, or under ComfyUI's names of its parts, or as a difference."""
-    if len(parts) == 1 and parts[0].place.rows is None:
+def _whole(parts: list[Part], key: str, places: Places, model: Any) -> Iterator[tuple[str, Tensors]]:
+    """The tensors of a layer, with the names that they go under."""
+    place = parts[0].place
+    if len(parts) == 1 and place.rows is None:
         yield key, parts[0].tensors
         return
-    at = [(part.place.rows or (0, part.place.layer_rows), part.tensors) for part in parts]
-    if can_merge([part.tensors for part in parts]) and _has_rows_of_its_own(at):
-        place = replace(parts[0].place, rows=None)
-        yield (
-            key,
-            with_lengths(merged(at, place.layer_rows, share=True), at, lambda: base_lengths(place, model)),
+    on_rows = [
+        OnRows(
+            part.place.rows or (0, part.place.layer_rows),
+            part.tensors,
+            (part_key(part.place) or key) if places.in_comfyui(part) else "",
+            partial(as_difference, part, model),
         )
-    elif all(part.tensors.keys() <= {"diff", BIAS} for part in parts) or not all(map(places.in_comfyui, parts)):
-        written = [(rows, as_difference(part, model)) for (rows, _), part in zip(at, parts, strict=True)]
-        for name in ("diff", BIAS):
-            if some := [(rows, tensors[name]) for rows, tensors in written if name in tensors]:
-                yield key, {name: padded(some, parts[0].place.layer_rows)}
-    else:
-        yield from ((part_key(part.place) or key, part.tensors) for part in parts)
-
-
-def _has_rows_of_its_own(at: list[tuple[Rows, dict[str, Tensor]]]) -> bool:
-    """Whether lengths, if there are any, are of rows that no other part changes too."""
-    lengths = [DORA in tensors for _, tensors in at]
-    rows = sorted(rows for rows, _ in at)
-    apart = all(one[1] <= other[0] for one, other in zip(rows, rows[1:], strict=False))
-    by_rows = all(len(tensors[DORA]) == stop - start for (start, stop), tensors in at if DORA in tensors)
-    return not any(lengths) or (apart and by_rows)
+        for part in parts
+    ]
+    base = partial(base_magnitudes, replace(place, rows=None), model)
+    yield from named_tensors(key, place.layer_rows, on_rows, base, share=True)
 
 
 def for_diffusers(parts: list[Part], places: Places, model: Any) -> tuple[dict[str, Tensor], str]:

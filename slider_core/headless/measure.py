@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..comfy_bridge.lora import deltas_for
-from ..comfy_bridge.sampling import empty_latent
+from ..applying.sampling import empty_latent
 from ..config import SweepPlan
 from ..data import Cycle
 from ..evaluation.prompts import Prompt
@@ -20,6 +19,7 @@ from ..evaluation.report import with_range
 from ..evaluation.sweep import Sweep, Variant, decode, report_on, sample_sweep, sampler_of
 from ..files import Slider, load, save
 from ..files.beside import write_beside
+from ..lora.reading import deltas_for
 from .pictures import Pictures
 
 MEASURED = "concept_sliders.sweep"  # metadata: the report of a sweep as JSON, with what it was made with

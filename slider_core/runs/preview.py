@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..comfy_bridge.lora import deltas_for
-from ..comfy_bridge.sampling import SamplerSettings
+from ..applying.sampling import SamplerSettings
 from ..evaluation.prompts import Prompt
 from ..evaluation.sweep import Sweep, Variant, decode, grid_of, sample_sweep, stills
+from ..lora.reading import deltas_for
 from ..settings import SettingsError, TrainSettings
 from .parts import Parts
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from ..comfy_bridge.contents import deciding, names_of_modules
 from ..data.bucket import Bucket, Example
 from ..data.cycle import Cycle
+from .contents import deciding, names_of_modules
 from .digest import Digest
 from .request import TrainRequest
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from comfy import model_management
 
-from ..comfy_bridge.saved_tensors import SavedTensors
+from ..gradients.saved_tensors import SavedTensors
 from .events import Event, Message
 from .request import TrainRequest
 

@@ -11,19 +11,19 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..comfy_bridge.control import sliders_freed
-from ..comfy_bridge.model_call import ModelCalls, is_oom, load
-from ..comfy_bridge.saved_tensors import SavedTensors
-from ..comfy_bridge.trainable import trainable
+from ..applying.control import sliders_freed
 from ..data.cycle import SIGN_NAMES, Turn
 from ..files import to_slider
 from ..files.atomic import NotWrittenError
+from ..gradients.saved_tensors import SavedTensors
+from ..gradients.trainable import trainable
 from .checkpoint import read_checkpoint, write_checkpoint
 from .events import Event, Intermediate, Message, Paused, StepDone, Stopped, TrainedSlider
 from .fingerprint import fingerprint
 from .finished import LOSSES, TRAINING, finished, losses_text
 from .fit import Fit, OpenAgain
 from .last_good import ExplodedError, LastGood, NotFiniteError
+from .model_call import ModelCalls, is_oom, load
 from .on_model import OnModel
 from .paced import Paced, pace_of
 from .optimisers import BY_NUMBER, make_optimiser, rate_at

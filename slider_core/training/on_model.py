@@ -10,12 +10,12 @@ from torch import Tensor
 
 from ..adapters import make_adapters
 from ..adapters.base import Adapter
-from ..adapters.layer import layer_of
-from ..addition import Joined
+from ..applying.control import attached_to_control
 from ..architectures import batch_dims
-from ..comfy_bridge.control import attached_to_control
-from ..comfy_bridge.lora import deltas_for
+from ..deltas.addition import Joined
 from ..files import load_into, notes_on_fit, sound
+from ..layers import layer_at
+from ..lora.reading import deltas_for
 from ..strength import Delta, attached
 from .events import Event, Message
 from .flat import FlatParameters
@@ -44,7 +44,7 @@ class OnModel:
         self.batch_dims = batch_dims(self.root)
         self.joined = Joined()
         for name, of_layer in self.adapters.items():
-            self.joined.at(name, layer_of(self.root, of_layer[0].target), of_layer)
+            self.joined.at(name, layer_at(self.root, name), of_layer)
         self.parameters = [p for of_layer in self.adapters.values() for a in of_layer for p in a.parameters()]
         self.flat = self._flat()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from ..comfy_bridge.model_call import ModelCalls
+from .model_call import ModelCalls
 from . import pace as pacing
 from .events import Event, Message
 from .fit import Fit

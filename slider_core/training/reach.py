@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..comfy_bridge.model_call import ModelCalls
+from .model_call import ModelCalls
 from .request import TrainRequest
 from .rows import TrainRow, rows_of_turn, stacked
 from .step import Attach, chunks, targets_of

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Generator, Tensor
 
-from ..comfy_bridge.model_call import ModelCalls, Row
 from ..data.cycle import Draw, Turn
+from .model_call import ModelCalls, Row
 from .request import TrainRequest
 from .timesteps import draw_levels, sigmas_at, spread_levels
 

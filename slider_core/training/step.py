@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..comfy_bridge.model_call import ModelCalls
+from .model_call import ModelCalls
 from .objectives import odd_target, row_losses
 from .rows import TrainRow, stacked
 

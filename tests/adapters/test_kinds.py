@@ -3,7 +3,7 @@
 import pytest
 import torch
 from concept_sliders.slider_core.adapters import KINDS, AdapterConfig, AdapterError, make_adapters, uniform_plan
-from concept_sliders.slider_core.adapters.layer import difference
+from concept_sliders.slider_core.adapters.difference import difference
 from concept_sliders.slider_core.architectures.target import Target
 from concept_sliders.slider_core.strength import attached
 from lycoris import modules

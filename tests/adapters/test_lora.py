@@ -4,6 +4,7 @@ import pytest
 import torch
 from concept_sliders.slider_core.adapters import AdapterConfig, AdapterError, make_adapters, uniform_plan
 from concept_sliders.slider_core.architectures.target import Target
+from concept_sliders.slider_core.layers import LayerError
 from concept_sliders.slider_core.strength import attached
 from torch import nn
 
@@ -59,7 +60,7 @@ def test_rslora_divides_by_the_root_of_the_rank(model):
 
 
 def test_what_does_not_fit_is_named(model):
-    with pytest.raises(AdapterError, match="no layer 'lineal'"):
+    with pytest.raises(LayerError, match="no layer 'lineal'"):
         lora(model, "lineal")
     with pytest.raises(AdapterError, match="12 rows.*from 8 to 16"):
         lora(model, "linear", rows=(8, 16))

@@ -5,10 +5,11 @@ import json
 import pytest
 import torch
 from comfy import ops
-from concept_sliders.slider_core.adapters import AdapterConfig, AdapterError, make_adapters, uniform_plan
-from concept_sliders.slider_core.adapters.layer import difference
+from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
+from concept_sliders.slider_core.adapters.difference import difference
 from concept_sliders.slider_core.architectures.target import Target
 from concept_sliders.slider_core.files import load_into, to_slider
+from concept_sliders.slider_core.layers import LayerError
 from concept_sliders.slider_core.strength import attached
 from torch import nn
 
@@ -160,7 +161,7 @@ def test_layers_whose_weight_nobody_can_read():
         adapters, _ = trained(model, name)
         with attached(model, adapters, torch.ones(1)):
             model["layer"](torch.randn(1, COLUMNS))
-    with pytest.raises(AdapterError, match="stored as torch.uint8.*lora .without dora.*work on such layers"):
+    with pytest.raises(LayerError, match="stored as torch.uint8.*lora .without dora.*work on such layers"):
         trained(model, "lora, dora")
 
 

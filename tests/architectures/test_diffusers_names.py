@@ -6,8 +6,8 @@ import pytest
 import torch
 from architectures.newer import NEWER, newer_model
 from comfy import lora
+from concept_sliders.slider_core.architectures.candidates import candidates, elsewhere
 from concept_sliders.slider_core.architectures.network import network_of
-from concept_sliders.slider_core.architectures.offer import elsewhere, offered
 from concept_sliders.slider_core.architectures.registry import family_of
 from tiny_models import NAMES, model_config
 
@@ -63,7 +63,7 @@ def on_meta(name):
 def targets_with_names(model):
     network = network_of(model)
     family = family_of(network)
-    entries = [*offered(network, family), *elsewhere(network, family)]
+    entries = [*candidates(network, family), *elsewhere(network, family)]
     return [entry.target for entry in entries if entry.target.name]
 
 

@@ -6,11 +6,11 @@ from architectures.newer import called, model_around, tree
 from architectures.published import model_of
 from comfy import model_base, supported_models
 from concept_sliders.slider_core.architectures import TargetError, report, select
+from concept_sliders.slider_core.architectures.candidates import candidates
 from concept_sliders.slider_core.architectures.general_rule import general_rule
-from concept_sliders.slider_core.architectures.left_out import is_text
 from concept_sliders.slider_core.architectures.network import network_of
-from concept_sliders.slider_core.architectures.offer import offered
 from concept_sliders.slider_core.architectures.registry import family_of
+from concept_sliders.slider_core.architectures.skipped import is_text
 from tiny_models import shared_model
 from torch import nn
 from unknown_models import Mixes, unknown_model
@@ -122,7 +122,7 @@ def test_a_model_without_attention():
 def test_it_never_takes_what_is_known_to_carry_only_text(name):
     network = network_of(model_of(name))
     family = family_of(network)
-    found = [entry for entry in offered(network, general_rule(network)) if entry.part == "attention"]
+    found = [entry for entry in candidates(network, general_rule(network)) if entry.part == "attention"]
     assert not [entry.layer for entry in found if is_text(family, entry)]
 
 
@@ -130,7 +130,7 @@ def test_it_never_takes_what_is_known_to_carry_only_text(name):
 def test_it_finds_the_attention_that_the_family_file_lists(name):
     network = network_of(shared_model(name))
     by_rule, by_file = (
-        {(e.layer, e.target.rows) for e in offered(network, family) if e.part == "attention"}
+        {(e.layer, e.target.rows) for e in candidates(network, family) if e.part == "attention"}
         for family in (general_rule(network), family_of(network))
     )
     assert by_rule == by_file

@@ -33,8 +33,8 @@ def test_text_is_left_alone(name, preset):
 @pytest.mark.parametrize("name", [*SLIDER, *PUBLISHED])
 def test_every_layer_that_is_no_target_has_a_reason(name):
     selection = select(model_of(name))
-    assert selection.left_out
-    assert not [pattern for pattern, reason in selection.left_out if reason == "not part of the rule"]
+    assert selection.skipped
+    assert not [pattern for pattern, reason in selection.skipped if reason == "not part of the rule"]
 
 
 def test_attention_has_the_text_stream_too():

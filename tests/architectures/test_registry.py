@@ -4,9 +4,10 @@ import pytest
 from architectures.newer import NEWER, newer_model, real_model
 from comfy import model_base, supported_models
 from concept_sliders.slider_core.architectures import all_families, batch_dims
-from concept_sliders.slider_core.architectures.network import network_of, sizes
+from concept_sliders.slider_core.architectures.network import network_of
 from concept_sliders.slider_core.architectures.patterns import ends_with
 from concept_sliders.slider_core.architectures.registry import family_of
+from concept_sliders.slider_core.layers import size_of
 from tiny_models import NAMES, shared_model
 from torch import nn
 
@@ -51,7 +52,9 @@ def test_stand_ins_have_the_layers_of_the_real_classes(name):
     if real is None:
         pytest.skip(f"this ComfyUI has no {NEWER[name][0]}")
     made_up, itself = network_of(newer_model(name)), network_of(real)
-    assert {k: sizes(v) for k, v in made_up.layers.items()} == {k: sizes(v) for k, v in itself.layers.items()}
+    assert {k: size_of(v) for k, v in made_up.layers.items()} == {
+        k: size_of(v) for k, v in itself.layers.items()
+    }
     known_by = {f"{cls.__module__}.{cls.__qualname__}" for cls in itself.classes}
     assert {f"{cls.__module__}.{cls.__qualname__}" for cls in made_up.classes if cls is not object} <= known_by
     assert family_of(made_up) == family_of(itself)

@@ -7,12 +7,12 @@ import comfy.sd
 import pytest
 import torch
 from comfy import model_management, sample
-from concept_sliders.slider_core.comfy_bridge import sampling
-from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
-from concept_sliders.slider_core.comfy_bridge.sampling import LatentError, SamplerSettings
+from concept_sliders.slider_core.applying import sampling
+from concept_sliders.slider_core.applying.apply import AppliedSlider, apply_slider
+from concept_sliders.slider_core.applying.sampling import LatentError, SamplerSettings
 from concept_sliders.slider_core.evaluation import Prompt
 from concept_sliders.slider_core.evaluation import sweep as s
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.strength import StrengthError, with_strength
 
 sys.path.append(str(Path(__file__).parent.parent))

@@ -9,8 +9,8 @@ from math import gcd
 from zlib import crc32
 
 import torch
+from concept_sliders.slider_core.architectures.candidates import candidates
 from concept_sliders.slider_core.architectures.network import network_of
-from concept_sliders.slider_core.architectures.offer import offered
 from concept_sliders.slider_core.architectures.registry import family_of
 
 Tensors = dict[str, torch.Tensor]
@@ -40,7 +40,7 @@ def rand(*shape: int, size: float = 0.3) -> torch.Tensor:
     return size * torch.randn(shape)
 
 
-def lengths(weight: torch.Tensor) -> torch.Tensor:
+def magnitudes(weight: torch.Tensor) -> torch.Tensor:
     return weight.flatten(1).norm(dim=1).reshape(-1, *[1] * (weight.ndim - 1))
 
 
@@ -62,11 +62,11 @@ def without_alpha(weight: torch.Tensor) -> Made:
 
 
 def dora(weight: torch.Tensor) -> Made:
-    """In the meaning that ComfyUI and LyCORIS's files give it: by the base weight's lengths."""
+    """In the meaning that ComfyUI and LyCORIS's files give it: by the base weight's magnitudes."""
     up, down, change = _pair(weight)
-    scale = lengths(weight) * (1 + 0.3 * torch.rand(len(weight), *[1] * (weight.ndim - 1)))
+    scale = magnitudes(weight) * (1 + 0.3 * torch.rand(len(weight), *[1] * (weight.ndim - 1)))
     tensors = {"lora_up.weight": up, "lora_down.weight": down, "alpha": torch.tensor(2.0), "dora_scale": scale}
-    return Made(tensors, scale / lengths(weight) * (weight + change))
+    return Made(tensors, scale / magnitudes(weight) * (weight + change))
 
 
 def peft(weight: torch.Tensor) -> Made:
@@ -80,13 +80,13 @@ def peft_with_bias(weight: torch.Tensor) -> Made:
 
 
 def peft_dora(weight: torch.Tensor) -> Made:
-    """In PEFT's meaning: by the changed weight's lengths."""
+    """In PEFT's meaning: by the changed weight's magnitudes."""
     up, down, change = _pair(weight)
     new = weight + change
-    scale = lengths(weight) * (1 + 0.3 * torch.rand(len(weight), *[1] * (weight.ndim - 1)))
+    scale = magnitudes(weight) * (1 + 0.3 * torch.rand(len(weight), *[1] * (weight.ndim - 1)))
     kept = scale.flatten() if weight.ndim == 2 else scale.transpose(0, 1)
     tensors = {"lora_B.weight": up, "lora_A.weight": down, "lora_magnitude_vector": kept}
-    return Made(tensors, scale / lengths(new) * new)
+    return Made(tensors, scale / magnitudes(new) * new)
 
 
 def loha(weight: torch.Tensor) -> Made:
@@ -183,7 +183,7 @@ STOCK: tuple[Kind, ...] = (
     dora,
     peft,
 )  # all of which ComfyUI reads itself
-# Kinds whose rows can come in any order. ComfyUI does not reorder the lengths of `dora`.
+# Kinds whose rows can come in any order. ComfyUI does not reorder the magnitudes of `dora`.
 BY_ROWS = (lora, loha, full, without_alpha, peft, peft_dora, peft_with_bias)
 
 
@@ -195,7 +195,7 @@ def native_layers(model) -> list[Layer]:
 def named_layers(model) -> list[Layer]:
     """The layers that a family's file has diffusers names for."""
     network = network_of(model)
-    targets = [entry.target for entry in offered(network, family_of(network))]
+    targets = [entry.target for entry in candidates(network, family_of(network))]
     whole = "to_qkv_mlp_proj"  # of which a slider trains a part
     return [Layer(t.name, t.layer, None if t.name.endswith(whole) else t.rows) for t in targets if t.name]
 

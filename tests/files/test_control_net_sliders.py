@@ -4,8 +4,8 @@ import pytest
 import torch
 from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.files import SliderFileError, convert, load, load_into, save, to_slider
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.strength import added
 from tiny_models import tiny_control_net
 

@@ -8,8 +8,8 @@ import torch
 from concept_sliders.slider_core.adapters import AdapterConfig, AdapterError, make_adapters, uniform_plan
 from concept_sliders.slider_core.adapters.base import put
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for, unread_by_comfyui
 from concept_sliders.slider_core.files import SliderFileError, convert, load, load_into, save, to_slider
+from concept_sliders.slider_core.lora.reading import deltas_for, unread_by_comfyui
 from concept_sliders.slider_core.strength import attached
 from tiny_models import shared_model, tiny_call
 
@@ -89,8 +89,8 @@ def test_flux2_whose_trained_rows_are_a_part_of_one_layer_in_diffusers(kind):
     assert back.keys() == slider.keys()
     if kind in ("lora", "full"):
         assert same(back, slider)
-    lengths = [key for key in slider if key.endswith(".dora_scale")]
-    assert all(torch.allclose(back[key], slider[key], rtol=1e-4) for key in lengths)
+    magnitudes = [key for key in slider if key.endswith(".dora_scale")]
+    assert all(torch.allclose(back[key], slider[key], rtol=1e-4) for key in magnitudes)
 
 
 @pytest.mark.parametrize("kind", ["oft", "boft"])
@@ -223,8 +223,8 @@ def test_a_start_that_does_not_fit_is_refused_or_told():
     slider = trained("flux", AdapterConfig("lora", 1))
     with pytest.raises(SliderFileError, match="shape"):  # not stretched to the larger rank
         start_from("flux", slider, AdapterConfig("lora", 4))
-    lengths = {f"{PROJ}.dora_scale": torch.ones(256, 1)}
-    _, unused = start_from("flux", {**slider, **lengths}, AdapterConfig("lora", 1))
+    magnitudes = {f"{PROJ}.dora_scale": torch.ones(256, 1)}
+    _, unused = start_from("flux", {**slider, **magnitudes}, AdapterConfig("lora", 1))
     assert unused == [f"{PROJ}.dora_scale"]
 
 

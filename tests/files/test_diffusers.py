@@ -73,7 +73,7 @@ DORA = {"dora": AdapterConfig("lora", 2, options={"dora": True}), "ia3": Adapter
 @pytest.mark.parametrize("kind", DORA)
 @pytest.mark.parametrize("name", ["flux", "flux2", "sd15"])
 def test_dora_in_diffusers(name, kind, tmp_path):
-    """And IA³, which is DoRA's lengths alone."""
+    """And IA³, which is DoRA's magnitudes alone."""
     patcher = shared_model(name)
     slider = trained(patcher, DORA[kind])
     path = save(slider, tmp_path / "slider.safetensors", "diffusers", patcher)

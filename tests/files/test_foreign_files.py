@@ -10,8 +10,8 @@ from pathlib import Path
 import comfy.sd
 import pytest
 import torch
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for, unread_by_comfyui
 from concept_sliders.slider_core.files import convert
+from concept_sliders.slider_core.lora.reading import deltas_for, unread_by_comfyui
 from concept_sliders.slider_core.strength import added
 from tiny_models import NAMES, shared_model
 

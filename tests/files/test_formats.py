@@ -6,7 +6,6 @@ import pytest
 import torch
 from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.files import (
     FORMATS,
     Slider,
@@ -17,6 +16,7 @@ from concept_sliders.slider_core.files import (
     save,
     to_slider,
 )
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.strength import attached
 from tiny_models import shared_model, tiny_call
 
@@ -136,7 +136,7 @@ def test_dora_needs_the_model_and_agrees_with_itself():
 @pytest.mark.parametrize("kind", CONTINUED)
 @pytest.mark.parametrize("name", ["flux", "sd15"])
 def test_training_continues_from_a_file(name, kind, tmp_path):
-    """To the bit, unless the file holds lengths that depend on the base model."""
+    """To the bit, unless the file holds magnitudes that depend on the base model."""
     patcher, config = shared_model(name), CONTINUED[kind]
     adapters = trained(patcher, config)
     again = make_adapters(patcher, uniform_plan(select_targets(patcher), config))

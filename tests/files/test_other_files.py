@@ -3,7 +3,7 @@
 import comfy.sd
 import pytest
 import torch
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for, for_text_encoder
+from concept_sliders.slider_core.lora.reading import deltas_for, for_text_encoder
 from concept_sliders.slider_core.strength import attached
 from tiny_models import shared_model, tiny_call
 
@@ -30,7 +30,7 @@ def loha(name):
     return {**tucker, **sides, f"{name}.alpha": torch.tensor(5.0)}
 
 
-def lengths(rows):
+def magnitudes(rows):
     return 1 + 0.3 * torch.rand(rows)
 
 
@@ -49,11 +49,11 @@ FLUX = {
         **lora_of("transformer.single_transformer_blocks.0.attn.to_v", 256, 256),
     },
     "reordered rows": lora_of("transformer.norm_out.linear", 512, 256),
-    "dora by rows": {**lora_of(SQUARE, 256, 256), f"{SQUARE}.dora_scale": lengths(256).reshape(-1, 1)},
-    "dora by columns": {**lora_of(SQUARE, 256, 256), f"{SQUARE}.dora_scale": lengths(256).reshape(1, -1)},
+    "dora by rows": {**lora_of(SQUARE, 256, 256), f"{SQUARE}.dora_scale": magnitudes(256).reshape(-1, 1)},
+    "dora by columns": {**lora_of(SQUARE, 256, 256), f"{SQUARE}.dora_scale": magnitudes(256).reshape(1, -1)},
     "dora on rows of a weight": {
         **lora_of("transformer.transformer_blocks.1.attn.to_q", 256, 256),
-        "transformer.transformer_blocks.1.attn.to_q.dora_scale": lengths(256).reshape(1, -1),
+        "transformer.transformer_blocks.1.attn.to_q.dora_scale": magnitudes(256).reshape(1, -1),
     },
     "glora": {
         f"{QKV}.{name}.weight": rand(*shape)
@@ -68,7 +68,7 @@ FLUX = {
         f"{SQUARE}.lokr_w2_a": rand(64, 2),
         f"{SQUARE}.lokr_w2_b": rand(2, 64),
         f"{SQUARE}.alpha": torch.tensor(1.0),
-        f"{SQUARE}.dora_scale": lengths(256).reshape(1, -1),
+        f"{SQUARE}.dora_scale": magnitudes(256).reshape(1, -1),
     },
     "differences of weight and bias": {f"{SQUARE}.diff": rand(256, 256), f"{SQUARE}.diff_b": rand(256)},
     "norms": {
@@ -81,7 +81,7 @@ SD15 = {
     "convolution, tucker": {
         **lora_of(CONV, 32, 4, kernel=(1, 1)),
         f"{CONV}.lora_mid.weight": rand(3, 3, 3, 3),
-        f"{CONV}.dora_scale": lengths(4).reshape(1, -1, 1, 1),
+        f"{CONV}.dora_scale": magnitudes(4).reshape(1, -1, 1, 1),
     },
     "loha, tucker": loha(CONV),
     "linear matrices for a 1×1 convolution": lora_of("diffusion_model.input_blocks.1.1.proj_in", 32, 32),

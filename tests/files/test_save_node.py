@@ -8,8 +8,8 @@ from comfy_extras.nodes_train import LoraModelLoader, SaveLoRA
 from concept_sliders.nodes.files import SliderSave
 from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.files import load, to_slider
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.strength import attached
 from tiny_models import shared_model, tiny_call
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.files import Slider, SliderFileError, load, save, sound
+from concept_sliders.slider_core.lora.reading import deltas_for
 from tiny_models import shared_model
 
 UP, DOWN, ALPHA = (f"diffusion_model.x.{name}" for name in ("lora_up.weight", "lora_down.weight", "alpha"))
@@ -46,7 +46,10 @@ def test_whole_files_are_as_they_were(tensors):
         ({DOWN: torch.ones(2, 0)}, "is empty or a single number"),
         ({UP: torch.ones(8, 2, dtype=torch.int8)}, "is torch.int8, which is no weight"),
         ({UP: torch.ones(8, 2, dtype=torch.complex64)}, "is torch.complex64"),
-        ({"diffusion_model.x.dora_scale": torch.ones(3, 1)}, "dora_scale of 'diffusion_model.x' has 3 lengths"),
+        (
+            {"diffusion_model.x.dora_scale": torch.ones(3, 1)},
+            "dora_scale of 'diffusion_model.x' has 3 magnitudes",
+        ),
         ({"y.lokr_w1": torch.ones(2, 2)}, "'y' has a lokr_w1 alone"),
         ({"z" * 5000 + ".alpha": torch.ones(2)}, "a name of 5006 characters, 'zzz"),
         ({"z" * 90 + ".alpha": torch.ones(2)}, "alpha of 'zzz"),

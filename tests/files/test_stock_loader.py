@@ -11,10 +11,10 @@ from comfy.model_management import load_models_gpu, unload_all_models
 from comfy.model_patcher import create_model_options_clone
 from comfy.sampler_helpers import prepare_model_patcher
 from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
+from concept_sliders.slider_core.applying.apply import READER, AppliedSlider, apply_slider
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.comfy_bridge.apply import READER, AppliedSlider, apply_slider
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.files import load, save, to_slider
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.strength import attached
 from tiny_models import NAMES, samples, shared_model, tiny_call
 

@@ -11,9 +11,9 @@ from comfy.model_patcher import LowVramPatch, ModelPatcher
 from comfy_api.torch_helpers import set_torch_compile_wrapper
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 from comfy_extras.nodes_model_merging import ModelMergeSimple
-from concept_sliders.slider_core.comfy_bridge.contents import deciding, names_of_modules
+from concept_sliders.slider_core.deltas.low_rank import LowRank
 from concept_sliders.slider_core.files import Slider
-from concept_sliders.slider_core.low_rank import LowRank
+from concept_sliders.slider_core.training.contents import deciding, names_of_modules
 from concept_sliders.slider_core.training.digest import Digest
 from small_sampling import apply, at, close, prompt, sample, slider
 from tiny_models import shared_model, tiny_model
@@ -288,11 +288,17 @@ def test_sampling_changes_nothing_of_what_a_training_sees_of_the_model(model, pr
 def test_what_a_model_keeps_of_a_prompt_is_forgotten_between_runs(model, prompts, monkeypatch):
     """HiDream-O1 would use the keys and values that it made with other weights."""
     network, seen = model.model.diffusion_model, []
-    monkeypatch.setattr(network, "clear_kv_cache", lambda: seen.append("forgotten"), raising=False)
-    sample(apply(model, slider(FAMILY), 0.7), *prompts)
-    assert seen == ["forgotten"] * 2
-    sample(model, *prompts)
-    assert seen == ["forgotten"] * 2
+    monkeypatch.setattr(network, "_kv_cache_entries", ["of another run"], raising=False)
+
+    def keep(network, args):
+        seen.append(list(network._kv_cache_entries))
+        network._kv_cache_entries = ["of this run"]
+
+    with network.register_forward_pre_hook(keep):
+        sample(apply(model, slider(FAMILY), 0.7), *prompts)
+        assert seen[:2] == [[], ["of this run"]] and network._kv_cache_entries == []
+        sample(model, *prompts)
+    assert network._kv_cache_entries == ["of this run"]
 
 
 def test_what_is_made_of_the_slider_is_made_once_a_run(model, prompts, monkeypatch):

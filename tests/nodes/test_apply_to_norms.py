@@ -6,9 +6,9 @@ import torch
 from comfy.model_management import load_models_gpu
 from comfy.model_patcher import create_model_options_clone
 from comfy.sampler_helpers import prepare_model_patcher
-from concept_sliders.slider_core.comfy_bridge.applied import BY_ROW, READER, AppliedSlider, ByRow
-from concept_sliders.slider_core.comfy_bridge.apply import apply_slider
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
+from concept_sliders.slider_core.applying.applied import BY_ROW, READER, AppliedSlider, ByRow
+from concept_sliders.slider_core.applying.apply import apply_slider
+from concept_sliders.slider_core.lora.reading import deltas_for
 from tiny_models import shared_model, tiny_call
 
 FUSED = {

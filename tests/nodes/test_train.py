@@ -16,11 +16,11 @@ from concept_sliders.nodes.apply import SliderApply
 from concept_sliders.nodes.output_folder import previews_for_page
 from concept_sliders.slider_core.architectures import report as report_on_targets
 from concept_sliders.slider_core.architectures import select
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.data import Bucket, Cycle
 from concept_sliders.slider_core.files import load, read_facts, save
 from concept_sliders.slider_core.files.atomic import NotWrittenError
 from concept_sliders.slider_core.files.beside import thumbnail_of
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.runs import Parts, TrainingRun
 from concept_sliders.slider_core.runs import run as runs
 from concept_sliders.slider_core.runs.preview import TrainingPreview

@@ -6,11 +6,11 @@ import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
 from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
+from concept_sliders.slider_core.applying.applied import AppliedSlider
+from concept_sliders.slider_core.applying.control import apply_slider_to_control_net
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.comfy_bridge.applied import AppliedSlider
-from concept_sliders.slider_core.comfy_bridge.control import apply_slider_to_control_net
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.data import Bucket, Cycle
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.training import RequestError, TrainRequest, train
 from nodes import ControlNetApplyAdvanced
 from small_sampling import prompt, sample

@@ -11,13 +11,13 @@ import pytest
 import torch
 from comfy.model_base import ModelType, model_sampling
 from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
+from concept_sliders.slider_core.applying.apply import AppliedSlider, apply_slider
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
-from concept_sliders.slider_core.comfy_bridge.model_call import ModelCalls, Row
 from concept_sliders.slider_core.data import Bucket, Cycle
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.settings.training import OBJECTIVES
 from concept_sliders.slider_core.training import TrainRequest, train
+from concept_sliders.slider_core.training.model_call import ModelCalls, Row
 from concept_sliders.slider_core.training.rows import rows_of_turn
 from concept_sliders.slider_core.training.step import forward_backward
 from small_training import example, request

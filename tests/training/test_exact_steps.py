@@ -6,10 +6,10 @@ import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
 from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
+from concept_sliders.slider_core.applying.apply import AppliedSlider, apply_slider
 from concept_sliders.slider_core.architectures.target import Target
-from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
-from concept_sliders.slider_core.comfy_bridge.reruns import RecomputeError
+from concept_sliders.slider_core.gradients.reruns import RecomputeError
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.training import train
 from small_training import LAYERS, request
 from tiny_models import tiny_model

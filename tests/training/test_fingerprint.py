@@ -18,10 +18,10 @@ from comfy.quant_ops import QuantizedTensor
 from comfy.sd import VAE
 from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete, ModelSamplingSD3
 from comfy_extras.nodes_torch_compile import TorchCompileModel
-from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
-from concept_sliders.slider_core.comfy_bridge.control import apply_slider_to_control_net
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
+from concept_sliders.slider_core.applying.apply import AppliedSlider, apply_slider
+from concept_sliders.slider_core.applying.control import apply_slider_to_control_net
 from concept_sliders.slider_core.data import Cycle
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.training import fingerprint as module
 from concept_sliders.slider_core.training import train
 from concept_sliders.slider_core.training.fingerprint import fingerprint
@@ -45,11 +45,11 @@ def of(model, cycle=None, **settings):
 def lora(scale=0.1, seed=0, dora=False):
     random = torch.Generator().manual_seed(seed)
     rows, columns = 128, 128
-    lengths = {f"{LAYER}.dora_scale": torch.ones(rows, 1)} if dora else {}
+    magnitudes = {f"{LAYER}.dora_scale": torch.ones(rows, 1)} if dora else {}
     return {
         f"{LAYER}.lora_up.weight": torch.randn(rows, 4, generator=random) * scale,
         f"{LAYER}.lora_down.weight": torch.randn(4, columns, generator=random) * scale,
-        **lengths,
+        **magnitudes,
     }
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from comfy.model_management import is_oom
-from concept_sliders.slider_core.comfy_bridge import saved_tensors
+from concept_sliders.slider_core.gradients import saved_tensors
 from concept_sliders.slider_core.training import Message, loop, train
 from concept_sliders.slider_core.training.fit import Fit, OpenAgain
 from small_training import request

@@ -3,8 +3,8 @@
 import pytest
 import torch
 from comfy.model_base import ModelType, model_sampling
-from concept_sliders.slider_core.comfy_bridge.model_call import ModelCalls
-from concept_sliders.slider_core.comfy_bridge.trainable import trainable
+from concept_sliders.slider_core.gradients.trainable import trainable
+from concept_sliders.slider_core.training.model_call import ModelCalls
 from concept_sliders.slider_core.training.timesteps import draw_levels, sigmas_at
 from small_training import example
 

@@ -8,10 +8,10 @@ import torch
 from comfy import model_management
 from comfy.model_patcher import ModelPatcher
 from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
+from concept_sliders.slider_core.applying.apply import AppliedSlider, apply_slider
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
 from concept_sliders.slider_core.data import Bucket, Cycle
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.training import StepDone, loop, train
 from safetensors.torch import load_file
 from small_training import buckets, example, request

@@ -10,12 +10,12 @@ from comfy.model_management import InterruptProcessingException, load_models_gpu
 from comfy.model_patcher import create_model_options_clone
 from comfy.sampler_helpers import prepare_model_patcher
 from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
+from concept_sliders.slider_core.applying.apply import AppliedSlider, apply_slider
 from concept_sliders.slider_core.architectures.target import Target
-from concept_sliders.slider_core.comfy_bridge.apply import AppliedSlider, apply_slider
-from concept_sliders.slider_core.comfy_bridge.lora import deltas_for
-from concept_sliders.slider_core.comfy_bridge.saved_tensors import SavedTensors
 from concept_sliders.slider_core.data import Bucket, Cycle
-from concept_sliders.slider_core.joint import Cast
+from concept_sliders.slider_core.deltas.joint import Cast
+from concept_sliders.slider_core.gradients.saved_tensors import SavedTensors
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.training import (
     NotFiniteError,
     Paused,
@@ -225,7 +225,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_good_state(model):
 
 @pytest.mark.parametrize("kind", ["dora", "full", "oft", "ia3"])
 def test_what_is_loaded_before_makes_no_difference(model, kind):
-    """DoRA starts from the lengths of the weight's rows: those of the model that it is trained on."""
+    """DoRA starts from the magnitudes of the weight's rows: those of the model that it is trained on."""
     layer = LAYERS[0].removesuffix(".weight")
     random = {
         f"{layer}.lora_{way}.weight": torch.randn(shape)
@@ -279,8 +279,8 @@ def test_of_a_slider_for_some_of_the_steps_one_copy_is_made_and_nothing_is_left(
     monkeypatch.setattr(Cast, "__init__", lambda *args: made.append(args) or cast(*args))
     train(request(slid))
     assert len(made) == 2  # of the slider that is applied, and of the one that is trained
-    (lengths,) = deltas[layer]
-    assert not lengths.tensors.copies and lengths._factor is None
+    (magnitudes,) = deltas[layer]
+    assert not magnitudes.tensors.copies and magnitudes._factor is None
 
 
 def test_settings_are_checked(model):

@@ -23,7 +23,7 @@ V1 = Family(
         same("transformer_blocks.*.cross_attn.{add_q_proj,add_k_proj,add_v_proj,to_add_out}"),
     ),
     mlp=(same("transformer_blocks.*.ff.{inverted_conv.conv,depth_conv.conv,point_conv.conv}"),),
-    left_out=(
+    skipped=(
         ("t_block.**", MODULATION),
         ("transformer_blocks.*.cross_attn.**", TEXT),
         ("{lyric_encoder.**,lyric_proj}", TEXT),
@@ -44,7 +44,7 @@ V15 = Family(
     time=(Layers("decoder.time_embed.{linear_1,linear_2}"),),
     other_attention=(Layers("decoder.layers.*.cross_attn.{q_proj,k_proj,v_proj,o_proj}"),),
     mlp=(Layers("decoder.layers.*.mlp.{gate_proj,up_proj,down_proj}"),),
-    left_out=(
+    skipped=(
         ("decoder.{time_embed,time_embed_r}.time_proj", MODULATION),
         ("decoder.time_embed_r.**", "embeds the second time of its distillation"),
         ("{decoder.condition_embedder,decoder.layers.*.cross_attn.**}", TEXT),

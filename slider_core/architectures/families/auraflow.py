@@ -36,7 +36,7 @@ FAMILIES = (
             ),
         ),
         attention_only=GUIDE_ATTENTION_ONLY,
-        left_out=(
+        skipped=(
             ("cond_seq_linear", TEXT),
             ("double_layers.*.attn.{w1q,w1k,w1v,w1o}", TEXT),
             ("double_layers.*.mlpC.**", TEXT),

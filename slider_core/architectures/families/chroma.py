@@ -3,19 +3,19 @@
 from dataclasses import replace
 
 from ..family import SHARED, Layers
-from .flux import FLUX, LEFT_OUT
+from .flux import FLUX, SKIPPED
 
 CHROMA = replace(
     FLUX,
     name="Chroma",
     recognised_by=("supported_models.Chroma", "model_base.Chroma", "chroma.model.Chroma"),
     time=(),
-    left_out=(
+    skipped=(
         (
             "distilled_guidance_layer.**",
             "makes all modulations from time and guidance; there is no time embedding",
         ),
-        *LEFT_OUT,
+        *SKIPPED,
     ),
     elsewhere=(
         Layers("distilled_guidance_layer.{in_proj,out_proj}", "distilled_guidance_layer.{in_proj,out_proj}"),
@@ -35,9 +35,9 @@ RADIANCE = replace(
     ),
     inputs=(Layers("img_in_patch"),),
     outputs=(Layers("nerf_final_layer.linear"), Layers("nerf_final_layer_conv.conv")),
-    left_out=(
+    skipped=(
         ("{nerf_image_embedder,nerf_blocks}.**", "the pixel decoder, behind the transformer"),
-        *CHROMA.left_out,
+        *CHROMA.skipped,
     ),
     caveats=(SHARED, "Works on pixels: there is no VAE between picture and model."),
 )

@@ -19,7 +19,7 @@ FAMILIES = (
             Layers("{time_embedding_linear_1,time_embedding_linear_2}", "time_embedding.{linear_1,linear_2}"),
         ),
         mlp=(Layers("blocks.*.{ff_proj,ff_out}", "transformer_blocks.*.ff.{net.0.proj,net.2}"),),
-        left_out=(
+        skipped=(
             ("{blocks.*.norm1.linear,blocks.*.norm2.linear,norm_out.linear}", MODULATION),
             ("patch_embed.text_proj", TEXT),
             ("{ofs_embedding_linear_1,ofs_embedding_linear_2}", "embeds the offset of the first frame"),

@@ -33,7 +33,7 @@ PREDICT1 = Family(
             batch_dim=-2,
         ),
     ),
-    left_out=(
+    skipped=(
         ("**.adaLN_modulation.**", MODULATION),
         ("blocks.*.blocks.1.block.attn.**", TEXT),
     ),
@@ -55,7 +55,7 @@ PREDICT2 = Family(
         Layers("blocks.*.cross_attn.{q_proj,k_proj,v_proj,output_proj}", f"transformer_blocks.*.attn2.{QKVO}"),
     ),
     mlp=(Layers("blocks.*.mlp.{layer1,layer2}", "transformer_blocks.*.ff.{net.0.proj,net.2}"),),
-    left_out=(
+    skipped=(
         (
             "blocks.*.{adaln_modulation_self_attn,adaln_modulation_cross_attn,adaln_modulation_mlp}.**",
             MODULATION,
@@ -89,6 +89,6 @@ ANIMA = replace(
     other_attention=_in_core(PREDICT2.other_attention),
     mlp=_in_core(PREDICT2.mlp),
     elsewhere=_in_core(PREDICT2.elsewhere),
-    left_out=(*PREDICT2.left_out, ("llm_adapter.**", TEXT)),
+    skipped=(*PREDICT2.skipped, ("llm_adapter.**", TEXT)),
 )
 FAMILIES = (PREDICT1, PREDICT2, ANIMA)

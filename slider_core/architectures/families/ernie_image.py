@@ -17,7 +17,7 @@ FAMILIES = (
         outputs=(same("final_linear"),),
         time=(same("time_embedding.{linear_1,linear_2}"),),
         mlp=(same("layers.*.mlp.{gate_proj,up_proj,linear_fc2}"),),
-        left_out=(
+        skipped=(
             ("{adaLN_modulation.**,final_norm.linear}", MODULATION),
             ("text_proj", TEXT),
         ),

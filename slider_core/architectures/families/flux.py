@@ -33,7 +33,7 @@ MLP = (
     Layers("single_blocks.*.linear1", "single_transformer_blocks.*.proj_mlp", mlp_after_qkv),
 )
 TIME = (Layers("time_in.{in_layer,out_layer}", "time_text_embed.timestep_embedder.{linear_1,linear_2}"),)
-LEFT_OUT = (
+SKIPPED = (
     ("txt_in", TEXT),
     ("double_blocks.*.txt_**", TEXT),
     ("double_blocks.*.img_mod.**", MODULATION),
@@ -45,6 +45,7 @@ LEFT_OUT = (
 FLUX = Family(
     name="Flux",
     recognised_by=("supported_models.Flux", "model_base.Flux", "flux.model.Flux"),
+    modelspec=(("Flux", "flux-1-dev"), ("FluxSchnell", "flux-1-schnell")),
     attention=ATTENTION,
     inputs=(Layers("img_in", "x_embedder"),),
     outputs=(Layers("final_layer.linear", "proj_out"),),
@@ -52,7 +53,7 @@ FLUX = Family(
     other_attention=TEXT_ATTENTION,
     mlp=MLP,
     attention_only=GUIDE_ATTENTION_ONLY,
-    left_out=LEFT_OUT,
+    skipped=SKIPPED,
     caveats=(SHARED,),
 )
 LONGCAT = replace(
@@ -67,8 +68,8 @@ CONTROL = replace(
     name="Flux ControlNet",
     recognised_by=("flux.controlnet.ControlNetFlux",),
     outputs=(),
-    left_out=(
-        *LEFT_OUT,
+    skipped=(
+        *SKIPPED,
         ("pos_embed_input", "the control picture's own way in"),
         ("{input_hint_block,input_cond_block}.**", "the control picture's own way in"),
         ("{controlnet_blocks,controlnet_single_blocks}.**", "carries the control over to the base model"),

@@ -21,7 +21,12 @@ FAMILIES = (
         attention=(
             Layers("double_blocks.*.img_attn.qkv", "transformer_blocks.*.attn.{to_q,to_k,to_v}", thirds),
             Layers("double_blocks.*.img_attn.proj", "transformer_blocks.*.attn.to_out.0"),
-            Layers("single_blocks.*.linear1", "single_transformer_blocks.*.attn.to_qkv_mlp_proj", qkv_as_one),
+            Layers(
+                "single_blocks.*.linear1",
+                "single_transformer_blocks.*.attn.to_qkv_mlp_proj",
+                qkv_as_one,
+                part="_qkv",
+            ),
         ),
         inputs=(Layers("img_in", "x_embedder"),),
         outputs=(Layers("final_layer.linear", "proj_out"),),
@@ -41,7 +46,7 @@ FAMILIES = (
             Layers("single_blocks.*.linear1", "", mlp_after_qkv),
         ),
         attention_only=GUIDE_ATTENTION_ONLY,
-        left_out=(
+        skipped=(
             ("txt_in", TEXT),
             ("double_blocks.*.txt_**", TEXT),
             (

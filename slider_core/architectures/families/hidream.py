@@ -24,7 +24,7 @@ I1 = Family(
     time=(same("t_embedder.timestep_embedder.{linear_1,linear_2}"),),
     other_attention=(same("double_stream_blocks.*.block.attn1.{to_q_t,to_k_t,to_v_t,to_out_t}"),),
     mlp=tuple(same(f"{block}.ff_i.shared_experts.{{w1,w2,w3}}") for block in BLOCKS),
-    left_out=(
+    skipped=(
         ("**.adaLN_modulation.**", MODULATION),
         ("**.attn1.{to_q_t,to_k_t,to_v_t,to_out_t}", TEXT),
         ("**.ff_t.**", TEXT),
@@ -47,7 +47,8 @@ O1 = Family(
     outputs=(Layers("final_layer2.linear"),),
     time=(Layers("t_embedder1.mlp.{0,2}"),),
     mlp=(Layers("language_model.layers.*.mlp.{gate_proj,up_proj,down_proj}"),),
-    left_out=(("visual.**", "sees reference pictures only"),),
+    keeps=("_kv_cache_entries",),
+    skipped=(("visual.**", "sees reference pictures only"),),
     caveats=(SHARED, "Works on pixels: there is no VAE between picture and model."),
 )
 FAMILIES = (I1, O1)

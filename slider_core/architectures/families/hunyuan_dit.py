@@ -19,7 +19,7 @@ DIT = Family(
         Layers("blocks.*.attn2.kv_proj", "blocks.*.attn2.{to_k,to_v}", halves),
     ),
     mlp=(Layers("blocks.*.mlp.{fc1,fc2}", "blocks.*.ff.{net.0.proj,net.2}"),),
-    left_out=(
+    skipped=(
         ("**.{default_modulation,adaLN_modulation}.**", MODULATION),
         ("blocks.*.attn2.**", TEXT),
         ("{mlp_t5,pooler}.**", TEXT),
@@ -32,7 +32,7 @@ CONTROL = replace(
     name="HunyuanDiT ControlNet",
     recognised_by=("hydit.controlnet.HunYuanControlNet",),
     outputs=(),
-    left_out=(*DIT.left_out, ("{before_proj,after_proj_list.*}", "carries the control over to the base model")),
+    skipped=(*DIT.skipped, ("{before_proj,after_proj_list.*}", "carries the control over to the base model")),
     control=("HunyuanDiT",),
 )
 FAMILIES = (DIT, CONTROL)

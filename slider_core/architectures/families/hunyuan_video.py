@@ -45,7 +45,7 @@ VIDEO = Family(
         Layers("double_blocks.*.img_mlp.{0,2}", "transformer_blocks.*.ff.{net.0.proj,net.2}"),
         Layers("single_blocks.*.linear1", "single_transformer_blocks.*.proj_mlp", mlp_after_qkv),
     ),
-    left_out=(
+    skipped=(
         ("txt_in.**", TEXT),
         ("double_blocks.*.txt_**", TEXT),
         ("byt5_in.**", TEXT),

@@ -18,7 +18,7 @@ FAMILIES = (
         outputs=(Layers("final_layer.linear", "final_layer.linear"),),
         time=(Layers("t_embedding.{mlp_in,mlp_out}", "t_embedding.{mlp_in,mlp_out}"),),
         mlp=(Layers("layers.*.feed_forward.{w1,w2,w3}", "layers.*.feed_forward.{w1,w2,w3}"),),
-        left_out=(
+        skipped=(
             ("{adaln_proj,layers.*.adaln_modulation,final_layer.adaln_modulation}", MODULATION),
             ("llm_cond_proj", TEXT),
         ),

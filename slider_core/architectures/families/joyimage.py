@@ -22,7 +22,7 @@ FAMILIES = (
             Layers("double_blocks.*.attn.txt_attn_proj"),
         ),
         mlp=(Layers("double_blocks.*.img_mlp.{net.0.proj,net.2}"),),
-        left_out=(
+        skipped=(
             ("condition_embedder.time_proj", MODULATION),
             ("condition_embedder.text_embedder.**", TEXT),
             ("double_blocks.*.attn.{txt_attn_qkv,txt_attn_proj}", TEXT),

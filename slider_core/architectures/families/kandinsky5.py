@@ -22,7 +22,7 @@ FAMILIES = (
             same("text_transformer_blocks.*.self_attention.{to_query,to_key,to_value,out_layer}"),
         ),
         mlp=(same("visual_transformer_blocks.*.feed_forward.{in_layer,out_layer}"),),
-        left_out=(
+        skipped=(
             (
                 "visual_transformer_blocks.*.self_attention.out_layer",
                 "the guide's Kandinsky list leaves it out",

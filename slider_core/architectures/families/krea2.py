@@ -23,7 +23,7 @@ FAMILIES = (
             ),
         ),
         mlp=(Layers("blocks.*.mlp.{gate,up,down}", "transformer_blocks.*.ff.{gate,up,down}"),),
-        left_out=(
+        skipped=(
             ("tproj.**", MODULATION),
             ("blocks.*.attn.gate", "gates the attention, no projection of it"),
             ("{txtfusion,txtmlp}.**", TEXT),

@@ -18,7 +18,7 @@ FAMILIES = (
             Layers("transformer_blocks.*.attn.to_add_out"),
         ),
         mlp=(Layers("transformer_blocks.*.img_mlp.{w1,w2,w3}"),),
-        left_out=(
+        skipped=(
             ("**.{img_mod,txt_mod}.**", MODULATION),
             ("norm_out.linear", MODULATION),
             ("transformer_blocks.*.{attn.txt_qkv,attn.to_add_out,txt_mlp.w1,txt_mlp.w2,txt_mlp.w3}", TEXT),

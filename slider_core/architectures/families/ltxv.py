@@ -21,7 +21,7 @@ LTXV = Family(
     ),
     other_attention=(Layers(f"transformer_blocks.*.attn2.{QKVO}", f"transformer_blocks.*.attn2.{QKVO}"),),
     mlp=(Layers("transformer_blocks.*.ff.{net.0.proj,net.2}", "transformer_blocks.*.ff.{net.0.proj,net.2}"),),
-    left_out=(
+    skipped=(
         ("transformer_blocks.*.attn2.**", TEXT),
         ("caption_projection.**", TEXT),
         ("**.to_gate_logits", MODULATION),
@@ -37,8 +37,8 @@ LTXAV = replace(
     LTXV,
     name="LTXAV",
     recognised_by=("supported_models.LTXAV", "model_base.LTXAV", "lightricks.av_model.LTXAVModel"),
-    left_out=(
-        *LTXV.left_out,
+    skipped=(
+        *LTXV.skipped,
         ("audio_caption_projection.**", TEXT),
         ("{audio_embeddings_connector,video_embeddings_connector}.**", TEXT),
         ("**.{audio_attn1,audio_attn2,audio_ff,audio_to_video_attn,video_to_audio_attn}.**", SOUND),

@@ -22,7 +22,7 @@ LUMINA2 = Family(
         Layers(f"{b}.feed_forward.{{w1,w2,w3}}", f"{b}.feed_forward.{{linear_1,linear_2,linear_3}}")
         for b in BLOCKS
     ),
-    left_out=(
+    skipped=(
         ("**.adaLN_modulation.**", MODULATION),
         ("context_refiner.**", TEXT),
         ("cap_embedder.**", TEXT),

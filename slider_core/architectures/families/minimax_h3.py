@@ -22,7 +22,7 @@ FAMILIES = (
             Layers("token_refiner.blocks.*.attn.out_proj", "token_refiner.refiner_blocks.*.attn.to_out.0"),
         ),
         mlp=(Layers("blocks.*.mlp.{fc1,fc2}"),),
-        left_out=(
+        skipped=(
             ("**.adaln_proj.linear", MODULATION),
             ("{token_refiner.**,condition_proj}", TEXT),
             ("{audio_patch_proj,final_layer.audio_out}", "carries sound, not the picture"),

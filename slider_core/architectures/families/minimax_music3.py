@@ -21,7 +21,7 @@ FAMILIES = (
         outputs=(Layers(f"{NET}.{{transformer.project_out,postprocess_conv}}", "{proj_out,postprocess_conv}"),),
         time=(Layers(f"{NET}.to_timestep_embed.{{0,2}}", "time_embed.{linear_1,linear_2}"),),
         mlp=(Layers(f"{BLOCK}.ff.ff.{{0.proj,2}}", "transformer_blocks.*.{ff_in,ff_out}"),),
-        left_out=(("latent_conditioners.0", "takes in what the language model composed"),),
+        skipped=(("latent_conditioners.0", "takes in what the language model composed"),),
         caveats=(
             "The language model composes; this network plays it, so a slider here changes the sound alone.",
         ),

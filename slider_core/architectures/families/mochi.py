@@ -24,7 +24,7 @@ FAMILIES = (
             Layers("blocks.*.attn.proj_y", "transformer_blocks.*.attn1.to_add_out"),
         ),
         mlp=(Layers("blocks.*.mlp_x.{w1,w2}", "transformer_blocks.*.ff.{net.0.proj,net.2}"),),
-        left_out=(
+        skipped=(
             ("{blocks.*.mod_x,blocks.*.mod_y,final_layer.mod}", MODULATION),
             ("blocks.*.{attn.qkv_y,attn.proj_y,mlp_y.w1,mlp_y.w2}", TEXT),
             ("{t5_y_embedder.**,t5_yproj}", TEXT),

@@ -5,7 +5,7 @@ from ..family import MODULATION, SHARED, TEXT, Family, Layers
 QKVO = "{to_q,to_k,to_v,to_out.0}"
 MLP = "{linear_1,linear_2,linear_3}"
 REFINERS = ("noise_refiner", "ref_image_refiner")
-LEFT_OUT = (
+SKIPPED = (
     ("context_refiner.**", TEXT),
     ("time_caption_embed.caption_embedder.**", TEXT),
     ("**.{norm1,img_norm1,img_norm2,img_norm3,instruct_norm1,instruct_norm2}.linear", MODULATION),
@@ -28,7 +28,7 @@ OMNIGEN2 = Family(
     time=TIME,
     other_attention=(Layers(f"context_refiner.*.attn.{QKVO}"),),
     mlp=tuple(Layers(f"{blocks}.*.feed_forward.{MLP}") for blocks in (*REFINERS, "layers")),
-    left_out=LEFT_OUT,
+    skipped=SKIPPED,
     caveats=(SHARED,),
 )
 TWO = "double_stream_layers.*"
@@ -52,14 +52,14 @@ BOOGU = Family(
         *(Layers(f"{blocks}.*.feed_forward.{MLP}") for blocks in (*REFINERS, "single_stream_layers")),
         Layers(f"{TWO}.img_feed_forward.{MLP}"),
     ),
-    left_out=(
+    skipped=(
         (
             f"{TWO}.img_instruct_attn.to_out.0",
             "text and picture share it in blocks that keep them apart elsewhere",
         ),
         ("**.{instruct_to_q,instruct_to_k,instruct_to_v,instruct_out}", TEXT),
         ("**.instruct_feed_forward.**", TEXT),
-        *LEFT_OUT,
+        *SKIPPED,
     ),
     caveats=(SHARED,),
 )

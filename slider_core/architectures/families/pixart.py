@@ -20,7 +20,7 @@ FAMILIES = (
             ),
         ),
         mlp=(Layers("blocks.*.mlp.{fc1,fc2}", "transformer_blocks.*.ff.{net.0.proj,net.2}"),),
-        left_out=(
+        skipped=(
             ("t_block.**", MODULATION),
             ("blocks.*.cross_attn.**", TEXT),
             ("y_embedder.**", TEXT),

@@ -18,7 +18,7 @@ PIXELDIT = Family(
     time=(Layers("t_embedder.mlp.{0,2}"),),
     other_attention=(Layers("patch_blocks.*.attn.qkv_y", rows=thirds), Layers("patch_blocks.*.attn.proj_y")),
     mlp=(Layers("patch_blocks.*.mlp_x.{w1,w2,w3}"),),
-    left_out=(
+    skipped=(
         ("**.{adaLN_modulation_img,adaLN_modulation_txt}.**", MODULATION),
         ("**.{adaLN_modulation_msa,adaLN_modulation_mlp}", MODULATION),
         ("pixel_blocks.*.mlp.**", IN_PIECES),
@@ -35,7 +35,7 @@ PID = replace(
     PIXELDIT,
     name="PiD",
     recognised_by=("supported_models.PiD", "model_base.PiD", "pixeldit.pid.PidNet"),
-    left_out=(*PIXELDIT.left_out, ("lq_proj.**", "takes in the latent that is decoded")),
+    skipped=(*PIXELDIT.skipped, ("lq_proj.**", "takes in the latent that is decoded")),
     caveats=(
         *PIXELDIT.caveats,
         "PiD decodes a latent: a concept is better trained on the model that makes it.",

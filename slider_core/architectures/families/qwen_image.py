@@ -36,7 +36,7 @@ QWEN_IMAGE = Family(
     time=(Layers(TIME, TIME),),
     other_attention=text_attention_of(BLOCK),
     mlp=mlp_of(BLOCK),
-    left_out=(
+    skipped=(
         ("*.*.{img_mod,txt_mod}.**", MODULATION),
         ("norm_out.**", MODULATION),
         ("txt_in", TEXT),
@@ -59,7 +59,7 @@ QWEN_IMAGE_21 = Family(
         Layers(f"{BLOCK}.img_mlp.gate_up", f"{BLOCK}.img_mlp.{{gate_layer,proj}}", halves),
         Layers(f"{BLOCK}.img_mlp.{{gate_layer,proj,out}}", f"{BLOCK}.img_mlp.{{gate_layer,proj,out}}"),
     ),
-    left_out=(
+    skipped=(
         (
             TIME,
             "sees the time of the prompt beside those of the batch: rows cannot have strengths of their own there",
@@ -83,8 +83,8 @@ MAGE_FLOW = replace(
     ),
     literal="",
 )
-CONTROL_LEFT_OUT = (
-    *QWEN_IMAGE.left_out,
+CONTROL_SKIPPED = (
+    *QWEN_IMAGE.skipped,
     ("{controlnet_x_embedder,control_img_in}", "the control picture's own way in"),
     ("controlnet_blocks.**", "carries the control over to the base model"),
     ("control_blocks.*.{before_proj,after_proj}", "carries the control over to the base model"),
@@ -94,7 +94,7 @@ CONTROL = replace(
     name="Qwen-Image ControlNet",
     recognised_by=("qwen_image.controlnet.QwenImageControlNetModel",),
     outputs=(),
-    left_out=CONTROL_LEFT_OUT,
+    skipped=CONTROL_SKIPPED,
     literal="",
     control=("Qwen-Image",),
 )
@@ -104,7 +104,7 @@ FUN_CONTROL = Family(
     attention=attention_of("control_blocks.*"),
     other_attention=text_attention_of("control_blocks.*"),
     mlp=mlp_of("control_blocks.*"),
-    left_out=CONTROL_LEFT_OUT,
+    skipped=CONTROL_SKIPPED,
     control=("Qwen-Image",),
 )
 FAMILIES = (QWEN_IMAGE, QWEN_IMAGE_21, MAGE_FLOW, CONTROL, FUN_CONTROL)

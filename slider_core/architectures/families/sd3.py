@@ -7,6 +7,7 @@ from ..family import MODULATION, POOLED, TEXT, Family, Layers, thirds
 SD3 = Family(
     name="SD3",
     recognised_by=("supported_models.SD3", "model_base.SD3", "modules.diffusionmodules.mmdit.MMDiT"),
+    modelspec=(("SD3", "stable-diffusion-3-medium"),),
     attention=(
         Layers("joint_blocks.*.x_block.attn.qkv", "transformer_blocks.*.attn.{to_q,to_k,to_v}", thirds),
         Layers("joint_blocks.*.x_block.attn.proj", "transformer_blocks.*.attn.to_out.0"),
@@ -25,7 +26,7 @@ SD3 = Family(
         Layers("joint_blocks.*.context_block.attn.proj", "transformer_blocks.*.attn.to_add_out"),
     ),
     mlp=(Layers("joint_blocks.*.x_block.mlp.{fc1,fc2}", "transformer_blocks.*.ff.{net.0.proj,net.2}"),),
-    left_out=(
+    skipped=(
         ("**.adaLN_modulation.**", MODULATION),
         ("joint_blocks.*.context_block.**", TEXT),
         ("context_embedder", TEXT),
@@ -33,7 +34,7 @@ SD3 = Family(
     ),
     literal="the general list names only proj_out here, its code only the attention; here what the rule means.",
 )
-CONTROL_LEFT_OUT = (
+CONTROL_SKIPPED = (
     ("pos_embed_input.**", "the control picture's own way in"),
     ("controlnet_blocks.**", "carries the control over to the base model"),
 )
@@ -42,7 +43,7 @@ CONTROL = replace(
     name="SD3 ControlNet",
     recognised_by=("cldm.mmdit.ControlNet",),
     outputs=(),
-    left_out=(*SD3.left_out, *CONTROL_LEFT_OUT),
+    skipped=(*SD3.skipped, *CONTROL_SKIPPED),
     control=("SD3",),
 )
 CONTROL_35 = Family(
@@ -54,11 +55,11 @@ CONTROL_35 = Family(
     ),
     time=(Layers("t_embedder.mlp.{0,2}", "time_text_embed.timestep_embedder.{linear_1,linear_2}"),),
     mlp=(Layers("transformer_blocks.*.mlp.{fc1,fc2}", "transformer_blocks.*.ff.{net.0.proj,net.2}"),),
-    left_out=(
+    skipped=(
         ("**.adaLN_modulation.**", MODULATION),
         ("{y_embedder,orig_y_embedder}.**", POOLED),
         ("x_embedder.**", "ComfyUI fills it from the base model before every run"),
-        *CONTROL_LEFT_OUT,
+        *CONTROL_SKIPPED,
     ),
     caveats=("This network sees no text at all.",),
     control=("SD3",),

@@ -20,12 +20,14 @@ FAMILIES = (
         mlp=tuple(
             Layers(f"blocks.*.mlp.{stream}.{{proj_in,proj_in_gate,proj_out}}") for stream in ("vid", "all")
         ),
-        left_out=(
+        skipped=(
             ("emb_in.proj_out", MODULATION),
             ("blocks.*.{attn.proj_qkv.txt,attn.proj_out.txt}", TEXT),
             ("blocks.*.mlp.txt.**", TEXT),
             ("txt_in", TEXT),
         ),
+        prompts_swapped=True,
+        copied=("seedvr.model.Cache",),
         caveats=(
             "In a batch ComfyUI mixes the samples' texts where a video has several windows.",
             "The 7B model's MLPs get tokens in pieces of 8192: with preset mlp give a larger batch one strength.",

@@ -23,7 +23,7 @@ FAMILIES = (
             Layers(f"{CROSS}.to_out"),
         ),
         mlp=(Layers(f"{NETS}.blocks.*.mlp.mlp.{{0,2}}"),),
-        left_out=(("*.adaLN_modulation.1", MODULATION), ("*.blocks.*.cross_attn.**", PICTURE)),
+        skipped=(("*.adaLN_modulation.1", MODULATION), ("*.blocks.*.cross_attn.**", PICTURE)),
         caveats=(
             "The networks for shape and texture see the samples of a batch end to end: give it one strength.",
         ),

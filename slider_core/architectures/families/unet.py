@@ -5,7 +5,7 @@ from dataclasses import replace
 from torch import nn
 
 from ..family import POOLED, TEXT, Family, Layers
-from ..unet_names import diffusers_names
+from ._unet_names import diffusers_names
 
 BLOCKS = ("input_blocks.*.1", "middle_block.1", "output_blocks.*.1")
 STACKS = ("transformer_blocks", "time_stack")
@@ -43,7 +43,7 @@ UNET = Family(
         for stack in STACKS
         for ff in ("ff", "ff_in")
     ),
-    left_out=(
+    skipped=(
         ("**.attn2.**", TEXT),
         ("**.attn1.**", "cross-attention to the text in this model"),
         ("label_emb.**", POOLED),
@@ -53,23 +53,34 @@ UNET = Family(
         ("**.time_pos_embed.**", "embeds the frame's number"),
     ),
     names=diffusers_names,
+    component="unet",
+    layer_names="diffusion_model.{input_blocks,middle_block,output_blocks,time_embed,label_emb,out}.**",
+    kohya_names="down_blocks.0.attentions.**",
+    opened=("modules.attention.SpatialTransformer",),
 )
 SD1 = replace(
     UNET,
     name="SD1.x",
     recognised_by=("supported_models.SD15", "supported_models.Stable_Zero123"),
+    modelspec=(("SD15", "stable-diffusion-v1"),),
 )
-SD2 = replace(UNET, name="SD2.x", recognised_by=("supported_models.SD20", "model_base.SD21UNCLIP"))
+SD2 = replace(
+    UNET,
+    name="SD2.x",
+    recognised_by=("supported_models.SD20", "model_base.SD21UNCLIP"),
+    modelspec=(("SD20", "stable-diffusion-v2-512"), ("SD21UnclipL", "stable-diffusion-v2-unclip-l")),
+)
 SDXL = replace(
     UNET,
     name="SDXL",
     recognised_by=("supported_models.SDXL", "supported_models.SDXLRefiner", "model_base.SDXL"),
+    modelspec=(("SDXL", "stable-diffusion-xl-v1-base"),),
 )
 SVD = replace(
     UNET,
     name="SVD",
     recognised_by=("supported_models.SVD_img2vid", "model_base.SVD_img2vid"),
-    left_out=(("**.attn2.**", "cross-attention to the picture that the video starts from"), *UNET.left_out),
+    skipped=(("**.attn2.**", "cross-attention to the picture that the video starts from"), *UNET.skipped),
     caveats=("Frames are rows of the batch: give all frames of a video the same strength.",),
 )
 CONTROL = replace(
@@ -78,11 +89,11 @@ CONTROL = replace(
     recognised_by=("cldm.cldm.ControlNet",),
     inputs=(*UNET.inputs, Layers("input_hint_block.0")),
     outputs=(*UNET.outputs, Layers("input_hint_block.14")),
-    left_out=(
+    skipped=(
         ("input_hint_block.**", "convolution within the control picture's way in"),
         ("{zero_convs,middle_block_out}.**", "carries the control over to the base model"),
         ("{transformer_layes,spatial_ch_projs,control_add_embedding}.**", "chooses among the kinds of control"),
-        *UNET.left_out,
+        *UNET.skipped,
     ),
     control=("SD1.x", "SD2.x", "SDXL"),
 )

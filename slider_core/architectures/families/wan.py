@@ -30,7 +30,7 @@ FAMILIES = (
             Layers("blocks.*.ffn.{0,2}", "blocks.*.ffn.{net.0.proj,net.2}"),
             Layers("vace_blocks.*.ffn.{0,2}", "vace_blocks.*.ffn.{net.0.proj,net.2}"),
         ),
-        left_out=(
+        skipped=(
             ("time_projection.**", MODULATION),
             ("text_embedding.**", TEXT),
             ("blocks.*.cross_attn.{k_img,v_img}", CONDITION),

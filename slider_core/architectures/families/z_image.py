@@ -12,6 +12,7 @@ FAMILIES = (
             "model_base.ZImagePixelSpace",
             "lumina.model.NextDiTPixelSpace",
         ),
+        modelspec=(("ZImage", "z-image"),),
         attention=(
             *(Layers(f"{b}.attention.qkv", f"{b}.attention.{{to_q,to_k,to_v}}", grouped_query) for b in BLOCKS),
             *(Layers(f"{b}.attention.out", f"{b}.attention.to_out.0") for b in BLOCKS),
@@ -27,7 +28,7 @@ FAMILIES = (
         ),
         mlp=tuple(Layers(f"{b}.feed_forward.{{w1,w2,w3}}", f"{b}.feed_forward.{{w1,w2,w3}}") for b in BLOCKS),
         attention_only="its SimpleTuner maintainers chose attention only",
-        left_out=(
+        skipped=(
             ("**.adaLN_modulation.**", MODULATION),
             ("context_refiner.**", TEXT),
             ("cap_embedder.**", TEXT),

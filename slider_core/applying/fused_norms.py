@@ -1,6 +1,6 @@
 """Changes of norms that ComfyUI fuses with the rotary embedding: it reads their weight and never calls the layer.
 
-So in Z-Image, ERNIE, Ideogram 4, JoyImage, Cosmos Predict2 and Anima for the queries and keys. The fused operation
+So for the queries and keys of some models. The fused operation
 runs once for each strength, on the rows that have it.
 """
 
@@ -16,9 +16,9 @@ import torch
 from comfy import ops
 from torch import Tensor, nn
 
+from ..lora.changes import ParameterDelta
+from ..replaced import replaced
 from ..strength import Delta, scale_for
-from .differentiable import replaced
-from .patches import ParameterDelta
 
 FUSED = "rms_rope"
 

@@ -17,6 +17,7 @@ from comfy import model_management
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor, nn
 
+from ..replaced import ABSENT, replaced
 from .checkpointing import blocks, checkpointed, unpacking_layers
 from .differentiable import differentiable, plain_layers
 from .saved_tensors import SavedTensors
@@ -48,7 +49,10 @@ def trainable(
         stack.enter_context(torch.enable_grad())
         stack.enter_context(differentiable(saved.weights))
         for loaded in (patcher, *others):
-            stack.enter_context(_without_attention_override(loaded))
+            options = loaded.model_options.get("transformer_options", {})  # packs override attention by kernels
+            stack.enter_context(
+                replaced(options, "optimized_attention_override", ABSENT)
+            )  # without a backward pass
             stack.enter_context(normal_tensors(loaded.model))
             stack.enter_context(frozen(loaded.model))
             stack.enter_context(plain_layers(loaded.model, saved.weights))
@@ -68,18 +72,6 @@ def _settle_attention(device: torch.device) -> None:
     if device.type == "cuda":
         few = torch.zeros(1, 1, 8, 64, device=device, dtype=torch.float16)
         torch.nn.functional.scaled_dot_product_attention(few, few, few)
-
-
-@contextmanager
-def _without_attention_override(patcher: ModelPatcher) -> Iterator[None]:
-    """Packs override attention by kernels without a backward pass; training does without."""
-    options = patcher.model_options.get("transformer_options", {})
-    given = options.pop("optimized_attention_override", None)
-    try:
-        yield
-    finally:
-        if given is not None:
-            options["optimized_attention_override"] = given
 
 
 @contextmanager
@@ -117,7 +109,7 @@ def normal_tensors(model: nn.Module) -> Iterator[None]:
 
 
 def _drop_graphs(model: nn.Module) -> None:
-    """Some models note an activation on themselves in each call (Cosmos), which would hold the last step's graph."""
+    """Some models note an activation on themselves in each call, which would hold the last step's graph."""
     for module in model.modules():
         for name, value in vars(module).items():
             if isinstance(value, Tensor) and value.grad_fn is not None:

@@ -1,7 +1,12 @@
-"""What an adapter needs of the layer that it is added to, whatever class ComfyUI or a pack gave the layer."""
+"""Facts about a layer, whatever class ComfyUI or a pack gave it: its size, its weight, its output.
+
+A weight has the shape [rows, columns, *kernel]; each of its rows writes one channel of the output.
+"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -9,10 +14,47 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..architectures.target import Target
-from .base import Adapter, AdapterError, Shape
-
 PLAIN = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+
+
+class LayerError(ValueError):
+    """A layer is not there, or is not as it has to be."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The shape of the weight rows that an adapter changes: [rows, columns, *kernel].
+
+    Attributes:
+        layer_rows: of the whole layer, of which `rows` may be a part.
+    """
+
+    rows: int
+    columns: int
+    kernel: tuple[int, ...]
+    layer_rows: int
+
+    @property
+    def full(self) -> tuple[int, ...]:
+        return (self.rows, self.columns, *self.kernel)
+
+    @property
+    def patch(self) -> int:
+        """Inputs of one output number: columns times the size of the kernel."""
+        return self.columns * math.prod(self.kernel)
+
+    @property
+    def parameters(self) -> int:
+        return self.rows * self.patch
+
+    @property
+    def ones(self) -> tuple[int, ...]:
+        """The kernel of a 1×1 convolution of as many dimensions; empty for a linear layer."""
+        return (1,) * len(self.kernel)
+
+    @property
+    def pointwise(self) -> bool:
+        return math.prod(self.kernel) == 1
 
 
 def root_of(model: Any) -> Any:
@@ -20,17 +62,17 @@ def root_of(model: Any) -> Any:
     return model.model if hasattr(model, "patches") and hasattr(model, "model") else model
 
 
-def layer_of(model: Any, target: Target) -> nn.Module:
-    """The layer of a target.
+def layer_at(model: Any, name: str) -> nn.Module:
+    """The layer of a name.
 
     Raises:
-        AdapterError: if the model has no such layer.
+        LayerError: if the model has no such layer.
     """
     try:
-        return reduce(getattr, target.layer.split("."), root_of(model))
+        return reduce(getattr, name.split("."), root_of(model))
     except AttributeError:
-        raise AdapterError(
-            f"the model has no layer {target.layer!r}. Select the targets on the model that is trained."
+        raise LayerError(
+            f"the model has no layer {name!r}. Select the targets on the model that is trained."
         ) from None
 
 
@@ -38,30 +80,38 @@ def is_conv(layer: nn.Module) -> bool:
     return hasattr(layer, "kernel_size")
 
 
-def shape_of(layer: nn.Module, target: Target) -> Shape:
-    """The shape of the target's rows.
+def channel_dim(layer: nn.Module) -> int:
+    """The dimension of the layer's output that the rows of its weight write to: 1 for convolutions, else the last."""
+    return 1 if is_conv(layer) else -1
+
+
+def size_of(layer: Any) -> tuple[int, int, tuple[int, ...]] | None:
+    """Rows, columns and kernel of the weight of a linear layer or convolution; None for other modules.
+
+    Taken from the layer's attributes: a quantised weight may have another shape than the matrix it stands for.
+    """
+    if is_conv(layer) and hasattr(layer, "out_channels"):
+        transposed = getattr(layer, "transposed", False)
+        kernel = tuple(layer.kernel_size)
+        return None if transposed else (layer.out_channels, layer.in_channels // layer.groups, kernel)
+    if isinstance(getattr(layer, "in_features", None), int) and hasattr(layer, "out_features"):
+        return layer.out_features, layer.in_features, ()
+    return None
+
+
+def shape_of(layer: nn.Module, rows: tuple[int, int] | None) -> Shape:
+    """The shape of these rows of the layer's weight.
 
     Raises:
-        AdapterError: if the layer is neither linear nor a convolution, or has fewer rows than the target.
+        LayerError: if the layer is neither linear nor a convolution, or has fewer rows.
     """
-    try:
-        return shape_at(layer, target.rows)
-    except AdapterError as error:
-        raise AdapterError(f"{target.layer!r} {error}") from None
-
-
-def shape_at(layer: Any, rows: tuple[int, int] | None) -> Shape:
-    """As `shape_of`, from the layer's own attributes: a quantised weight may lie about its shape."""
-    if is_conv(layer) and not getattr(layer, "transposed", False):
-        height, columns = layer.out_channels, layer.in_channels // layer.groups
-        kernel = tuple(layer.kernel_size)
-    elif hasattr(layer, "in_features") and hasattr(layer, "out_features"):
-        height, columns, kernel = layer.out_features, layer.in_features, ()
-    else:
-        raise AdapterError(f"is a {type(layer).__name__}; adapters go on linear layers and convolutions.")
+    size = size_of(layer)
+    if size is None:
+        raise LayerError(f"is a {type(layer).__name__}; adapters go on linear layers and convolutions.")
+    height, columns, kernel = size
     start, stop = rows or (0, height)
     if not 0 <= start < stop <= height:
-        raise AdapterError(f"has {height} rows, and not those from {start} to {stop}.")
+        raise LayerError(f"has {height} rows, and not those from {start} to {stop}.")
     return Shape(stop - start, columns, kernel, height)
 
 
@@ -89,14 +139,14 @@ def at_rows(y: Tensor, layer: nn.Module, rows: tuple[int, int] | None) -> Tensor
     """The part of the layer's output `y` that these rows of its weight write."""
     if rows is None:
         return y
-    return y.narrow(1 if is_conv(layer) else y.ndim - 1, rows[0], rows[1] - rows[0])
+    return y.narrow(channel_dim(layer), rows[0], rows[1] - rows[0])
 
 
 def base_weight(layer: Any, like: Tensor) -> tuple[Tensor, Tensor | None]:
     """Weight and bias of the layer as it would use them on `like`: cast, dequantised, fetched from offloading.
 
     Raises:
-        AdapterError: if the weight is stored in a form that only the layer itself can read.
+        LayerError: if the weight is stored in a form that only the layer itself can read.
     """
     if hasattr(layer, "cast_bias_weight"):  # ComfyUI-GGUF
         return layer.cast_bias_weight(like)
@@ -107,7 +157,7 @@ def base_weight(layer: Any, like: Tensor) -> tuple[Tensor, Tensor | None]:
     else:
         weight, bias = layer.weight, layer.bias
     if weight.dtype not in PLAIN:
-        raise AdapterError(
+        raise LayerError(
             f"the weight of a {type(layer).__name__} is stored as {weight.dtype}, and this kind of adapter has to "
             f"read it. lora (without dora), locon, loha, lokr, dylora and full work on such layers."
         )
@@ -134,8 +184,13 @@ def without_bias(y: Tensor, layer: nn.Module, rows: tuple[int, int] | None) -> T
     return y - along_channels(bias[slice(*rows) if rows else slice(None)], y, layer)
 
 
-def row_norms(weight: Tensor) -> Tensor:
-    """The length of each row of a weight, [rows]."""
+def through_base(x: Tensor, layer: nn.Module, rows: tuple[int, int] | None) -> Tensor:
+    """W · x at these rows: the layer's own forward less its bias, without the hooks that add adapters."""
+    return without_bias(at_rows(layer.forward(x), layer, rows), layer, rows)
+
+
+def magnitudes(weight: Tensor) -> Tensor:
+    """The magnitude of each row of a weight, in DoRA's sense: its length, [rows]."""
     return weight.flatten(1).float().norm(dim=1)
 
 
@@ -144,28 +199,6 @@ def weight_rows(layer: Any, rows: tuple[int, int] | None) -> Tensor:
     like = torch.empty(0, device=layer.weight.device, dtype=torch.float32)
     weight = base_weight(layer, like)[0]
     return weight[slice(*rows) if rows else slice(None)]
-
-
-@torch.no_grad()
-def difference(adapter: Adapter, chunk: int = 1024) -> Tensor:
-    """The change of the weight at strength 1, [rows, columns, *kernel]: the adapter's answer to unit inputs.
-
-    The layer's own answer to the unit inputs is its weight.
-    """
-    weight = weight_rows(adapter.layer, None)
-    stand_in, training, ones = bare_layer(weight), adapter.training, adapter.shape.ones
-    adapter.eval()
-    answers = []
-    for start in range(0, weight[0].numel(), chunk):
-        y = weight.flatten(1)[:, start : start + chunk].T
-        x = torch.eye(len(y), weight[0].numel(), device=weight.device).roll(start, 1)
-        x, y = x.reshape(len(y), *weight.shape[1:]), y.reshape(len(y), len(weight), *ones)
-        y = at_rows(y, stand_in, adapter.rows)
-        scale = torch.ones(len(x), *[1] * (x.ndim - 1), device=x.device)
-        still = adapter.addition(x[:1] * 0, y[:1] * 0, stand_in, scale[:1])
-        answers.append((adapter.addition(x, y, stand_in, scale) - still).flatten(1))
-    adapter.train(training)
-    return torch.cat(answers).T.reshape(adapter.shape.full).contiguous()
 
 
 def bare_layer(weight: Tensor) -> nn.Module:

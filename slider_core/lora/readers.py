@@ -10,12 +10,10 @@ from comfy.weight_adapter import BOFTAdapter, GLoRAAdapter, LoHaAdapter, LoKrAda
 from torch import Tensor
 
 from ..adapters import loha, lokr, lora
-from ..adapters.glora import through_base
-from ..adapters.layer import apply_pointwise, apply_weight, is_conv
-from ..adapters.layer import without_bias as base_output
 from ..adapters.oft import turned, turned_by_butterfly
-from .lengths import scaled_to
-from .patches import LayerDelta, ParameterDelta, Place, Unusable, WeightChange
+from ..layers import apply_pointwise, apply_weight, is_conv, through_base, without_bias
+from .changes import LayerDelta, ParameterDelta, Place, Unusable, WeightChange
+from .magnitudes import scaled_to
 
 
 def delta_of(patch: Any, place: Place) -> WeightChange:
@@ -58,7 +56,7 @@ def _difference(value: Tensor, place: Place) -> WeightChange:
 
 
 def _lora(weights: Sequence[Any], place: Place) -> WeightChange:
-    up, down, alpha, mid, lengths, reshape = weights
+    up, down, alpha, mid, magnitudes, reshape = weights
     if reshape is not None:
         raise Unusable("it makes the layer larger, as control LoRAs do: load it with ComfyUI's own loader")
     if mid is not None:
@@ -71,13 +69,13 @@ def _lora(weights: Sequence[Any], place: Place) -> WeightChange:
     def add(x, y, layer, scale, tensors):
         return lora.addition(x, layer, tensors[0], tensors[1], scale * ratio)
 
-    delta = scaled_to(lengths, place, [up, down], add)
-    delta.ratio = float(ratio) if lengths is None else None
+    delta = scaled_to(magnitudes, place, [up, down], add)
+    delta.ratio = float(ratio) if magnitudes is None else None
     return delta
 
 
 def _loha(weights: Sequence[Any], place: Place) -> WeightChange:
-    w1a, w1b, alpha, w2a, w2b, t1, t2, lengths = weights
+    w1a, w1b, alpha, w2a, w2b, t1, t2, magnitudes = weights
     shape, ratio = place.shape, 1.0 if alpha is None else alpha / len(w1b)
     if t1 is not None:
         (w1a, w1b), (w2a, w2b) = loha.without_tucker(w1a, w1b, t1), loha.without_tucker(w2a, w2b, t2)
@@ -87,11 +85,11 @@ def _loha(weights: Sequence[Any], place: Place) -> WeightChange:
     def add(x, y, layer, scale, tensors):
         return loha.addition(x, layer, tuple(tensors), scale * ratio, shape)
 
-    return scaled_to(lengths, place, factors, add)
+    return scaled_to(magnitudes, place, factors, add)
 
 
 def _lokr(weights: Sequence[Any], place: Place) -> WeightChange:
-    w1, w2, alpha, w1_a, w1_b, w2_a, w2_b, t2, lengths = weights
+    w1, w2, alpha, w1_a, w1_b, w2_a, w2_b, t2, magnitudes = weights
     rank = len(w2_b) if w2 is None else len(w1_b) if w1 is None else None
     ratio = 1.0 if alpha is None or rank is None else alpha / rank
     w1 = w1_a @ w1_b if w1 is None else w1
@@ -108,11 +106,11 @@ def _lokr(weights: Sequence[Any], place: Place) -> WeightChange:
     def add(x, y, layer, scale, tensors):
         return lokr.addition(x, layer, tensors[0], tuple(tensors[1:]), scale * ratio)
 
-    return scaled_to(lengths, place, [w1, *second], add)
+    return scaled_to(magnitudes, place, [w1, *second], add)
 
 
 def _glora(weights: Sequence[Any], place: Place) -> WeightChange:
-    a1, a2, b1, b2, alpha, lengths = weights
+    a1, a2, b1, b2, alpha, magnitudes = weights
     shape = place.shape
     rank = len(a2)
     if a1.shape[1] != rank or b2.shape[0] != rank:  # LyCORIS's older form has the factors the other way round
@@ -130,7 +128,7 @@ def _glora(weights: Sequence[Any], place: Place) -> WeightChange:
         on_input = apply_pointwise(apply_pointwise(x * (scale * ratio), a2), a1)
         return through_base(on_input, layer, place.rows) + lora.addition(x, layer, b1, b2, scale * ratio)
 
-    return scaled_to(lengths, place, factors, add)
+    return scaled_to(magnitudes, place, factors, add)
 
 
 def _rotation(turn: Callable[..., Tensor]) -> Callable[[Sequence[Any], Place], WeightChange]:
@@ -140,7 +138,7 @@ def _rotation(turn: Callable[..., Tensor]) -> Callable[[Sequence[Any], Place], W
             raise Unusable("rotations of another size than the weight")
 
         def add(x, y, layer, scale, tensors):
-            plain = base_output(y, layer, place.rows)
+            plain = without_bias(y, layer, place.rows)
             if is_conv(layer):
                 return turn(plain.movedim(1, -1), tensors[0], alpha or 0.0).movedim(-1, 1) * scale
             return turn(plain, tensors[0], alpha or 0.0) * scale

@@ -17,11 +17,11 @@ from comfy.weight_adapter import (
 )
 from torch import Tensor
 
+from ..lora.changes import LayerDelta, WeightChange, change_in
 from ..strength import Delta
-from .patches import LayerDelta, WeightChange, change_in
 
 # Where a kind that adds the same to every weight has its `dora_scale`, with which it does not.
-LENGTHS = {LoRAAdapter: 4, LoHaAdapter: 7, LoKrAdapter: 8}
+MAGNITUDES = {LoRAAdapter: 4, LoHaAdapter: 7, LoKrAdapter: 8}
 ROTATIONS = (OFTAdapter, BOFTAdapter)
 
 # One change as ComfyUI keeps it: strength, what the file has, strength of the weight, rows, their order.
@@ -60,7 +60,7 @@ def additive(patch: Any) -> bool:
         return True
     if isinstance(patch, tuple):
         return len(patch) == 1 or patch[0] == "diff"
-    return type(patch) in LENGTHS and patch.weights[LENGTHS[type(patch)]] is None
+    return type(patch) in MAGNITUDES and patch.weights[MAGNITUDES[type(patch)]] is None
 
 
 class SliderPatch(WeightAdapterBase):

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from ..layers import channel_dim
 from .joint import Joint
 from .low_rank import LowRank, Thin
 
@@ -58,11 +59,6 @@ def scale_for(x: Tensor, strength: Tensor, batch_dim: int = 0) -> Tensor:
     return per_row.to(x.device, x.dtype).reshape(shape)
 
 
-def channel_dim(layer: nn.Module, y: Tensor) -> int:
-    """The dimension of `y` that a row of the layer's weight writes to: 1 for convolutions, else the last."""
-    return 1 if hasattr(layer, "kernel_size") else y.ndim - 1
-
-
 def added(
     layer: nn.Module,
     x: Tensor,
@@ -76,7 +72,7 @@ def added(
     Args:
         onto: what is added to, if not `y`, the base layer's output, itself.
     """
-    dim = channel_dim(layer, y)
+    dim = channel_dim(layer)
     additions = [d.delta(x, y, layer, scale) for d in deltas if d.rows is None]
     on_rows = sorted(((d.rows, d) for d in deltas if d.rows is not None), key=lambda pair: pair[0])
     if on_rows:

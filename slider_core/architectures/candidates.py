@@ -1,4 +1,4 @@
-"""What a model offers: every layer that its family's file describes, with its part, rows and names."""
+"""The candidates for targets: every layer that a family's file describes, with its part, rows and names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QKVO = ("to_q", "to_k", "to_v", "to_out")
 
 
 @dataclass(frozen=True)
-class Offered:
+class Candidate:
     """A target that the model could have.
 
     Attributes:
@@ -36,7 +36,7 @@ class Offered:
     swapped: bool = False
 
 
-def offered(network: Network, family: Family) -> list[Offered]:
+def candidates(network: Network, family: Family) -> list[Candidate]:
     """All that the family's file describes of this model, in the order of its layers."""
     names = family.names(network.module) if family.names else {}
     order = {layer: index for index, layer in enumerate(network.layers)}
@@ -51,17 +51,17 @@ def offered(network: Network, family: Family) -> list[Offered]:
     return sorted(found, key=lambda entry: (order[entry.layer], entry.target.rows or (0, 0)))
 
 
-def elsewhere(network: Network, family: Family) -> list[Offered]:
+def elsewhere(network: Network, family: Family) -> list[Candidate]:
     """The layers that are no targets, and whose diffusers names the family's file states all the same."""
     return [entry for layers in family.elsewhere for entry in _described(network, "elsewhere", layers)]
 
 
-def whole(network: Network, layer: str) -> Offered:
+def whole(network: Network, layer: str) -> Candidate:
     """A whole layer, by its native name, whether the family's file describes it or not."""
-    return Offered(Target(f"{network.prefix}.{layer}.weight", role="custom"), layer)
+    return Candidate(Target(f"{network.prefix}.{layer}.weight", role="custom"), layer)
 
 
-def _described(network: Network, part: str, layers: Layers) -> Iterator[Offered]:
+def _described(network: Network, part: str, layers: Layers) -> Iterator[Candidate]:
     natives, foreign = alternatives(layers.native), alternatives(layers.diffusers)
     for index, native in enumerate(natives):
         for layer, stars in _matching(network, native):
@@ -72,7 +72,7 @@ def _described(network: Network, part: str, layers: Layers) -> Iterator[Offered]
                 name = filled(foreign[index + offset], stars) if layers.diffusers else None
                 word = _word(part, index + offset, len(natives), len(rows) if layers.rows else 0)
                 target = _target(network, layer, part_rows, name, part)
-                yield Offered(target, layer, part, word, layers.batch_dim, layers.swapped)
+                yield Candidate(target, layer, part, word, layers.batch_dim, layers.swapped)
 
 
 def _matching(network: Network, pattern: str) -> Iterator[tuple[str, tuple[str, ...]]]:

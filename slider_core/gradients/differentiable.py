@@ -15,6 +15,7 @@ from comfy.ldm.modules import attention
 from comfy_kitchen.backends import eager
 from torch import nn
 
+from ..replaced import replaced
 from .cast_weights import CastWeights
 
 # Fused rotary embeddings and norms: the same names in comfy_kitchen and in its plain-torch backend.
@@ -32,21 +33,6 @@ def differentiable(weights: CastWeights) -> Iterator[None]:
         for holder, name, value in _replacements(weights):
             stack.enter_context(replaced(holder, name, value))
         yield
-
-
-@contextmanager
-def replaced(holder: Any, name: str, value: Any) -> Iterator[None]:
-    """While open, attribute `name` of `holder` is `value`."""
-    attributes = vars(holder)
-    had, before = name in attributes, attributes.get(name)
-    setattr(holder, name, value)
-    try:
-        yield
-    finally:
-        if had:
-            setattr(holder, name, before)
-        else:
-            delattr(holder, name)
 
 
 def _replacements(weights: CastWeights) -> Iterator[tuple[Any, str, Any]]:

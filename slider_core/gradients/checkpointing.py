@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from copy import copy
 from typing import Any
 
 import torch
-from comfy.ldm.modules.attention import SpatialTransformer
-from comfy.ldm.seedvr.model import Cache
 from comfy.ops import CastWeightBiasOp
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
+from ..architectures.quirks import is_copied, is_opened
+from ..replaced import replaced
 from .cast_weights import CastWeight
 from .reruns import RandomState, RecomputeError, check_shapes, samples_of
 from .saved_tensors import Kept, SavedTensors
@@ -29,20 +30,12 @@ def checkpointed(modules: Iterable[nn.Module], saved: SavedTensors) -> Iterator[
     """While open, calls of the modules keep their inputs alone and run again in the backward pass."""
     with ExitStack() as stack:
         for block in modules:
-            before = block.__dict__.get("forward")
-            block.forward = _checkpointing(block.forward, saved)
-            stack.callback(_restore_forward, block, before)
+            stack.enter_context(replaced(block, "forward", _checkpointing(block.forward, saved)))
         yield
 
 
-def _restore_forward(block: nn.Module, before: Any) -> None:
-    del block.forward
-    if before is not None:
-        block.forward = before
-
-
 def blocks(model: nn.Module) -> Iterator[nn.Module]:
-    """The repeated parts of a model: what its lists hold, down to the blocks of a UNet's transformers."""
+    """The repeated parts of a model: what its lists hold, down to the blocks in those that are `opened`."""
     for child in model.children():
         if isinstance(child, CONTAINERS):
             yield from _blocks_in(child)
@@ -54,7 +47,7 @@ def _blocks_in(container: nn.Module) -> Iterator[nn.Module]:
     for element in container.children():
         if isinstance(element, CONTAINERS):
             yield from _blocks_in(element)
-        elif isinstance(element, SpatialTransformer):
+        elif is_opened(element):
             yield from blocks(element)
         elif any(True for _ in element.children()):
             yield element
@@ -146,7 +139,7 @@ class _Input:
 def _mapped(value: Any, function: Callable[[Any], Any], of: type = Tensor) -> Any:
     """`value` with `function` applied to what is an `of` in it; lists, tuples and dicts are copied.
 
-    So is what SeedVR2's blocks have made for one another: a block adds to it, and again when it runs again.
+    So is, with its dicts, what the blocks of some models make for one another: a block adds to it in each run.
     """
     if isinstance(value, of):
         return function(value)
@@ -154,8 +147,9 @@ def _mapped(value: Any, function: Callable[[Any], Any], of: type = Tensor) -> An
         return {key: _mapped(item, function, of) for key, item in value.items()}
     if type(value) in (list, tuple):
         return type(value)(_mapped(item, function, of) for item in value)
-    if isinstance(value, Cache):
-        return Cache(value.disable, value.prefix, dict(value.cache))
+    if is_copied(value):
+        value = copy(value)
+        vars(value).update({name: dict(own) for name, own in vars(value).items() if type(own) is dict})
     return value
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -16,8 +15,9 @@ from comfy.patcher_extension import copy_nested_dicts
 from torch import Tensor
 
 from ..data.bucket import Example
-from .trainable import normal
-from .wrapped_calls import WrappedCalls
+from ..gradients.trainable import normal
+from ..gradients.wrapped_calls import WrappedCalls
+from ..replaced import replaced
 
 # Options of a conditioning that limit it to part of the picture or of the sampling.
 ONLY_PART = {"area", "mask", "mask_strength", "start_percent", "end_percent", "timestep_start", "timestep_end"}
@@ -27,7 +27,7 @@ ONLY_PART = {"area", "mask", "mask_strength", "start_percent", "end_percent", "t
 class Row:
     """An example on the model's device: its latent in the model's scale and its processed conditioning.
 
-    The latent has one row, but for models whose frames are rows of the batch (SVD) as many as there are frames.
+    The latent has one row, but for models whose frames are rows of the batch as many as there are frames.
     """
 
     latent: Tensor
@@ -155,7 +155,7 @@ class ModelCalls:
         if entries[0].control is not None:
             c["control"] = entries[0].control.get_control(x, sigmas, c, len(rows), options)
         self._wrapped.record(options)
-        with _raw_prediction(self.sampling):
+        with replaced(self.sampling, "calculate_denoised", _as_predicted):
             return self.model.apply_model(x, sigmas, **c)
 
     def backward(self, loss: Tensor) -> None:
@@ -178,11 +178,6 @@ class _Encoder:
         return getattr(self.vae, name)
 
 
-@contextmanager
-def _raw_prediction(sampling: Any) -> Iterator[None]:
-    """Lets model calls return what the network gave, without the step to the denoised picture."""
-    sampling.calculate_denoised = lambda sigma, model_output, model_input: model_output
-    try:
-        yield
-    finally:
-        del sampling.calculate_denoised
+def _as_predicted(sigma: Tensor, model_output: Tensor, model_input: Tensor) -> Tensor:
+    """In the place of `calculate_denoised`: what the network gave, without the step to the denoised picture."""
+    return model_output

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from comfy.model_patcher import ModelPatcher
 
-from ..strength import STRENGTH_KEY, StrengthError, constant
+from ..strength import STRENGTH_KEY, StrengthError
 from .applied import AppliedSlider
 from .weight_patch import Changes, additive, changes_of, is_merged, order_matters, put_in, without_sliders
 
@@ -36,7 +36,7 @@ class Placed:
     @property
     def at_rest(self) -> float | None:
         in_weights = self.changes is not None and self.slider.always
-        return self.slider.strength or None if in_weights else None
+        return self.slider.constant() or None if in_weights else None
 
     @property
     def depends_on(self) -> set[str]:
@@ -165,5 +165,5 @@ def _strength_in_weights(placed: Placed, entries: Iterable[Mapping[str, Any]]) -
     slider = placed.slider
     if placed.changes is None or not slider.always:
         return None
-    found = {constant(entry.get(STRENGTH_KEY), slider.name, slider.strength) for entry in entries}
+    found = {slider.constant(entry.get(STRENGTH_KEY)) for entry in entries}
     return found.pop() if len(found) == 1 else None

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..adapters.base import AdapterError, Shape
-from ..adapters.layer import along_channels, is_conv, shape_at
-from ..low_rank import Factors, Thin
+from ..deltas.low_rank import Factors, Thin
+from ..layers import LayerError, Shape, along_channels, channel_dim, is_conv, shape_of
+from ..replaced import replaced
 from ..strength import Delta
 
 Tensors = Sequence[Tensor]
@@ -35,8 +35,8 @@ class Place:
     @property
     def shape(self) -> Shape:
         try:
-            return shape_at(self.module, self.rows)
-        except AdapterError as error:
+            return shape_of(self.module, self.rows)
+        except LayerError as error:
             raise Unusable(str(error)) from None
 
     @property
@@ -88,7 +88,7 @@ class LayerDelta(WeightChange):
         addition = self.add(x, y, layer, scale.to(x.dtype), self.tensors.at(x))
         if self.place.reorder is None:
             return addition
-        channels = 1 if is_conv(layer) else -1
+        channels = channel_dim(layer)
         return self.place.reorder(addition.movedim(channels, 0)).movedim(0, channels)
 
 
@@ -137,11 +137,8 @@ class ParameterDelta(WeightChange):
         own = layer._parameters[self.name]
         assert own is not None
         changed = value if self.sets else own.to(value) + value
-        layer._parameters[self.name] = nn.Parameter(changed.to(own), requires_grad=False)
-        try:
+        with replaced(layer._parameters, self.name, nn.Parameter(changed.to(own), requires_grad=False)):
             other = layer.forward(x)
-        finally:
-            layer._parameters[self.name] = own
         return (other - y) * ((scale != 0).to(y) if self.sets else scale)
 
     def change_of(self, own: Tensor, strength: float) -> Tensor:
@@ -160,7 +157,7 @@ class Widened:
     def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:
         assert self.narrow.rows is not None
         start, stop = self.narrow.rows
-        dim = 1 if is_conv(layer) else y.ndim - 1
+        dim = channel_dim(layer)
         part = y.narrow(dim, start, stop - start)
         whole = torch.zeros_like(y)
         whole.narrow(dim, start, stop - start).copy_(self.narrow.delta(x, part, layer, scale))

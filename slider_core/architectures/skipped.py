@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .candidates import Candidate
 from .family import TEXT, Family
 from .network import Network
-from .offer import Offered
 from .patterns import matches, summed_up
 
 NOT_IN_RULE = "not part of the rule"
@@ -20,20 +20,20 @@ OF_PART = {
 }
 
 
-def left_out(
-    network: Network, family: Family, offer: Sequence[Offered], chosen: Sequence[Offered], preset: str
+def skipped(
+    network: Network, family: Family, possible: Sequence[Candidate], chosen: Sequence[Candidate], preset: str
 ) -> tuple[tuple[str, str], ...]:
     """Patterns of the layers, and of the row ranges, that are not among the targets, with the reasons."""
     whole = {entry.layer for entry in chosen if entry.target.rows is None}
     taken = {entry.target for entry in chosen}
-    rest = [entry for entry in offer if entry.target not in taken and entry.layer not in whole]
+    rest = [entry for entry in possible if entry.target not in taken and entry.layer not in whole]
     in_part = {entry.layer for entry in chosen}
     by_reason: dict[str, list[str]] = {}
     for entry in rest:
         start, stop = entry.target.rows or (0, 0)
         rows = f" rows {start}:{stop}" if stop and entry.layer in in_part else ""
         by_reason.setdefault(_reason(family, entry.layer, entry.part, preset), []).append(entry.layer + rows)
-    described = {entry.layer for entry in (*offer, *chosen)}
+    described = {entry.layer for entry in (*possible, *chosen)}
     for layer in network.layers:
         if layer not in described:
             by_reason.setdefault(_reason(family, layer, "", preset), []).append(layer)
@@ -44,12 +44,12 @@ def left_out(
     )
 
 
-def is_text(family: Family, entry: Offered) -> bool:
+def is_text(family: Family, entry: Candidate) -> bool:
     """Whether a layer carries only text."""
     return _by_pattern(family, entry.layer) == TEXT
 
 
-def is_left_out(family: Family, layer: str) -> bool:
+def is_skipped(family: Family, layer: str) -> bool:
     """Whether the family's file says why a layer is left out."""
     return _by_pattern(family, layer) is not None
 
@@ -62,4 +62,4 @@ def _reason(family: Family, layer: str, part: str, preset: str) -> str:
 
 
 def _by_pattern(family: Family, layer: str) -> str | None:
-    return next((reason for pattern, reason in family.left_out if matches(pattern, layer)), None)
+    return next((reason for pattern, reason in family.skipped if matches(pattern, layer)), None)

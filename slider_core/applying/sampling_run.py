@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from ..architectures import batch_dims
+from ..architectures.quirks import kept_of_prompts
 from .applied import BY_ROW, ByRow
 from .guidance import with_strengths_of_prompt
 from .latest_run import on_loaded_weights, remember
@@ -51,6 +52,6 @@ def sampling_run(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Any
 
 
 def _forget_prompts(model: Any) -> None:
-    """HiDream-O1 keeps a prompt's keys and values for later runs, which may have other weights."""
-    if hasattr(model.diffusion_model, "clear_kv_cache"):
-        model.diffusion_model.clear_kv_cache()
+    """What a model has made of a prompt with other weights is not for this run."""
+    for name in kept_of_prompts(model.diffusion_model):
+        setattr(model.diffusion_model, name, [])

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..addition import Joined
-from ..strength import Delta, Strength, StrengthError, rows_of
-from .patches import change_in
+from ..curve import Curve
+from ..deltas.addition import Joined
+from ..lora.changes import change_in
+from ..strength import Delta, Strength, StrengthError, constant, rows_of
 
 READER = "concept_sliders.strengths"
 BY_ROW = "concept_sliders.by_row"
@@ -28,6 +29,7 @@ class AppliedSlider:
         strength: used by every conditioning that carries no strength of its own.
         name: what a SliderStrength node picks this slider by.
         start_percent, end_percent: part of the sampling, 0 (first step) to 1 (last), in which it works.
+        curve: what strengths mean, its own and those that conditionings carry; None: they are raw.
     """
 
     deltas: Mapping[str, Sequence[Delta]]
@@ -35,6 +37,7 @@ class AppliedSlider:
     name: str = ""
     start_percent: float = 0.0
     end_percent: float = 1.0
+    curve: Curve | None = None
 
     def __post_init__(self) -> None:
         if not all(map(math.isfinite, (self.strength, self.start_percent, self.end_percent))):
@@ -48,6 +51,15 @@ class AppliedSlider:
                 "would work in no step. Exchange them."
             )
 
+    def raw(self, strength: float) -> float:
+        """The factor on the adapters' output that a strength stands for."""
+        return strength if self.curve is None else self.curve.raw(strength)
+
+    def constant(self, given: Strength | None = None) -> float | None:
+        """The one raw strength of all rows of a conditioning that carries `given`; None if it gives a list."""
+        strength = constant(given, self.name, self.strength)
+        return None if strength is None else self.raw(strength)
+
     @property
     def always(self) -> bool:
         """Whether it works in every step."""
@@ -60,7 +72,7 @@ class AppliedSlider:
         return percent_to_sigma(self.end_percent) <= float(t.max()) <= percent_to_sigma(self.start_percent)
 
     def row_strengths(self, rows: int, transformer_options: Mapping[str, Any]) -> Tensor:
-        """One strength for each row of a model call, chunk by chunk of conditionings."""
+        """One raw strength for each row of a model call, chunk by chunk of conditionings."""
         given: Mapping[Any, Strength] = transformer_options.get(READER, {})
         chunks = transformer_options.get("uuids") or [None]
         window = transformer_options.get("context_window")
@@ -68,7 +80,7 @@ class AppliedSlider:
             _of_window(window, given.get(uuid), self.name, self.strength, rows // len(chunks))
             for uuid in chunks
         ]
-        return torch.tensor([value for chunk in per_chunk for value in chunk])
+        return torch.tensor([self.raw(value) for chunk in per_chunk for value in chunk])
 
 
 def _of_window(window: Any, given: Strength | None, slider: str, default: float, rows: int) -> list[float]:

@@ -14,15 +14,15 @@ from functools import partial
 from typing import Any
 
 from comfy.cli_args import args
-from comfy.model_base import SeedVR2
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import CallbacksMP, WrappersMP
 from torch import Tensor
 
 from ..architectures import batch_dims
+from ..architectures.quirks import swaps_prompts
+from ..replaced import replaced
 from ..strength import STRENGTH_KEY, attached
 from .applied import BY_ROW, READER, AppliedSlider, ByRow
-from .differentiable import replaced
 from .fused_norms import fused_norms
 from .placed import SLIDERS, Sliders
 from .sampling_run import sampling_run
@@ -88,8 +88,8 @@ def _call(at_rest: Sequence[ByRow], executor, x, t, c_concat=None,
 
 
 def _in_network_order(model: Any, strengths: Tensor, transformer_options: Mapping[str, Any]) -> Tensor:
-    """SeedVR2 runs a call of positive and negative prompts with its halves in each other's place."""
+    """The strengths in the order in which the network has the rows of the call."""
     prompts = transformer_options.get("cond_or_uncond")
-    if isinstance(model, SeedVR2) and len(set(prompts or ())) > 1:
+    if len(set(prompts or ())) > 1 and swaps_prompts(model):
         return strengths.roll(len(strengths) // 2)
     return strengths

@@ -12,20 +12,21 @@ from functools import reduce
 from typing import Any
 
 from comfy import lora, lora_convert
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..adapters.layer import root_of
+from ..architectures.comfyui_names import key_map
 from ..files.forms import for_comfyui
 from ..files.fused import BIAS, padded
 from ..files.keys import for_text_encoder, taken_apart
 from ..files.layout import FORMAT
 from ..files.places import Part, Places
 from ..files.reading import read
+from ..layers import root_of
 from ..strength import Delta
-from .patch_readers import delta_of
-from .patches import Place, Unusable, without_overlap
+from .changes import Place, Unusable, without_overlap
+from .readers import delta_of
 
-__all__ = ["deltas_for", "for_text_encoder", "key_map", "unread_by_comfyui"]
+__all__ = ["deltas_for", "for_text_encoder", "unread_by_comfyui"]
 
 
 class ReadTensors(dict[str, Tensor]):
@@ -173,17 +174,3 @@ def _taken_apart(key: Any) -> tuple[str, tuple[int, int] | None, Any]:
     weight, offset, *reorder = key
     rows = None if offset is None else (offset[1], offset[1] + offset[2])
     return weight, rows, reorder[0] if reorder else None
-
-
-def key_map(model: Any) -> dict[str, Any]:
-    """LoRA key prefix to weight key (and slice) of a model; a ControlNet is known by its native names only."""
-    if hasattr(model, "control_model"):
-        names = [f"control_model.{key}" for key in model.control_model.state_dict()]
-        return {name.removesuffix(".weight"): name for name in names}
-    if not hasattr(model, "model_config"):
-        return _native_names(model)
-    return lora.model_lora_keys_unet(model, {})
-
-
-def _native_names(model: nn.Module) -> dict[str, str]:
-    return {name.removesuffix(".weight"): name for name in model.state_dict()}

@@ -10,8 +10,9 @@ from typing import Any
 from comfy.controlnet import ControlBase
 from torch import Tensor, nn
 
-from ..addition import Joined
 from ..architectures import batch_dims
+from ..deltas.addition import Joined
+from ..replaced import replaced
 from ..strength import STRENGTH_KEY, Delta, Strength, attached, with_strength
 from .applied import READER, AppliedSlider, ByRow
 
@@ -44,10 +45,8 @@ class SlidingControl(ControlBase):
         options = self._with_given(transformer_options)
         with ExitStack() as stack:
             if (before := self.previous_controlnet) is not None:  # may share our network, not our sliders
-                stack.callback(setattr, self, "previous_controlnet", before)
-                self.previous_controlnet = _Made(
-                    before.get_control(x_noisy, t, cond, batched_number, transformer_options)
-                )
+                made = _Made(before.get_control(x_noisy, t, cond, batched_number, transformer_options))
+                stack.enter_context(replaced(self, "previous_controlnet", made))
             for by_row in self.sliders:
                 slider = by_row.slider
                 if slider.active(t, self.model_sampling_current.percent_to_sigma):

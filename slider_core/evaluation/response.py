@@ -1,0 +1,73 @@
+"""The response curve of a slider from a sweep over raw strengths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from ..curve import CURVE, Curve
+from ..files.slider import Slider
+from .measures import Array
+
+POINTS = 8  # of the stored curve, for each unit of strength
+LEAST_RISE = 1e-6  # of the whole effect, from one strength to the next
+
+
+def curve_from(
+    strengths: Sequence[float], effect: Sequence[float] | Array, usable: tuple[float, float]
+) -> Curve | None:
+    """The curve on which ±1 is the usable range and the effect is proportional to the strength; None without a range.
+
+    The side with the smaller effect decides what 1 means, so that +1 and −1 are equally far from 0. The other side goes
+    on beyond 1, to its own end.
+
+    Args:
+        strengths: raw, rising, 0 among them.
+        effect: at each of them, rising within the usable range.
+        usable: lowest and highest raw strength that can be relied on.
+    """
+    s, e = np.asarray(strengths, dtype=np.float64), np.asarray(effect, dtype=np.float64)
+    inside = (s >= usable[0]) & (s <= usable[1])
+    s, e = s[inside], e[inside]
+    ends = [abs(value) for value, end in ((e[-1], s[-1]), (e[0], s[0])) if end != 0]
+    if not ends or min(ends) == 0:
+        return None
+    one = min(ends)
+    rising = _rising(e / one, int(np.flatnonzero(s == 0)[0]))
+    asked = _grid(float(rising[0]), float(rising[-1]))
+    raw = np.where(asked < 0, _inverse(rising, s, asked, s <= 0), _inverse(rising, s, asked, s >= 0))
+    return Curve(tuple((round(float(a), 6), round(float(r), 6) + 0.0) for a, r in zip(asked, raw, strict=True)))
+
+
+def _inverse(effect: Array, strengths: Array, asked: Array, side: NDArray[np.bool_]) -> Array:
+    """The strengths that have these effects, by what was measured on one side of 0: the two may differ in slope."""
+    if side.sum() < 2:
+        return np.zeros_like(asked)
+    found: Array = PchipInterpolator(effect[side], strengths[side])(asked)
+    return found
+
+
+def _rising(effect: Array, zero: int) -> Array:
+    """The effect, made to rise strictly away from strength 0, where noise lets it fall back a little."""
+    out = effect - effect[zero]
+    for i in range(zero + 1, len(out)):
+        out[i] = max(out[i], out[i - 1] + LEAST_RISE)
+    for i in range(zero - 1, -1, -1):
+        out[i] = min(out[i], out[i + 1] - LEAST_RISE)
+    return out
+
+
+def _grid(low: float, high: float) -> Array:
+    """Strengths from `low` to `high` in steps of 1 / POINTS, both ends and 0 among them."""
+    inner = np.arange(np.ceil(low * POINTS), np.floor(high * POINTS) + 1) / POINTS
+    apart = (inner == 0) | (np.minimum(inner - low, high - inner) > 0.25 / POINTS)
+    return np.unique([low, *inner[apart], high])
+
+
+def with_curve(slider: Slider, curve: Curve | None) -> Slider:
+    """The slider with this curve in its metadata, or with none."""
+    metadata = {key: value for key, value in getattr(slider, "metadata", {}).items() if key != CURVE}
+    return Slider(slider, metadata | ({CURVE: curve.as_json()} if curve else {}))
