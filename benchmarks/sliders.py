@@ -32,7 +32,7 @@ from concept_sliders.slider_core.architectures import select_targets  # noqa: E4
 from concept_sliders.slider_core.data import Bucket, Cycle, Example  # noqa: E402
 from concept_sliders.slider_core.evaluation import measures  # noqa: E402
 from concept_sliders.slider_core.evaluation.prompts import Prompt  # noqa: E402
-from concept_sliders.slider_core.evaluation.sweep import Sweep, decode, sample_sweep, stills  # noqa: E402
+from concept_sliders.slider_core.evaluation.sweep import Sweep, Variant, decode, sample_sweep, stills  # noqa: E402
 from concept_sliders.slider_core.lora.reading import deltas_for  # noqa: E402
 from concept_sliders.slider_core.training import TrainRequest, train  # noqa: E402
 from faces import Face, draw, random_faces  # noqa: E402
@@ -108,7 +108,8 @@ def look(
     sweep = Sweep(prompts, tuple(range(1, 1 + seeds)), strengths)
     deltas, _ = deltas_for(ground.model, slider)
     settings = SamplerSettings(steps=20, cfg=2.5)
-    latents = sample_sweep(ground.model, deltas, sweep, ground.text(""), torch.zeros(1, 16, 16, 16), settings)
+    variants, empty = [Variant(ground.model, deltas)], torch.zeros(1, 16, 16, 16)
+    latents = sample_sweep(variants, sweep, ground.text(""), empty, settings)
     pictures = stills(decode(latents, ground.vae.decode)).flatten(0, 1)
     found = measure.measure(measure.load(), pictures)
     in_rows = {name: values.reshape(-1, len(strengths)) for name, values in found.items()}

@@ -12,7 +12,7 @@ from ..config import SliderPlan
 from ..data import describe_cycle
 from ..runs import request_of
 from ..training import StepDone, TrainRequest, train
-from ..training.loop import memory_needed
+from ..training.fit import memory_needed
 from .pictures import Pictures
 from .progress import duration
 from .sliders import parts_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 
@@ -13,6 +14,15 @@ from .events import Event, Message
 from .request import TrainRequest
 
 UNITS = {"B": 1, "bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+def memory_needed(request: TrainRequest) -> float:
+    """Bytes to keep free of weights: ComfyUI's estimate for the largest latent, times what a backward pass keeps."""
+    shapes = (example.latent.shape for bucket in request.cycle.buckets for example in bucket.examples)
+    shape = max(shapes, key=math.prod)
+    rows = request.rows_at_once or 2 * request.cycle.batch_size
+    estimate = request.model.model.memory_required([rows, *shape[1:]])
+    return float(estimate) * (2.0 if request.gradient_checkpointing else 6.0)
 
 
 class OpenAgain(Exception):  # noqa: N818

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from itertools import chain, islice
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
 
 from ..applying.control import sliders_freed
 from ..data.cycle import SIGN_NAMES, Turn
@@ -21,16 +19,15 @@ from .checkpoint import read_checkpoint, write_checkpoint
 from .events import Event, Intermediate, Message, Paused, StepDone, Stopped, TrainedSlider
 from .fingerprint import fingerprint
 from .finished import LOSSES, TRAINING, finished, losses_text
-from .fit import Fit, OpenAgain
-from .last_good import ExplodedError, LastGood, NotFiniteError
-from .model_call import ModelCalls, is_oom, load
+from .fit import Fit, OpenAgain, memory_needed
+from .last_good import ExplodedError, LastGood
+from .model_call import ModelCalls, load
 from .on_model import OnModel
+from .optimisers import BY_NUMBER, make_optimiser
 from .paced import Paced, pace_of
-from .optimisers import BY_NUMBER, make_optimiser, rate_at
 from .request import TrainRequest
-from .rows import rows_of_turn
 from .state import State
-from .step import forward_backward
+from .turn_gradient import TurnGradient
 
 
 def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None) -> TrainedSlider:
@@ -64,15 +61,6 @@ def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None
             raise
 
 
-def memory_needed(request: TrainRequest) -> float:
-    """Bytes to keep free of weights: ComfyUI's estimate for the largest latent, times what a backward pass keeps."""
-    shapes = (example.latent.shape for bucket in request.cycle.buckets for example in bucket.examples)
-    shape = max(shapes, key=math.prod)
-    rows = request.rows_at_once or 2 * request.cycle.batch_size
-    estimate = request.model.model.memory_required([rows, *shape[1:]])
-    return float(estimate) * (2.0 if request.gradient_checkpointing else 6.0)
-
-
 class _Run:
     """A training while it lasts: slider, optimiser, and how far it has come."""
 
@@ -94,10 +82,10 @@ class _Run:
         half = request.model.model_dtype() == torch.float16
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
         self.state = State(self.parameters, self.optimiser, self.scaler, pace_of(request))
-        self.saved = SavedTensors()
-        self.good = LastGood(self.state)
+        self.saved, self.good = SavedTensors(), LastGood(self.state)
         self.fit, self.continued_from = Fit(request, self.saved, tell), 0
-        self.paced = Paced(request, self.slider, self.state, self.fit, tell)
+        self.gradient = TurnGradient(request, self.slider, self.state, self.fit, self.saved)
+        self.paced = Paced(request, self.slider, self.state, self.gradient, tell)
         known = request.checkpoint or request.sliders
         self.fingerprint = fingerprint(request, self.slider.parameters) if known else ""
 
@@ -112,7 +100,7 @@ class _Run:
         request = self.request
         if not (request.sliders and request.resume):
             return None
-        metadata = {**request.description, TRAINING: self.fingerprint, "steps": str(request.steps)}
+        metadata = {**request.description, TRAINING: self.fingerprint, **self.paced.at_end}
         return finished(request.sliders, to_slider(self.slider.adapters, metadata))
 
     def resume(self) -> None:
@@ -126,13 +114,12 @@ class _Run:
 
     @property
     def finished(self) -> bool:
-        pace = self.state.pace
-        return self.state.step >= (pace.end if pace and pace.looks else self.request.steps)
+        return self.state.step >= self.paced.end
 
     def all_steps(self) -> None:
         """The steps that are left, with pauses outside of the training's hold on the model."""
         request = self.request
-        turns: Iterator[Turn] = islice(request.cycle.turns(), self.state.step, request.steps)
+        turns, turn = islice(request.cycle.turns(), self.state.step, None), None
         while not self.finished:
             done, rests = self.state.step, (request.preview_every, request.save_every)
             until = min([request.steps, *((done // every + 1) * every for every in rests if every)])
@@ -143,22 +130,17 @@ class _Run:
                 ),
             ):
                 self.calls = ModelCalls(request.model, request.control_net, request.vae)
-                taken: list[Turn] = []
                 try:
-                    self.paced.look(self.calls, self._first_gradient)
-                    for turn in islice(turns, until - done):
-                        taken = [turn]
+                    self.paced.look(self.calls)
+                    while self.state.step < until and not self.finished:
+                        turn = turn or next(turns)
                         self._step_and_tell(turn)
-                        taken = []
-                        self.paced.look(self.calls, self._first_gradient)
-                        if self.finished:
-                            break
+                        turn = None
+                        self.paced.look(self.calls)
                 except OpenAgain:
-                    turns = chain(taken, turns)
                     continue
             self._tell_of_rest()
-        if self.state.pace is not None:
-            self.tell(Message(self.state.pace.as_text()))
+        self.paced.tell_what_was_found()
 
     def _tell_of_rest(self) -> None:
         """Every so many steps the slider so far is there to be looked at or written."""
@@ -178,71 +160,18 @@ class _Run:
         if self.request.checkpoint_every and step % self.request.checkpoint_every == 0:
             self.keep()
         rate = self.optimiser.param_groups[0]["lr"]
-        self.tell(StepDone(step, self.request.steps, losses, rate, time.perf_counter() - before))
+        self.tell(StepDone(step, self.paced.end, losses, rate, time.perf_counter() - before))
 
     def _step(self, turn: Turn) -> dict[str, float]:
-        request = self.request
+        rate = self.paced.rate()
         for group in self.optimiser.param_groups:
-            group["lr"] = self._rate()
-        by_sign = self._fitting_gradients(turn)
-        self._check_finite(by_sign)
+            group["lr"] = rate
+        by_sign = self.gradient.of(turn, self.calls)
         losses = {SIGN_NAMES[sign]: loss for sign, loss in by_sign.items()}
         losses = {"loss": sum(losses.values()) / len(losses), **losses}
-        self.good.watch(losses["loss"], request.learning_rate)
+        self.good.watch(losses["loss"], self.request.learning_rate or rate)
         self.state.update(losses)
         return losses
-
-    def _rate(self) -> float:
-        request, step, pace = self.request, self.state.step, self.state.pace
-        if pace is None:
-            return request.learning_rate * rate_at(step, request.steps, request.schedule, request.warmup)
-        return pace.rate * pace.factor(step) * rate_at(step, request.steps, "constant", request.warmup)
-
-    def _first_gradient(self, turns: int) -> Tensor:
-        """Of the first turns of the cycle, summed up."""
-        total = torch.zeros_like(self.slider.flat.gradient)
-        for turn in islice(self.request.cycle.turns(), turns):
-            self._check_finite(self._fitting_gradients(turn))
-            total += self.slider.flat.gradient
-        return total
-
-    def _fitting_gradients(self, turn: Turn) -> dict[int, float]:
-        """The gradients of a step, in less memory if it runs out; the loss of each sign."""
-        while True:
-            try:
-                return self._gradients(turn)
-            except RuntimeError as error:
-                out_of_memory = str(error) if is_oom(error) else None
-                if out_of_memory is None and self.saved.careful:
-                    raise
-            if out_of_memory is not None:
-                self.fit.smaller(out_of_memory, len(turn))
-            else:
-                self.saved.careful = True  # this step writes to what it keeps, as those before it did not
-
-    def _gradients(self, turn: Turn) -> dict[int, float]:
-        seed = (self.request.seed * 1_000_003 + self.state.step) % 2**63
-        generator = torch.Generator().manual_seed(seed)
-        torch.manual_seed(seed)
-        self.slider.refresh()
-        rows = rows_of_turn(turn, self.calls, self.request, generator)
-        with self.saved.active():
-            return forward_backward(
-                rows, self.calls, self.slider.attach, self.fit.rows_at_once, self.scaler.scale
-            )
-
-    def _check_finite(self, by_sign: Mapping[int, float]) -> None:
-        """Clips the gradients, and raises where they or the losses are not finite."""
-        self.scaler.unscale_(self.optimiser)
-        limit = self.request.max_norm or math.inf
-        norm = nn.utils.clip_grad_norm_(self.parameters, limit)
-        overflow = self.scaler.is_enabled() and not bool(norm.isfinite())
-        if not all(math.isfinite(loss) for loss in by_sign.values()) or not (bool(norm.isfinite()) or overflow):
-            raise NotFiniteError(
-                f"At step {self.state.step + 1} the loss or its gradient is not a finite number. The slider up to "
-                "the step before is kept. Lower the learning rate, train in bfloat16 or float32, and look for broken "
-                "pictures in the buckets."
-            )
 
     def keep(self) -> None:
         """Writes the checkpoint, where one is wanted; that it cannot be written does not end the training."""
@@ -258,13 +187,14 @@ class _Run:
         self.state.settle()
         training = {TRAINING: self.fingerprint} if self.fingerprint else {}
         losses = {LOSSES: losses_text(self.state.losses["loss"])} if self.state.step else {}
-        metadata = {**self.request.description, "steps": str(self.state.step), **training, **losses}
+        found = self.paced.facts()
+        metadata = {**self.request.description, "steps": str(self.state.step), **training, **losses, **found}
         return TrainedSlider(
             slider=to_slider(self.slider.adapters, metadata),
             losses=self.state.losses,
             steps=self.state.step,
             seconds=time.perf_counter() - self.started,
             continued_from=self.continued_from,
-            finished_before=self.continued_from >= self.request.steps,
+            finished_before=self.continued_from >= self.paced.end,
             checkpoint=self.checkpoint,
         )

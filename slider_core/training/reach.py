@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import islice
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from .model_call import ModelCalls
 from .request import TrainRequest
-from .rows import TrainRow, rows_of_turn, stacked
+from .rows import TrainRow, at_levels, rows_of_turn, stacked
 from .step import Attach, chunks, targets_of
-from .timesteps import draw_levels, sigmas_at
+from .timesteps import draw_levels
 
 ROWS = 12  # of a probe, at least
 DRAWS = 64  # noise levels that the probed ones are quantiles of
@@ -41,7 +42,9 @@ class Probe:
 
     def __init__(self, request: TrainRequest, calls: ModelCalls, attach: Attach, rows_at_once: int = 0):
         self.attach, self.rows_at_once = attach, rows_at_once
-        self.turns = [self._turn(rows, calls) for rows in _at_levels(_rows(request, calls), request, calls)]
+        self.turns = [
+            self._turn(rows, calls) for rows in _at_levels(list(_rows(request, calls)), request, calls)
+        ]
 
     def _turn(self, rows: list[TrainRow], calls: ModelCalls) -> Turn:
         base = self._predictions(rows, calls, 0.0)
@@ -81,7 +84,7 @@ class Probe:
 
 def _rows(request: TrainRequest, calls: ModelCalls) -> Iterator[list[TrainRow]]:
     """Those of the cycle's first turns, without neutral ones."""
-    generator, count = torch.Generator().manual_seed(request.seed), 0
+    generator, count = Generator().manual_seed(request.seed), 0
     for turn in request.cycle.turns():
         signed = tuple(draw for draw in turn if draw.sign)
         if rows := rows_of_turn(signed, calls, request, generator):
@@ -92,16 +95,17 @@ def _rows(request: TrainRequest, calls: ModelCalls) -> Iterator[list[TrainRow]]:
 
 
 def _at_levels(
-    turns: Iterator[list[TrainRow]], request: TrainRequest, calls: ModelCalls
+    turns: Sequence[list[TrainRow]], request: TrainRequest, calls: ModelCalls
 ) -> list[list[TrainRow]]:
-    """The rows at noise levels evenly spread over those that the training draws; those of one noise at the same."""
-    rows = list(turns)
-    noises = list({id(row.noise): None for turn in rows for row in turn})
-    generator = torch.Generator().manual_seed(request.seed)
-    drawn = draw_levels(DRAWS * len(noises), request.noise_levels, calls.is_flow, generator).sort().values
-    sigmas = sigmas_at(drawn[DRAWS // 2 :: DRAWS], calls.sampling.percent_to_sigma).to(calls.device)
-    of_noise = dict(zip(noises, sigmas.split(1), strict=True))
-    return [[replace(row, sigma=of_noise[id(row.noise)]) for row in turn] for turn in rows]
+    """The rows at noise levels evenly spread over those that the training draws."""
+
+    def levels(count: int) -> Tensor:
+        generator = Generator().manual_seed(request.seed)
+        drawn = draw_levels(DRAWS * count, request.noise_levels, calls.is_flow, generator).sort().values
+        return drawn[DRAWS // 2 :: DRAWS]
+
+    rows = iter(at_levels([row for turn in turns for row in turn], calls, levels))
+    return [list(islice(rows, len(turn))) for turn in turns]
 
 
 def _odd(rows: Sequence[TrainRow], values: Sequence[Tensor]) -> Iterator[Tensor]:
@@ -111,5 +115,3 @@ def _odd(rows: Sequence[TrainRow], values: Sequence[Tensor]) -> Iterator[Tensor]
         by_noise.setdefault(id(row.noise), {})[row.sign] = value
     for sides in by_noise.values():
         yield (sides[+1] - sides[-1]) / 2 if len(sides) == 2 else next(iter(sides.values()))
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -42,30 +42,38 @@ class TrainRow:
 
 
 def rows_of_turn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator: Generator) -> list[TrainRow]:
-    """A row for each draw, or several; draws of one pair share noise and noise level where their sizes allow."""
-    if request.noise_draws == 1:
-        return _rows_once(turn, calls, request, generator, None)
-    pairs = len({draw.pair for draw in turn})
-    levels = spread_levels(pairs * request.noise_draws, request.noise_levels, calls.is_flow, generator)
-    of_draws = levels.split(pairs)
-    rows = []
-    for level in of_draws:
-        rows += _rows_once(turn, calls, request, generator, iter(level.split(1)))
+    """`noise_draws` rows for each draw; draws of one pair share noise and noise level where their sizes allow."""
+    rows = [row for _ in range(request.noise_draws) for row in _drawn(turn, calls, request, generator)]
+    if request.noise_draws > 1:
+        density, is_flow = request.noise_levels, calls.is_flow
+        rows = at_levels(rows, calls, lambda count: spread_levels(count, density, is_flow, generator))
+    if request.objective == "difference":
+        rows = [replace(row, partner=_partner(row, rows)) for row in rows]
     return rows
 
 
-def _rows_once(turn, calls, request, generator, levels) -> list[TrainRow]:
+def at_levels(rows: Sequence[TrainRow], calls: ModelCalls, levels: Callable[[int], Tensor]) -> list[TrainRow]:
+    """The rows at other noise levels; those that share one still do, and anchors keep theirs.
+
+    Args:
+        levels: gives so many.
+    """
+    shared = dict.fromkeys(id(row.sigma) for row in rows if not row.anchor)
+    sigmas = sigmas_at(levels(len(shared)), calls.sampling.percent_to_sigma).to(calls.device)
+    others = dict(zip(shared, sigmas.split(1), strict=True))
+    return [replace(row, sigma=others.get(id(row.sigma), row.sigma)) for row in rows]
+
+
+def _drawn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator: Generator) -> list[TrainRow]:
+    """A row for each draw that counts."""
     shared: dict[int, tuple[Tensor, Tensor]] = {}
     rows = []
     for draw in turn:
         row, anchor = calls.row(draw.example), _is_anchor(draw, request)
-        noise, sigma = _noise(draw, row, shared, calls, request, generator, levels)
+        noise, sigma = _noise(draw, row, shared, calls, request, generator)
         weight = draw.weight * (request.anchor_weight if anchor else 1.0)
         rows.append(TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, anchor))
-    rows = [row for row in rows if row.weight > 0]
-    if request.objective == "difference":
-        rows = [replace(row, partner=_partner(row, rows)) for row in rows]
-    return rows
+    return [row for row in rows if row.weight > 0]
 
 
 def _partner(row: TrainRow, rows: Sequence[TrainRow]) -> int | None:
@@ -85,13 +93,12 @@ def _noise(
     calls: ModelCalls,
     request: TrainRequest,
     generator: Generator,
-    levels=None,
 ) -> tuple[Tensor, Tensor]:
     known = shared.get(draw.pair)
     if known is not None and known[0].shape == row.latent.shape:
         return known
     noise = torch.randn(row.latent.shape, generator=generator).to(calls.device)
-    level = next(levels) if levels is not None and known is None else draw_levels(1, request.noise_levels, calls.is_flow, generator)
+    level = draw_levels(1, request.noise_levels, calls.is_flow, generator)
     if _is_anchor(draw, request):
         level = level * request.anchor_below
     elif known is not None:

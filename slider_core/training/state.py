@@ -104,13 +104,12 @@ class State:
 
     @contextmanager
     def tried(self, rate: float) -> Iterator[None]:
-        """While open, the parameters are as one step at a rate leaves them."""
+        """While open, the parameters are as one step at a rate leaves them, with the gradient that they have."""
         before = self._copy()
         try:
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            self.scaler.step(self.optimiser)
-            self.scaler.update()
+            self.optimiser.step()
             yield
         finally:
             self._take_back(before)
