@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from .setting import Settings, choice, real, seed, switch, text, whole
 
-OBJECTIVES = ("denoise", "difference")
-DENSITIES = ("auto", "uniform", "logit_normal")
+OBJECTIVES = ("denoise", "difference", "prompts")
+DENSITIES = ("auto", "uniform", "logit_normal", "low")
 OPTIMISERS = ("AdamW", "Adam", "RAdam", "NAdam", "Adafactor", "SGD")
 SCHEDULES = ("cosine", "linear", "constant")
 PRECISIONS = ("float32", "bfloat16")  # torch's names
@@ -27,15 +27,16 @@ class LoopSettings(Settings):
         0.0,
         100.0,
         1e-7,
-        "2e-4 with 300 steps for most; half the steps need about twice the rate. Too high: large "
-        "strengths break pictures. Too low: little happens.",
+        "0: found by measuring, for any kind, rank and number of steps. By hand: 2e-4 with 300 steps for most; half "
+        "the steps need about twice the rate. Too high: large strengths break pictures. Too low: little happens.",
     )
     seed: int = seed("Of the adapter's first weights, the noise and the noise levels.")
     objective: str = choice(
         "denoise",
         OBJECTIVES,
         "denoise: learn the pictures of each side (the guide's). difference: learn only how the "
-        "two sides differ, and leave to the model what it gets wrong on both; needs cycle together.",
+        "two sides differ, and leave to the model what it gets wrong on both; needs cycle together. "
+        "prompts: words alone, from Slider from Words, whose examples train so under every objective.",
     )
     anchor_weight: float = real(
         1.0,
@@ -56,7 +57,8 @@ class LoopSettings(Settings):
     noise_levels: str = choice(
         "auto",
         DENSITIES,
-        "Density of the noise levels. auto: what this kind of model is usually trained with.",
+        "Density of the noise levels. auto: what this kind of model is usually trained with. low: "
+        "where small things take shape; it needs a higher rate.",
         advanced=True,
     )
     optimiser: str = choice("AdamW", OPTIMISERS, "What makes steps of gradients.", advanced=True)
@@ -95,8 +97,7 @@ class LoopSettings(Settings):
         1,
         1,
         64,
-        "How often each picture of a step is taken, with other noise each time. More: fewer steps are needed, each "
-        "takes longer.",
+        "How often a step takes each of its pictures, with other noise each time. 4 with 15 steps is a quick slider.",
         advanced=True,
     )
     stop_at: float = real(
@@ -104,8 +105,8 @@ class LoopSettings(Settings):
         0.0,
         2.0,
         0.05,
-        "Ends the training when the slider has this part of the size that fits its pictures best, measured on the way. "
-        "0: 0.95 where learning_rate is 0, else all steps are taken.",
+        "Ends the training, before all steps are done, when the slider has this part of the size that fits its pictures "
+        "best. 0: 0.95 where the rate is found, else all steps are done.",
         advanced=True,
     )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from ..applying.control import sliders_freed
 from ..data.cycle import SIGN_NAMES, Turn
@@ -20,14 +22,15 @@ from .events import Event, Intermediate, Message, Paused, StepDone, Stopped, Tra
 from .fingerprint import fingerprint
 from .finished import LOSSES, TRAINING, finished, losses_text
 from .fit import Fit, OpenAgain, memory_needed
-from .last_good import ExplodedError, LastGood
-from .model_call import ModelCalls, load
+from .last_good import ExplodedError, LastGood, NotFiniteError
+from .model_call import ModelCalls, is_oom, load
 from .on_model import OnModel
 from .optimisers import BY_NUMBER, make_optimiser
 from .paced import Paced, pace_of
 from .request import TrainRequest
+from .rows import rows_of_turn
 from .state import State
-from .turn_gradient import TurnGradient
+from .step import forward_backward
 
 
 def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None) -> TrainedSlider:
@@ -84,8 +87,7 @@ class _Run:
         self.state = State(self.parameters, self.optimiser, self.scaler, pace_of(request))
         self.saved, self.good = SavedTensors(), LastGood(self.state)
         self.fit, self.continued_from = Fit(request, self.saved, tell), 0
-        self.gradient = TurnGradient(request, self.slider, self.state, self.fit, self.saved)
-        self.paced = Paced(request, self.slider, self.state, self.gradient, tell)
+        self.paced = Paced(request, self.slider, self.state, self.fit, tell)
         known = request.checkpoint or request.sliders
         self.fingerprint = fingerprint(request, self.slider.parameters) if known else ""
 
@@ -131,12 +133,12 @@ class _Run:
             ):
                 self.calls = ModelCalls(request.model, request.control_net, request.vae)
                 try:
-                    self.paced.look(self.calls)
+                    self.paced.look(self.calls, self._first_gradient)
                     while self.state.step < until and not self.finished:
                         turn = turn or next(turns)
                         self._step_and_tell(turn)
                         turn = None
-                        self.paced.look(self.calls)
+                        self.paced.look(self.calls, self._first_gradient)
                 except OpenAgain:
                     continue
             self._tell_of_rest()
@@ -166,12 +168,68 @@ class _Run:
         rate = self.paced.rate()
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        by_sign = self.gradient.of(turn, self.calls)
+        by_sign = self._fitting_gradients(turn, self.state.step)
+        self._check_finite(by_sign)
         losses = {SIGN_NAMES[sign]: loss for sign, loss in by_sign.items()}
         losses = {"loss": sum(losses.values()) / len(losses), **losses}
         self.good.watch(losses["loss"], self.request.learning_rate or rate)
         self.state.update(losses)
         return losses
+
+    def _first_gradient(self, turns: int) -> Tensor:
+        """The mean one of the cycle's first turns, finite also for float16 models."""
+        total = torch.zeros_like(self.slider.flat.gradient)
+        for step, turn in enumerate(islice(self.request.cycle.turns(), turns)):
+            by_sign = self._fitting_gradients(turn, step)
+            total += self.slider.flat.gradient
+        self.slider.flat.gradient.copy_(total / turns)
+        finite = self._check_finite(by_sign)
+        self.scaler.update()
+        return self.slider.flat.gradient.clone() if finite else self._first_gradient(turns)
+
+    def _fitting_gradients(self, turn: Turn, step: int) -> dict[int, float]:
+        """The gradients of a step, in less memory if it runs out; the loss of each sign."""
+        while True:
+            try:
+                return self._gradients(turn, step)
+            except RuntimeError as error:
+                out_of_memory = str(error) if is_oom(error) else None
+                if out_of_memory is None and self.saved.careful:
+                    raise
+            if out_of_memory is not None:
+                self.fit.smaller(out_of_memory, len(turn))
+            else:
+                self.saved.careful = True  # this step writes to what it keeps, as those before it did not
+
+    def _gradients(self, turn: Turn, step: int) -> dict[int, float]:
+        seed = (self.request.seed * 1_000_003 + step) % 2**63
+        generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)
+        self.slider.refresh()
+        rows = rows_of_turn(turn, self.calls, self.request, generator)
+        with self.saved.active():
+            return forward_backward(
+                rows, self.calls, self.slider.attach, self.fit.rows_at_once, self.scaler.scale
+            )
+
+    def _check_finite(self, by_sign: Mapping[int, float]) -> bool:
+        """Clips the gradients, and raises where they or the losses are not finite.
+
+        Returns:
+            False where those of a float16 model overflowed: the scaler leaves such a step out.
+        """
+        self.scaler.unscale_(self.optimiser)
+        limit = self.request.max_norm or math.inf
+        finite = bool(nn.utils.clip_grad_norm_(self.parameters, limit).isfinite())
+        if not all(math.isfinite(loss) for loss in by_sign.values()) or not (
+            finite or self.scaler.is_enabled()
+        ):
+            raise NotFiniteError(
+                f"At step {self.state.step + 1} the loss or its gradient is not a finite number. The slider up to "
+                "the step before is kept. Lower the learning rate, train in bfloat16 or float32, and look for broken "
+                "pictures in the buckets."
+            )
+        return finite
 
     def keep(self) -> None:
         """Writes the checkpoint, where one is wanted; that it cannot be written does not end the training."""

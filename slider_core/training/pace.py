@@ -112,7 +112,7 @@ class Pace:
         """
         plan = (self.latest + self.steps) / 2  # steps at the whole rate that do as much as all of them
         rate = self.given or rate_of_one * max(way(self.wanted) - way(start), 0.0) / plan
-        due = min(max(1, round(FIRST_LOOK * self.steps)), self.latest)
+        due = 1 if self.given else min(max(1, round(FIRST_LOOK * self.steps)), self.latest)
         return replace(self, rate=rate, first=rate, looks=(Look(0, start, rate),), due=due, end=self.steps)
 
     @property

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from torch import Tensor
+
 from .events import Event, Message
 from .finished import REACH
+from .fit import Fit
 from .model_call import ModelCalls
 from .on_model import OnModel
 from .pace import Pace, first_rate
@@ -13,7 +16,6 @@ from .reach import Probe
 from .request import TrainRequest
 from .schedules import rate_at
 from .state import State
-from .turn_gradient import TurnGradient
 
 FIRST_TRIAL = 1e-4  # rate
 TURNS = 3  # whose gradients a trial step is made of
@@ -34,11 +36,11 @@ class Paced:
         request: TrainRequest,
         slider: OnModel,
         state: State,
-        gradient: TurnGradient,
+        fit: Fit,
         tell: Callable[[Event], None],
     ):
         self.request, self.slider, self.state, self.tell = request, slider, state, tell
-        self.gradient = gradient
+        self.fit = fit
         self._probe: Probe | None = None
 
     @property
@@ -54,27 +56,29 @@ class Paced:
             return request.learning_rate * rate_at(step, request.steps, request.schedule, request.warmup)
         return pace.rate * pace.factor(step) * rate_at(step, request.steps, "constant", request.warmup)
 
-    def look(self, calls: ModelCalls) -> None:
-        """Before a step, and after the last: finds the first rate, or measures where that is due."""
+    def look(self, calls: ModelCalls, gradient: Callable[[int], Tensor]) -> None:
+        """Before a step, and after the last: finds the first rate, or measures where that is due.
+
+        Args:
+            gradient: the mean one of the first so many turns.
+        """
         pace, step = self.state.pace, self.state.step
         if pace is None or not pace.is_due(step):
             return
-        at_once = self.gradient.fit.rows_at_once
+        at_once = self.fit.rows_at_once
         probe = self._probe = self._probe or Probe(self.request, calls, self.slider.attach, at_once)
         if pace.looks:
             self.state.pace = pace.looked(step, self._reach(probe, calls))
             return
         start = 0.0 if self.request.start_from is None else self._reach(probe, calls)
-        found = 0.0 if pace.given else self._found(probe, calls, start)
+        found = 0.0 if pace.given else self._found(probe, calls, start, gradient(TURNS))
         self.state.pace = pace.begun(start, found)
 
     def _reach(self, probe: Probe, calls: ModelCalls) -> float:
         self.slider.joined.refresh()
         return probe.reach(calls)
 
-    def _found(self, probe: Probe, calls: ModelCalls, start: float) -> float:
-        gradient = self.gradient.of_first(TURNS, calls)
-
+    def _found(self, probe: Probe, calls: ModelCalls, start: float, gradient: Tensor) -> float:
         def reached(rate: float) -> float:
             self.slider.flat.gradient.copy_(gradient)
             with self.state.tried(rate):

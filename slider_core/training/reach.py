@@ -21,10 +21,9 @@ from .model_call import ModelCalls
 from .request import TrainRequest
 from .rows import TrainRow, at_levels, rows_of_turn, stacked
 from .step import Attach, chunks, targets_of
-from .timesteps import draw_levels
+from .timesteps import spread_levels
 
 ROWS = 12  # of a probe, at least
-DRAWS = 64  # noise levels that the probed ones are quantiles of
 HARM = 1e-3  # what a slider that takes nothing off may change, over the error, both squared
 
 
@@ -98,14 +97,14 @@ def _at_levels(
     turns: Sequence[list[TrainRow]], request: TrainRequest, calls: ModelCalls
 ) -> list[list[TrainRow]]:
     """The rows at noise levels evenly spread over those that the training draws."""
-
-    def levels(count: int) -> Tensor:
-        generator = Generator().manual_seed(request.seed)
-        drawn = draw_levels(DRAWS * count, request.noise_levels, calls.is_flow, generator).sort().values
-        return drawn[DRAWS // 2 :: DRAWS]
-
-    rows = iter(at_levels([row for turn in turns for row in turn], calls, levels))
-    return [list(islice(rows, len(turn))) for turn in turns]
+    generator = Generator().manual_seed(request.seed)
+    rows = at_levels(
+        [row for turn in turns for row in turn],
+        calls,
+        lambda count: spread_levels(count, request.noise_levels, calls.is_flow, generator),
+    )
+    left = iter(rows)
+    return [list(islice(left, len(turn))) for turn in turns]
 
 
 def _odd(rows: Sequence[TrainRow], values: Sequence[Tensor]) -> Iterator[Tensor]:

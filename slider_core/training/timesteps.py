@@ -7,13 +7,18 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
+EACH = 64  # draws that a part of a density is known by
+
 
 def draw_levels(count: int, density: str, is_flow: bool, generator: Generator) -> Tensor:
     """`count` noise levels in (0, 1), 0 the clean picture and 1 pure noise, before the model's own shift.
 
-    `auto` is logit-normal for flow models (Esser et al. 2024, section 3.1) and uniform for noise models.
+    `low` is logit-normal around a quarter (mean −1), where small things take shape. `auto` is
+    logit-normal for flow models (Esser et al. 2024, section 3.1) and uniform for noise models.
     """
-    if density == "logit_normal" or (density == "auto" and is_flow):
+    if density == "low":
+        levels = (torch.randn(count, generator=generator) - 1).sigmoid()
+    elif density == "logit_normal" or (density == "auto" and is_flow):
         levels = torch.randn(count, generator=generator).sigmoid()
     else:
         levels = torch.rand(count, generator=generator)
@@ -22,11 +27,9 @@ def draw_levels(count: int, density: str, is_flow: bool, generator: Generator) -
 
 def spread_levels(count: int, density: str, is_flow: bool, generator: Generator) -> Tensor:
     """As `draw_levels`, but one in each of `count` equally likely parts of the density, in random order."""
-    parts = torch.randperm(count, generator=generator)
-    chances = (parts + torch.rand(count, generator=generator)) / count
-    normal = density == "logit_normal" or (density == "auto" and is_flow)
-    levels = torch.special.ndtri(chances).sigmoid() if normal else chances
-    return levels.clamp(1e-3, 1 - 1e-3)
+    parts = draw_levels(count * EACH, density, is_flow, generator).sort().values.view(count, EACH)
+    chosen = torch.randint(EACH, (count, 1), generator=generator)
+    return parts.gather(1, chosen).squeeze(1)[torch.randperm(count, generator=generator)]
 
 
 def sigmas_at(levels: Tensor, percent_to_sigma: Callable[[float], float]) -> Tensor:
