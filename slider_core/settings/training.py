@@ -105,8 +105,8 @@ class LoopSettings(Settings):
         0.0,
         2.0,
         0.05,
-        "Ends the training, before all steps are done, when the slider has this part of the size that fits its pictures "
-        "best. 0: 0.95 where the rate is found, else all steps are done.",
+        "Ends the training, before all steps are done, when the slider has this part of the size that fits its "
+        "pictures best. 0: 0.95 where the rate is found, else all steps are done.",
         advanced=True,
     )
 

@@ -20,6 +20,7 @@ from ..settings import SettingsError
 from .schedules import falling
 
 SMALL, LARGE = 0.005, 0.15  # reach that a trial step must add
+NONE = 1e-6
 TRIALS = 12
 COHERENT = 0.8  # way of a step, over that of a trial
 FULL = 1.15  # reach that is never quite come to
@@ -64,10 +65,13 @@ def first_rate(reached: Callable[[float], float], rate: float, start: float = 0.
     Raises:
         PaceError: if no step does anything.
     """
+    before = 0.0
     for _ in range(TRIALS):
         further = reached(rate) - start
-        if SMALL <= further <= LARGE:
+        no_more = NONE < before < further < 2 * before  # Adafactor limits its steps, whatever the rate
+        if SMALL <= further <= LARGE or no_more:
             return rate / (COHERENT * (way(start + further) - way(start)))
+        before = further
         rate *= 10.0 if -SMALL < further < SMALL else 0.1
     raise PaceError(
         "No learning rate could be found: a step brings the slider no nearer to what its pictures have and the model "
