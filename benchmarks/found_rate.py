@@ -2,7 +2,7 @@
 
     python3 scripts/run.py python benchmarks/found_rate.py                # three kinds, concepts and first trials
     python3 scripts/run.py python benchmarks/found_rate.py --table few    # fifteen steps
-    python3 scripts/run.py python benchmarks/found_rate.py --kinds lora --concepts smile --seeds 3
+    python3 scripts/run.py python benchmarks/found_rate.py --kinds lora --concepts smile --seeds 3 --processes 2
 
 Prints a row of the tables in SLIDERS.md for each training. Everything is measured from the pixels, on faces that
 training has not seen, by the network in scripts/demo/measure.py.
@@ -11,6 +11,8 @@ training has not seen, by the network in scripts/demo/measure.py.
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import figures
 import grounds
+import torch
 
 FIRST = (1e-5, 1e-4, 1e-3, 3e-3)  # rates of the first trial
 FIXED = {"lora": (1e-4, 2e-4, 5e-4, 1e-3), "lokr": (5e-4, 1e-3, 2e-3, 5e-3), "full": (5e-6, 1e-5, 2e-5, 5e-5)}
@@ -113,12 +116,29 @@ def main() -> None:
     parser.add_argument("--concepts", default="smile,eyes,eye_size")
     parser.add_argument("--kinds", default="lora,lokr,full")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=1, help="of one thread each")
+    parser.add_argument("--part", type=int, help="which of the processes this is")
     options = parser.parse_args()
-    ground = grounds.load_ground()
+    cases = list(TABLES[options.table](options.concepts.split(","), options.kinds.split(","), options.seeds))
     heading = ["concept", "kind", "", "seed", "steps", "first rate", "reach", *COLUMNS, "CPU s"]
-    print(f"| {' | '.join(heading)} |\n|{'---|' * len(heading)}", flush=True)
-    for case in TABLES[options.table](options.concepts.split(","), options.kinds.split(","), options.seeds):
+    if options.part is None:
+        print(f"| {' | '.join(heading)} |\n|{'---|' * len(heading)}", flush=True)
+    if options.part is None and options.processes > 1:
+        share_out(options.processes)
+        return
+    torch.set_num_threads(1)
+    ground = grounds.load_ground()
+    for case in cases[options.part or 0 :: options.processes]:
         print(row(case, measured(ground, case)), flush=True)
+
+
+def share_out(processes: int) -> None:
+    """The same command once for each part; rows come in the order in which they are done."""
+    script = [sys.executable, str(grounds.ROOT / "scripts" / "in_comfyui.py"), "--cpu", *sys.argv]
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    parts = [subprocess.Popen([*script, "--part", str(part)], env=env) for part in range(processes)]
+    for part in parts:
+        part.wait()
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ class LoopSettings(Settings):
         2.0,
         0.05,
         "Ends the training, before all steps are done, when the slider has this part of the size that fits its "
-        "pictures best. 0: 0.95 where the rate is found, else all steps are done.",
+        "pictures best. 0: 1 where the rate is found, else all steps are done.",
         advanced=True,
     )
 

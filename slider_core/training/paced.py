@@ -19,7 +19,7 @@ from .state import State
 
 FIRST_TRIAL = 1e-4  # rate
 TURNS = 3  # whose gradients a trial step is made of
-FITS_BEST = 0.95  # wanted reach where none is given: the rest would take as long again
+FITS_BEST = 1.0  # wanted reach where none is given
 
 
 def pace_of(request: TrainRequest) -> Pace | None:
