@@ -61,6 +61,7 @@ class Mutant:
 LOOP, ON_MODEL = "slider_core/training/loop.py", "slider_core/training/on_model.py"
 SETTINGS = "tests/training/test_settings.py"
 LEARNING = "tests/training/test_training.py -k learns"
+PROCESSES = "tests/training/test_processes.py"
 WIDGETS = "tests/nodes/test_train.py -k widgets"
 SAMPLED = "tests/nodes/test_apply_on_every_family.py"
 
@@ -116,17 +117,23 @@ MUTANTS = (
         SETTINGS,
     ),
     Mutant("GradScaler off for float16", LOOP, "enabled=half", "enabled=False", SETTINGS),
-    Mutant("memory estimate 0", LOOP, "return float(estimate) *", "return 0.0 *", SETTINGS),
+    Mutant(
+        "memory estimate 0",
+        "slider_core/training/fit.py",
+        "return float(estimate) *",
+        "return 0.0 *",
+        SETTINGS,
+    ),
     Mutant(
         "memory estimate of one row",
-        LOOP,
-        "request.rows_at_once or 2 * request.cycle.batch_size",
+        "slider_core/training/fit.py",
+        "request.rows_at_once or 2 * max(1, request.cycle.batch_size // ranks.count)",
         "request.rows_at_once or 1",
         SETTINGS,
     ),
     Mutant(
         "memory for the smallest picture",
-        LOOP,
+        "slider_core/training/fit.py",
         "max(shapes, key=math.prod)",
         "min(shapes, key=math.prod)",
         "tests/training/test_training.py -k largest",
@@ -304,6 +311,34 @@ MUTANTS = (
         "self._take_back(before)",
         "pass",
         "tests/training/test_faults.py -k whole_or_not",
+    ),
+    Mutant(
+        "processes' gradients not added up",
+        "slider_core/training/processes.py",
+        "dist.all_reduce(gradient, group=self._steps)",
+        "pass",
+        PROCESSES,
+    ),
+    Mutant(
+        "every process takes all pictures of a step",
+        "slider_core/training/ranks.py",
+        "if row.pair % self.count == self.rank",
+        "",
+        PROCESSES,
+    ),
+    Mutant(
+        "each process's mean is over its own rows",
+        LOOP,
+        "self.scaler.scale, total",
+        "self.scaler.scale",
+        PROCESSES,
+    ),
+    Mutant(
+        "a cancel in one process is not heard in the others",
+        "slider_core/training/processes.py",
+        "if worst > own:",
+        "if False:",
+        PROCESSES,
     ),
     Mutant(
         "gradients of float16 models stay scaled",

@@ -4,63 +4,69 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from itertools import islice
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from itertools import chain, islice
 
 import torch
 from torch import Tensor, nn
 
 from ..applying.control import sliders_freed
 from ..data.cycle import SIGN_NAMES, Turn
-from ..files import to_slider
-from ..files.atomic import NotWrittenError
 from ..gradients.saved_tensors import SavedTensors
 from ..gradients.trainable import trainable
-from .checkpoint import read_checkpoint, write_checkpoint
 from .events import Event, Intermediate, Message, Paused, StepDone, Stopped, TrainedSlider
-from .fingerprint import fingerprint
-from .finished import LOSSES, TRAINING, finished, losses_text
 from .fit import Fit, OpenAgain, memory_needed
+from .kept import Kept
 from .last_good import ExplodedError, LastGood, NotFiniteError
 from .model_call import ModelCalls, is_oom, load
 from .on_model import OnModel
 from .optimisers import BY_NUMBER, make_optimiser
 from .paced import Paced, pace_of
+from .ranks import ALONE, Ranks
 from .request import TrainRequest
 from .rows import rows_of_turn
 from .state import State
 from .step import forward_backward
 
 
-def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None) -> TrainedSlider:
+def train(
+    request: TrainRequest, on_event: Callable[[Event], None] | None = None, ranks: Ranks = ALONE
+) -> TrainedSlider:
     """Trains a slider on the model of the request, and leaves that model as it was.
 
     Args:
         on_event: told of every step; what it raises (ComfyUI's interrupt) ends the training.
+        ranks: the processes that train it, each with a model of its own; the first one writes, and the others' events
+            are their steps alone.
 
     Raises:
         RequestError: for settings that do not go together.
         NotFiniteError: if the loss or its gradient is not finite, or explodes. For this, as for every other error and
             for a cancel, `on_event` has got a `Stopped` with the last good state before.
     """
-    tell = on_event or (lambda event: None)
+
+    def tell(event: Event) -> None:
+        if on_event and (ranks.first or isinstance(event, StepDone)):
+            on_event(event)
+
     devices = [request.model.load_device] if request.model.load_device.type == "cuda" else []
     with torch.inference_mode(False), torch.random.fork_rng(devices=devices):
-        run = _Run(request, tell)
-        if before := run.finished_before():
+        with ranks.together():
+            run = _Run(request, tell, ranks)
+        ranks.check_alike(request)
+        if before := ranks.from_first(run.kept.finished_before):
             return before
-        run.resume()
+        run.kept.resume()
         try:
             run.all_steps()
-            run.keep()
-            return run.result()
+            with ranks.together():
+                run.kept.keep()
+            return run.kept.result()
         except BaseException as reason:
-            try:
-                if not isinstance(reason, ExplodedError):  # what it goes on from would explode again
-                    run.keep()
-            finally:
-                tell(Stopped(run.result(), reason))
+            with ranks.ending():
+                run.stop(reason)
             raise
 
 
@@ -69,13 +75,14 @@ class _Run:
 
     calls: ModelCalls
 
-    def __init__(self, request: TrainRequest, tell: Callable[[Event], None]):
-        self.request, self.tell, self.started = request, tell, time.perf_counter()
+    def __init__(self, request: TrainRequest, tell: Callable[[Event], None], ranks: Ranks):
+        self.request, self.tell, self.ranks = request, tell, ranks
+        started = time.perf_counter()
         torch.manual_seed(request.seed)
         device = request.model.load_device
         self.controls = request.control_net.get_models() if request.control_net is not None else []
         # Some adapters start from the weight, patches included.
-        load([request.model, *self.controls], memory_needed(request))
+        load([request.model, *self.controls], memory_needed(request, ranks))
         self.slider = OnModel(request, tell)
         by_number = request.optimiser in BY_NUMBER
         self.parameters = [self.slider.flat.whole] if by_number else self.slider.parameters
@@ -86,63 +93,49 @@ class _Run:
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
         self.state = State(self.parameters, self.optimiser, self.scaler, pace_of(request))
         self.saved, self.good = SavedTensors(), LastGood(self.state)
-        self.fit, self.continued_from = Fit(request, self.saved, tell), 0
-        self.paced = Paced(request, self.slider, self.state, self.fit, tell)
-        known = request.checkpoint or request.sliders
-        self.fingerprint = fingerprint(request, self.slider.parameters) if known else ""
-
-    @property
-    def checkpoint(self) -> Path | None:
-        """Where the state of this very training is kept, if it is: no other training has the same file."""
-        path = self.request.checkpoint if self.request.checkpoint_every else None
-        return path and path.with_name(f"{path.name}-{self.fingerprint[:12]}.safetensors")
-
-    def finished_before(self) -> TrainedSlider | None:
-        """The slider of this very training, if that is asked for and its file is there."""
-        request = self.request
-        if not (request.sliders and request.resume):
-            return None
-        metadata = {**request.description, TRAINING: self.fingerprint, **self.paced.at_end}
-        return finished(request.sliders, to_slider(self.slider.adapters, metadata))
-
-    def resume(self) -> None:
-        """Takes over from the checkpoint of this very training, if that is asked for and there is one."""
-        if not (self.checkpoint and self.request.resume):
-            return
-        if read_checkpoint(self.checkpoint, self.fingerprint, self.state):
-            self.continued_from = self.state.step
-            if not self.finished:
-                self.tell(Message(f"Continued from step {self.state.step} of {self.request.steps}."))
+        self.fit = Fit(request, self.saved, tell)
+        self.paced = Paced(request, self.slider, self.state, self.fit, ranks)
+        self.kept = Kept(request, self.slider, self.state, tell, ranks, started)
 
     @property
     def finished(self) -> bool:
-        return self.state.step >= self.paced.end
+        return self.state.step >= self.state.end(self.request.steps)
 
     def all_steps(self) -> None:
         """The steps that are left, with pauses outside of the training's hold on the model."""
         request = self.request
-        turns, turn = islice(request.cycle.turns(), self.state.step, None), None
+        turns: Iterator[Turn] = islice(request.cycle.turns(), self.state.step, None)
         while not self.finished:
             done, rests = self.state.step, (request.preview_every, request.save_every)
             until = min([request.steps, *((done // every + 1) * every for every in rests if every)])
-            with (
-                sliders_freed(request.control_net),
-                trainable(
-                    request.model, self.controls, memory_needed(request), self.fit.checkpointing, self.saved
-                ),
-            ):
-                self.calls = ModelCalls(request.model, request.control_net, request.vae)
+            with ExitStack() as opened:
+                with self.ranks.together():
+                    self._open(opened)
+                taken: list[Turn] = []
                 try:
                     self.paced.look(self.calls, self._first_gradient)
                     while self.state.step < until and not self.finished:
-                        turn = turn or next(turns)
-                        self._step_and_tell(turn)
-                        turn = None
+                        taken = [next(turns)]
+                        self._step_and_tell(taken[0])
+                        taken = []
                         self.paced.look(self.calls, self._first_gradient)
                 except OpenAgain:
+                    turns = chain(taken, turns)
                     continue
-            self._tell_of_rest()
-        self.paced.tell_what_was_found()
+            with self.ranks.together():
+                self._tell_of_rest()
+        if self.state.pace is not None:
+            self.tell(Message(self.state.pace.as_text()))
+
+    def _open(self, opened: ExitStack) -> None:
+        """Makes the model ready for steps, until `opened` is closed."""
+        request = self.request
+        memory = memory_needed(request, self.ranks)
+        opened.enter_context(sliders_freed(request.control_net))
+        opened.enter_context(
+            trainable(request.model, self.controls, memory, self.fit.checkpointing, self.saved)
+        )
+        self.calls = ModelCalls(request.model, request.control_net, request.vae)
 
     def _tell_of_rest(self) -> None:
         """Every so many steps the slider so far is there to be looked at or written."""
@@ -151,24 +144,27 @@ class _Run:
             for every in (self.request.preview_every, self.request.save_every)
         )
         if previews or (self.request.preview_every and self.finished):
-            self.tell(Paused(self.result()))
+            self.tell(Paused(self.kept.result()))
         if saves and not self.finished:
-            self.tell(Intermediate(self.result()))
+            self.tell(Intermediate(self.kept.result()))
 
     def _step_and_tell(self, turn: Turn) -> None:
         before = time.perf_counter()
-        losses = self._step(turn)
-        step = self.state.step
-        if self.request.checkpoint_every and step % self.request.checkpoint_every == 0:
-            self.keep()
-        rate = self.optimiser.param_groups[0]["lr"]
-        self.tell(StepDone(step, self.paced.end, losses, rate, time.perf_counter() - before))
+        by_sign = self._fitting_gradients(turn, self.state.step)
+        with self.ranks.together():
+            losses = self._step(by_sign)
+            step = self.state.step
+            if self.request.checkpoint_every and step % self.request.checkpoint_every == 0:
+                self.kept.keep()
+            rate = self.optimiser.param_groups[0]["lr"]
+            self.tell(
+                StepDone(step, self.state.end(self.request.steps), losses, rate, time.perf_counter() - before)
+            )
 
-    def _step(self, turn: Turn) -> dict[str, float]:
+    def _step(self, by_sign: Mapping[int, float]) -> dict[str, float]:
         rate = self.paced.rate()
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        by_sign = self._fitting_gradients(turn, self.state.step)
         self._check_finite(by_sign)
         losses = {SIGN_NAMES[sign]: loss for sign, loss in by_sign.items()}
         losses = {"loss": sum(losses.values()) / len(losses), **losses}
@@ -188,7 +184,14 @@ class _Run:
         return self.slider.flat.gradient.clone() if finite else self._first_gradient(turns)
 
     def _fitting_gradients(self, turn: Turn, step: int) -> dict[int, float]:
-        """The gradients of a step, in less memory if it runs out; the loss of each sign."""
+        """The gradients of a step, of all processes; the loss of each sign."""
+        with self.ranks.together():
+            by_sign, counts = self._own_gradients(turn, step)
+        self.ranks.add_up(self.slider.flat.gradient)
+        return self.ranks.mean_losses(by_sign, counts)
+
+    def _own_gradients(self, turn: Turn, step: int) -> tuple[dict[int, float], Counter[int]]:
+        """Those of this process, in less memory if it runs out."""
         while True:
             try:
                 return self._gradients(turn, step)
@@ -201,16 +204,18 @@ class _Run:
             else:
                 self.saved.careful = True  # this step writes to what it keeps, as those before it did not
 
-    def _gradients(self, turn: Turn, step: int) -> dict[int, float]:
+    def _gradients(self, turn: Turn, step: int) -> tuple[dict[int, float], Counter[int]]:
         seed = (self.request.seed * 1_000_003 + step) % 2**63
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)
         self.slider.refresh()
-        rows = rows_of_turn(turn, self.calls, self.request, generator)
+        everyones = rows_of_turn(turn, self.calls, self.request, generator)
+        rows, total = self.ranks.own(everyones), sum(row.weight for row in everyones)
         with self.saved.active():
-            return forward_backward(
-                rows, self.calls, self.slider.attach, self.fit.rows_at_once, self.scaler.scale
+            by_sign = forward_backward(
+                rows, self.calls, self.slider.attach, self.fit.rows_at_once, self.scaler.scale, total
             )
+        return by_sign, Counter(row.sign for row in rows)
 
     def _check_finite(self, by_sign: Mapping[int, float]) -> bool:
         """Clips the gradients, and raises where they or the losses are not finite.
@@ -231,28 +236,10 @@ class _Run:
             )
         return finite
 
-    def keep(self) -> None:
-        """Writes the checkpoint, where one is wanted; that it cannot be written does not end the training."""
-        self.state.settle()
-        if not (self.checkpoint and self.state.step):
-            return
+    def stop(self, reason: BaseException) -> None:
+        """Keeps what was trained, and tells of it."""
         try:
-            write_checkpoint(self.checkpoint, self.fingerprint, self.state)
-        except NotWrittenError as error:
-            self.tell(Message(f"The state of the training is not kept: {error}"))
-
-    def result(self) -> TrainedSlider:
-        self.state.settle()
-        training = {TRAINING: self.fingerprint} if self.fingerprint else {}
-        losses = {LOSSES: losses_text(self.state.losses["loss"])} if self.state.step else {}
-        found = self.paced.facts()
-        metadata = {**self.request.description, "steps": str(self.state.step), **training, **losses, **found}
-        return TrainedSlider(
-            slider=to_slider(self.slider.adapters, metadata),
-            losses=self.state.losses,
-            steps=self.state.step,
-            seconds=time.perf_counter() - self.started,
-            continued_from=self.continued_from,
-            finished_before=self.continued_from >= self.paced.end,
-            checkpoint=self.checkpoint,
-        )
+            if not isinstance(reason, ExplodedError):  # what it goes on from would explode again
+                self.kept.keep()
+        finally:
+            self.tell(Stopped(self.kept.result(), reason))

@@ -23,6 +23,7 @@ class TrainRow:
         row: what the model sees, before noise is added.
         strength: of the slider on this row.
         sign: of the bucket, for the record of losses.
+        pair: number of the turn's pair that it belongs to, neutral pictures too.
         anchor: whether the base model's prediction is the target, and not what a perfect model would predict.
         partner: index among the turn's rows of the one that this is compared with (objective `difference`).
         steering: prompts that the target is made from, in place of a picture.
@@ -34,6 +35,7 @@ class TrainRow:
     strength: float
     weight: float
     sign: int
+    pair: int = 0
     anchor: bool = False
     partner: int | None = None
     steering: Steering | None = None
@@ -76,9 +78,12 @@ def _drawn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator: Gene
         row, anchor = calls.row(draw.example), _is_anchor(draw, request)
         noise, sigma = _noise(draw, row, shared, calls, request, generator)
         weight = draw.weight * (request.anchor_weight if anchor else 1.0)
+        pair = draw.pair if draw.sign else -1 - draw.pair
         if (key := (id(noise), id(draw.example))) not in spoken:
             spoken[key] = steering(draw.example, calls, generator)
-        rows.append(TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, anchor, steering=spoken[key]))
+        rows.append(
+            TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, pair, anchor, steering=spoken[key])
+        )
     return [row for row in rows if row.weight > 0]
 
 

@@ -85,6 +85,10 @@ class State:
         """How many steps are finished."""
         return self._now[0]
 
+    def end(self, steps: int) -> int:
+        """The step after which a training of so many steps ends, as far as is known."""
+        return self.pace.end if self.pace and self.pace.looks else steps
+
     @property
     def losses(self) -> dict[str, list[float]]:
         """Per name one value for each finished step; NaN where it had none."""

@@ -28,17 +28,19 @@ def forward_backward(
     attach: Attach,
     rows_at_once: int = 0,
     scale: Callable[[Tensor], Tensor] = lambda loss: loss,
+    total: float | None = None,
 ) -> dict[int, float]:
     """Adds the gradient of the weighted mean of the rows' losses to the adapters.
 
     Args:
         rows_at_once: at most so many rows go through the model together; 0 means all that fit in one call.
         scale: applied to the loss before the backward pass, for float16 models.
+        total: weight of all rows of the step, where these are not all of them.
 
     Returns:
         Mean loss by sign, of the signs that are in the rows.
     """
-    total = sum(row.weight for row in rows)
+    total = sum(row.weight for row in rows) if total is None else total
     losses: dict[int, list[float]] = {}
     targets = targets_of(rows, calls, attach, rows_at_once)
     for indices in chunks(rows, calls, rows_at_once):

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import comfy.sd
 import folder_paths
+import psutil
 import pytest
 import torch
+from concept_sliders.slider_core.config import ConfigError
 from concept_sliders.slider_core.files import load, read_facts
 from concept_sliders.slider_core.headless import Cancel, Outcome, measure, pictures, sliders, table_of
 from concept_sliders.slider_core.headless.progress import JsonLines, Several, Terminal
@@ -310,3 +312,65 @@ def test_run_py_hands_comfyuis_options_on_before_the_script():
     script = str(ROOT / "scripts" / "train.py")
     given = run_script.train_arguments(["a.toml", "--dry-run", "--lowvram", "--reserve-vram=2"])
     assert given == ["--lowvram", "--reserve-vram=2", script, "a.toml", "--dry-run"]
+
+
+def test_run_py_hands_torchruns_options_on_to_it():
+    one = ["a.toml", "--lowvram", "--nproc-per-node", "2"]
+    assert run_script.train_command(["a.toml", "--lowvram"])[0].endswith("in_comfyui.py")
+    start, module, *given = run_script.train_command(one)
+    assert [start, module, *given[:2]] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    assert given[2:] == run_script.train_command(["a.toml", "--lowvram"])
+    hosts = ["--nnodes=2", "--nproc_per_node=gpu", "--rdzv-backend=c10d", "--rdzv-endpoint=first:29400"]
+    assert run_script.train_command([*hosts, "a.toml"])[2:6] == hosts
+
+
+def test_a_batch_that_processes_cannot_share_is_said_before_anything_is_loaded(tmp_path):
+    file = config_of(tmp_path)
+    with pytest.raises(
+        ConfigError, match=r"config.toml: batch_size is 1, .* Set batch_size to 2 or a multiple"
+    ):
+        command.configs(file, processes=2)
+    assert command.configs(with_batch(file, 4), processes=2)
+
+
+def with_batch(file, size):
+    text = file.read_text().replace("# batch_size = 1", f"batch_size = {size}")
+    file.write_text(text.replace("# checkpoint_every = 50", "checkpoint_every = 3"))
+    return file
+
+
+def test_a_signal_to_one_of_two_processes_keeps_in_one_place_what_was_trained(
+    tmp_path, output, train, monkeypatch
+):
+    """torchrun as its user starts it; what the two have trained goes on in one."""
+    file = with_batch(config_of(tmp_path, steps=100_000), 2)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    process = subprocess.Popen(
+        [*torchrun, ROOT / "scripts" / "train.py", file, "--cpu", f"--output-directory={output}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    told = ""
+    for line in process.stdout:
+        told += line
+        if "step 1/100000" in line:
+            ranks = {child.environ()["RANK"]: child for child in psutil.Process(process.pid).children()}
+            ranks["1"].send_signal(signal.SIGTERM)
+    assert process.wait(60) == 1 and "exitcode  : 130" in told, told
+    own = told.split("failed (exitcode: 130)")[0]  # the rest is how torchrun tells of it
+    assert "Traceback" not in own and own.count("was cancelled") == 1
+    (slider,) = (output / "loras").glob("*.safetensors")
+    lines = [json.loads(line) for line in (output / "slider_logs" / "smile.jsonl").read_text().splitlines()]
+    steps = [line["step"] for line in lines if line["event"] == "step"]
+    assert steps == [*range(1, len(steps) + 1)] and slider.stem.endswith(f"_stopped_at_{len(steps)}")
+    assert len([*(output / "slider_checkpoints").iterdir()]) == 1
+
+    def stop(self, done):
+        self.cancel.asked = True
+        self.cancel.check()
+
+    monkeypatch.setattr(sliders.Checked, "step", stop)
+    code, told = train(file)
+    assert code == 130 and f"Continued from step {len(steps)} of 100000." in told
