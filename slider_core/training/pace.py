@@ -1,6 +1,6 @@
 """The rate of a training and its end, by what is measured on the way.
 
-The rate is found by trial: what one step at some rate adds to the reach (see `reach`) says what others will. From then
+The rate is found by trial: what few steps at some rate add to the reach (see `reach`) says what others will. From then
 on the reach is measured where about half of what is left should be done, and the rate is set to what the rest needs.
 As soon as the last part of the way can be gone at a falling rate, the rate falls, and training ends where it is 0. So
 rank, alpha, kind of adapter, optimiser and model family need no table: all of them are in what is measured.
@@ -19,10 +19,10 @@ from typing import Any
 from ..settings import SettingsError
 from .schedules import falling
 
-SMALL, LARGE = 0.005, 0.15  # reach that a trial step must add
+SMALL, LARGE = 0.005, 0.15  # reach that a trial must add
 NONE = 1e-6
 TRIALS = 12
-COHERENT = 0.8  # way of a step, over that of a trial
+COHERENT = 0.8  # way of a step, over that of one in a trial
 FULL = 1.15  # reach that is never quite come to
 FIRST_LOOK = 0.1  # of the steps
 COOLING = 0.25  # part of a training in which the rate falls
@@ -55,10 +55,10 @@ def way(reach: float) -> float:
 
 
 def first_rate(reached: Callable[[float], float], rate: float, start: float = 0.0) -> float:
-    """The rate at which a step goes 1 of the way.
+    """The rate at which the steps of a trial go 1 of the way.
 
     Args:
-        reached: the reach after one step at a rate, from the start; NaN where it did harm.
+        reached: the reach after the steps of a trial at a rate; NaN where they did harm.
         rate: of the first trial.
         start: reach before.
 
@@ -68,7 +68,7 @@ def first_rate(reached: Callable[[float], float], rate: float, start: float = 0.
     before = 0.0
     for _ in range(TRIALS):
         further = reached(rate) - start
-        no_more = NONE < before < further < 2 * before  # Adafactor limits its steps, whatever the rate
+        no_more = NONE < before <= further < 2 * before  # Adafactor limits its steps, whatever the rate
         if SMALL <= further <= LARGE or no_more:
             return rate / (COHERENT * (way(start + further) - way(start)))
         before = further
@@ -112,7 +112,7 @@ class Pace:
 
         Args:
             start: reach before the first step.
-            rate_of_one: see `first_rate`; where the rate is to be found.
+            rate_of_one: at which a step goes 1 of the way; where the rate is to be found.
         """
         plan = (self.latest + self.steps) / 2  # steps at the whole rate that do as much as all of them
         rate = self.given or rate_of_one * max(way(self.wanted) - way(start), 0.0) / plan
@@ -184,7 +184,7 @@ class Pace:
         """What was chosen and why."""
         rates = [look.rate for look in self.looks]
         changed = f"{min(rates):.2g} to {max(rates):.2g} " if len(set(rates)) > 1 else ""
-        found = f"Learning rate {changed}(a trial step gave {self.first:.2g}). " if not self.given else ""
+        found = f"Learning rate {changed}(a trial gave {self.first:.2g}). " if not self.given else ""
         short = "" if self.reached >= 0.9 * self.wanted else " It did not get there: give it more steps."
         return (
             f"{found}Training stopped after {self.looks[-1].step} of {self.steps} steps: the slider has "

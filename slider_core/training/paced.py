@@ -17,7 +17,10 @@ from .schedules import rate_at
 from .state import State
 
 FIRST_TRIAL = 1e-4  # rate
-TURNS = 3  # whose gradients a trial step is made of
+TURNS = 3  # whose gradients a trial is made of
+TRIED = (
+    8  # steps of a trial: the first ones of some optimisers (RAdam, Adafactor) are others than those after them
+)
 FITS_BEST = 1.0  # wanted reach where none is given
 
 
@@ -71,7 +74,7 @@ class Paced:
     def _found(self, calls: ModelCalls, start: float, gradient: Tensor) -> float:
         def reached(rate: float) -> float:
             self.slider.flat.gradient.copy_(gradient)
-            with self.state.tried(rate):
+            with self.state.tried(rate, TRIED):
                 return self._reach(calls)
 
-        return first_rate(reached, FIRST_TRIAL, start)
+        return TRIED * first_rate(reached, FIRST_TRIAL, start)

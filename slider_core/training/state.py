@@ -107,13 +107,14 @@ class State:
         return step + 1
 
     @contextmanager
-    def tried(self, rate: float) -> Iterator[None]:
-        """While open, the parameters are as one step at a rate leaves them, with the gradient that they have."""
+    def tried(self, rate: float, steps: int) -> Iterator[None]:
+        """While open, the parameters are as steps at a rate leave them, all with the gradient that they have."""
         before = self._copy()
         try:
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            self.optimiser.step()
+            for _ in range(steps):
+                self.optimiser.step()
             yield
         finally:
             self._take_back(before)

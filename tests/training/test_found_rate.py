@@ -40,6 +40,12 @@ def test_the_end_does_not_depend_on_the_first_trial(model, kind, monkeypatch):
     assert 1 / 3 < rates[0] / rates[1] < 3
 
 
+@pytest.mark.parametrize("optimiser", ["Adam", "RAdam", "NAdam", "Adafactor", "SGD"])
+def test_every_optimiser(model, optimiser):
+    trained, _, _ = ran(request(model, optimiser=optimiser, stop_at=0.5, **FOUND))
+    assert 0.25 < reach_of(trained) < 1.1  # SGD and RAdam gain speed faster than is measured
+
+
 def test_training_stops_at_what_is_wanted_and_says_so(model):
     half, steps, said = ran(request(model, stop_at=0.3, learning_rate=3e-3, steps=200))
     more, _, _ = ran(request(model, stop_at=0.6, learning_rate=3e-3, steps=200))
