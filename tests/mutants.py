@@ -150,7 +150,7 @@ MUTANTS = (
     Mutant(
         "a trial not taken back",
         "slider_core/training/state.py",
-        "            yield\n        finally:\n            self._take_back(before)",
+        "            yield\n        finally:\n            self._take_back(kept)",
         "            yield\n        finally:\n            pass",
         FOUND,
     ),

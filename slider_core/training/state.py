@@ -109,7 +109,7 @@ class State:
     @contextmanager
     def tried(self, rate: float, steps: int) -> Iterator[None]:
         """While open, the parameters are as steps at a rate leave them, all with the gradient that they have."""
-        before = self._copy()
+        kept = self._copy()
         try:
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
@@ -117,7 +117,7 @@ class State:
                 self.optimiser.step()
             yield
         finally:
-            self._take_back(before)
+            self._take_back(kept)
 
     def settle(self) -> None:
         """Takes a step back that was not finished; to be called before adapters or optimiser are looked at."""
