@@ -6,11 +6,11 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import chain, islice
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..applying.control import sliders_freed
 from ..data.cycle import SIGN_NAMES, Turn
@@ -20,26 +20,27 @@ from .events import Event, Intermediate, Message, Paused, StepDone, Stopped, Tra
 from .fit import Fit, OpenAgain, memory_needed
 from .kept import Kept
 from .last_good import ExplodedError, LastGood, NotFiniteError
+from .mismatch import other_text_encoder
 from .model_call import ModelCalls, is_oom, load
 from .on_model import OnModel
 from .optimisers import BY_NUMBER, make_optimiser
 from .paced import Paced, pace_of
-from .ranks import ALONE, Ranks
-from .request import TrainRequest
+from .processes import ALONE, Processes
+from .request import RequestError, TrainRequest
 from .rows import rows_of_turn
 from .state import State
 from .step import forward_backward
 
 
 def train(
-    request: TrainRequest, on_event: Callable[[Event], None] | None = None, ranks: Ranks = ALONE
+    request: TrainRequest, on_event: Callable[[Event], None] | None = None, processes: Processes = ALONE
 ) -> TrainedSlider:
     """Trains a slider on the model of the request, and leaves that model as it was.
 
     Args:
         on_event: told of every step; what it raises (ComfyUI's interrupt) ends the training.
-        ranks: the processes that train it, each with a model of its own; the first one writes, and the others' events
-            are their steps alone.
+        processes: those that train it together, each with a model of its own; the first one writes, and the others'
+            events are their steps alone.
 
     Raises:
         RequestError: for settings that do not go together.
@@ -48,24 +49,24 @@ def train(
     """
 
     def tell(event: Event) -> None:
-        if on_event and (ranks.first or isinstance(event, StepDone)):
+        if on_event and (processes.first or isinstance(event, StepDone)):
             on_event(event)
 
     devices = [request.model.load_device] if request.model.load_device.type == "cuda" else []
     with torch.inference_mode(False), torch.random.fork_rng(devices=devices):
-        with ranks.together():
-            run = _Run(request, tell, ranks)
-        ranks.check_alike(request)
-        if before := ranks.from_first(run.kept.finished_before):
+        with processes.together():
+            run = _Run(request, tell, processes)
+        processes.check_alike(request)
+        if before := processes.from_first(run.kept.finished_before):
             return before
         run.kept.resume()
         try:
             run.all_steps()
-            with ranks.together():
+            with processes.together():
                 run.kept.keep()
             return run.kept.result()
         except BaseException as reason:
-            with ranks.ending():
+            with processes.ending():
                 run.stop(reason)
             raise
 
@@ -75,14 +76,14 @@ class _Run:
 
     calls: ModelCalls
 
-    def __init__(self, request: TrainRequest, tell: Callable[[Event], None], ranks: Ranks):
-        self.request, self.tell, self.ranks = request, tell, ranks
+    def __init__(self, request: TrainRequest, tell: Callable[[Event], None], processes: Processes):
+        self.request, self.tell, self.processes = request, tell, processes
         started = time.perf_counter()
         torch.manual_seed(request.seed)
         device = request.model.load_device
         self.controls = request.control_net.get_models() if request.control_net is not None else []
         # Some adapters start from the weight, patches included.
-        load([request.model, *self.controls], memory_needed(request, ranks))
+        load([request.model, *self.controls], memory_needed(request, processes))
         self.slider = OnModel(request, tell)
         by_number = request.optimiser in BY_NUMBER
         self.parameters = [self.slider.flat.whole] if by_number else self.slider.parameters
@@ -94,8 +95,8 @@ class _Run:
         self.state = State(self.parameters, self.optimiser, self.scaler, pace_of(request))
         self.saved, self.good = SavedTensors(), LastGood(self.state)
         self.fit = Fit(request, self.saved, tell)
-        self.paced = Paced(request, self.slider, self.state, self.fit, ranks)
-        self.kept = Kept(request, self.slider, self.state, tell, ranks, started)
+        self.paced = Paced(request, self.slider, self.state, self.fit, processes)
+        self.kept = Kept(request, self.slider, self.state, tell, processes, started)
 
     @property
     def finished(self) -> bool:
@@ -103,26 +104,25 @@ class _Run:
 
     def all_steps(self) -> None:
         """The steps that are left, with pauses outside of the training's hold on the model."""
-        request = self.request
-        turns: Iterator[Turn] = islice(request.cycle.turns(), self.state.step, None)
+        turns: Iterator[Turn] = islice(self.request.cycle.turns(), self.state.step, None)
         while not self.finished:
-            done, rests = self.state.step, (request.preview_every, request.save_every)
-            until = min([request.steps, *((done // every + 1) * every for every in rests if every)])
+            done, rests = self.state.step, (self.request.preview_every, self.request.save_every)
+            until = min([self.request.steps, *((done // every + 1) * every for every in rests if every)])
             with ExitStack() as opened:
-                with self.ranks.together():
+                with self.processes.together():
                     self._open(opened)
                 taken: list[Turn] = []
                 try:
-                    self.paced.look(self.calls, self._first_gradient)
+                    self._look()
                     while self.state.step < until and not self.finished:
                         taken = [next(turns)]
                         self._step_and_tell(taken[0])
                         taken = []
-                        self.paced.look(self.calls, self._first_gradient)
+                        self._look()
                 except OpenAgain:
                     turns = chain(taken, turns)
                     continue
-            with self.ranks.together():
+            with self.processes.together():
                 self._tell_of_rest()
         if self.state.pace is not None:
             self.tell(Message(self.state.pace.as_text()))
@@ -130,7 +130,7 @@ class _Run:
     def _open(self, opened: ExitStack) -> None:
         """Makes the model ready for steps, until `opened` is closed."""
         request = self.request
-        memory = memory_needed(request, self.ranks)
+        memory = memory_needed(request, self.processes)
         opened.enter_context(sliders_freed(request.control_net))
         opened.enter_context(
             trainable(request.model, self.controls, memory, self.fit.checkpointing, self.saved)
@@ -150,8 +150,9 @@ class _Run:
 
     def _step_and_tell(self, turn: Turn) -> None:
         before = time.perf_counter()
-        by_sign = self._fitting_gradients(turn, self.state.step)
-        with self.ranks.together():
+        with self._captions_fit(turn):
+            by_sign = self._fitting_gradients(turn, self.state.step)
+        with self.processes.together():
             losses = self._step(by_sign)
             step = self.state.step
             if self.request.checkpoint_every and step % self.request.checkpoint_every == 0:
@@ -172,23 +173,27 @@ class _Run:
         self.state.update(losses)
         return losses
 
-    def _first_gradient(self, turns: int) -> Tensor:
-        """The mean one of the cycle's first turns, finite also for float16 models."""
-        total = torch.zeros_like(self.slider.flat.gradient)
-        for step, turn in enumerate(islice(self.request.cycle.turns(), turns)):
-            by_sign = self._fitting_gradients(turn, step)
-            total += self.slider.flat.gradient
-        self.slider.flat.gradient.copy_(total / turns)
-        finite = self._check_finite(by_sign)
-        self.scaler.update()
-        return self.slider.flat.gradient.clone() if finite else self._first_gradient(turns)
+    @contextmanager
+    def _captions_fit(self, turn: Turn) -> Iterator[None]:
+        """In the first model calls it shows whether the captions are for this model."""
+        try:
+            yield
+        except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+            at_first = self.state.step == self.kept.continued_from
+            if at_first and (reason := other_text_encoder(error, turn)):
+                raise RequestError(reason) from error
+            raise
+
+    def _look(self) -> None:
+        with self._captions_fit(next(self.request.cycle.turns())):
+            self.paced.look(self.calls, self._fitting_gradients, self._check_finite)
 
     def _fitting_gradients(self, turn: Turn, step: int) -> dict[int, float]:
         """The gradients of a step, of all processes; the loss of each sign."""
-        with self.ranks.together():
+        with self.processes.together():
             by_sign, counts = self._own_gradients(turn, step)
-        self.ranks.add_up(self.slider.flat.gradient)
-        return self.ranks.mean_losses(by_sign, counts)
+        self.processes.add_up(self.slider.flat.gradient)
+        return self.processes.mean_losses(by_sign, counts)
 
     def _own_gradients(self, turn: Turn, step: int) -> tuple[dict[int, float], Counter[int]]:
         """Those of this process, in less memory if it runs out."""
@@ -210,7 +215,7 @@ class _Run:
         torch.manual_seed(seed)
         self.slider.refresh()
         everyones = rows_of_turn(turn, self.calls, self.request, generator)
-        rows, total = self.ranks.own(everyones), sum(row.weight for row in everyones)
+        rows, total = self.processes.own(everyones), sum(row.weight for row in everyones)
         with self.saved.active():
             by_sign = forward_backward(
                 rows, self.calls, self.slider.attach, self.fit.rows_at_once, self.scaler.scale, total

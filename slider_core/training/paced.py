@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import islice
 
+import torch
 from torch import Tensor
 
+from ..data.cycle import Turn
 from .fit import Fit
 from .model_call import ModelCalls
 from .on_model import OnModel
 from .pace import Pace, first_rate
-from .ranks import Ranks
+from .processes import Processes
 from .reach import Probe
 from .request import TrainRequest
 from .schedules import rate_at
@@ -24,6 +27,10 @@ TRIED = (
 FITS_BEST = 1.0  # wanted reach where none is given
 
 
+Losses = Mapping[int, float]
+Gradients = Callable[[Turn, int], Losses]
+
+
 def pace_of(request: TrainRequest) -> Pace | None:
     """What a training begins with, if its rate or its end is to be found."""
     wanted = request.stop_at or (0.0 if request.learning_rate else FITS_BEST)
@@ -33,8 +40,8 @@ def pace_of(request: TrainRequest) -> Pace | None:
 class Paced:
     """The measurements of one run; what they have come to is in the state."""
 
-    def __init__(self, request: TrainRequest, slider: OnModel, state: State, fit: Fit, ranks: Ranks):
-        self.request, self.slider, self.state, self.fit, self.ranks = request, slider, state, fit, ranks
+    def __init__(self, request: TrainRequest, slider: OnModel, state: State, fit: Fit, processes: Processes):
+        self.request, self.slider, self.state, self.fit, self.processes = request, slider, state, fit, processes
         self._probe: Probe | None = None
 
     def rate(self) -> float:
@@ -44,25 +51,26 @@ class Paced:
             return request.learning_rate * rate_at(step, request.steps, request.schedule, request.warmup)
         return pace.rate * pace.factor(step) * rate_at(step, request.steps, "constant", request.warmup)
 
-    def look(self, calls: ModelCalls, gradient: Callable[[int], Tensor]) -> None:
+    def look(self, calls: ModelCalls, gradients: Gradients, checked: Callable[[Losses], bool]) -> None:
         """Before a step, and after the last: finds the first rate, or measures where that is due.
 
         Args:
-            gradient: the mean one of the first so many turns, of all processes.
+            gradients: gives the parameters those of a turn, with the noise of a step, of all processes.
+            checked: clips them, and says whether they are finite.
         """
         pace, step = self.state.pace, self.state.step
         if pace is None or not pace.is_due(step):
             return
         if pace.looks:
-            self.state.pace = pace.looked(step, self.ranks.from_first(lambda: self._reach(calls)))
+            self.state.pace = pace.looked(step, self.processes.from_first(lambda: self._reach(calls)))
             return
         start = 0.0
         if self.request.start_from is not None:
-            start = self.ranks.from_first(lambda: self._reach(calls))
+            start = self.processes.from_first(lambda: self._reach(calls))
         found = 0.0
         if not pace.given:
-            first = gradient(TURNS)
-            found = self.ranks.from_first(lambda: self._found(calls, start, first))
+            first = self._first_gradient(gradients, checked)
+            found = self.processes.from_first(lambda: self._found(calls, start, first))
         self.state.pace = pace.begun(start, found)
 
     def _reach(self, calls: ModelCalls) -> float:
@@ -70,6 +78,17 @@ class Paced:
             self._probe = Probe(self.request, calls, self.slider.attach, self.fit.rows_at_once)
         self.slider.joined.refresh()
         return self._probe.reach(calls)
+
+    def _first_gradient(self, gradients: Gradients, checked: Callable[[Losses], bool]) -> Tensor:
+        """The mean one of the cycle's first turns, finite also for float16 models."""
+        total = torch.zeros_like(self.slider.flat.gradient)
+        for step, turn in enumerate(islice(self.request.cycle.turns(), TURNS)):
+            losses = gradients(turn, step)
+            total += self.slider.flat.gradient
+        self.slider.flat.gradient.copy_(total / TURNS)
+        finite = checked(losses)
+        self.state.scaler.update()
+        return self.slider.flat.gradient.clone() if finite else self._first_gradient(gradients, checked)
 
     def _found(self, calls: ModelCalls, start: float, gradient: Tensor) -> float:
         def reached(rate: float) -> float:
