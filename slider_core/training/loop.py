@@ -6,7 +6,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import chain, islice
 
 import torch
@@ -150,8 +150,7 @@ class _Run:
 
     def _step_and_tell(self, turn: Turn) -> None:
         before = time.perf_counter()
-        with self._captions_fit(turn):
-            by_sign = self._fitting_gradients(turn, self.state.step)
+        by_sign = self._fitting_gradients(turn, self.state.step)
         with self.processes.together():
             losses = self._step(by_sign)
             step = self.state.step
@@ -173,25 +172,24 @@ class _Run:
         self.state.update(losses)
         return losses
 
-    @contextmanager
-    def _captions_fit(self, turn: Turn) -> Iterator[None]:
-        """In the first model calls it shows whether the captions are for this model."""
-        try:
-            yield
-        except (RuntimeError, KeyError, TypeError, AttributeError) as error:
-            at_first = self.state.step == self.kept.continued_from
-            if at_first and (reason := other_text_encoder(error, turn)):
-                raise RequestError(reason) from error
-            raise
-
     def _look(self) -> None:
-        with self._captions_fit(next(self.request.cycle.turns())):
-            self.paced.look(self.calls, self._fitting_gradients, self._check_finite)
+        self.paced.look(self.calls, self._fitting_gradients, self._check_finite)
+
+    def _first_gradients(self, turn: Turn, step: int) -> tuple[dict[int, float], Counter[int]]:
+        """Those of the first step, where it shows whether the captions are for this model."""
+        try:
+            return self._own_gradients(turn, step)
+        except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+            reason = other_text_encoder(error, turn)
+            if reason is None:
+                raise
+            raise RequestError(reason) from error
 
     def _fitting_gradients(self, turn: Turn, step: int) -> dict[int, float]:
         """The gradients of a step, of all processes; the loss of each sign."""
         with self.processes.together():
-            by_sign, counts = self._own_gradients(turn, step)
+            is_first = self.state.step == self.kept.continued_from
+            by_sign, counts = (self._first_gradients if is_first else self._own_gradients)(turn, step)
         self.processes.add_up(self.slider.flat.gradient)
         return self.processes.mean_losses(by_sign, counts)
 

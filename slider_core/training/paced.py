@@ -62,16 +62,14 @@ class Paced:
         if pace is None or not pace.is_due(step):
             return
         if pace.looks:
-            self.state.pace = pace.looked(step, self.processes.from_first(lambda: self._reach(calls)))
-            return
-        start = 0.0
-        if self.request.start_from is not None:
-            start = self.processes.from_first(lambda: self._reach(calls))
-        found = 0.0
-        if not pace.given:
-            first = self._first_gradient(gradients, checked)
-            found = self.processes.from_first(lambda: self._found(calls, start, first))
-        self.state.pace = pace.begun(start, found)
+            self.state.pace = self.processes.from_first(lambda: pace.looked(step, self._reach(calls)))
+        else:
+            first = None if pace.given else self._first_gradient(gradients, checked)
+            self.state.pace = self.processes.from_first(lambda: self._begun(pace, calls, first))
+
+    def _begun(self, pace: Pace, calls: ModelCalls, gradient: Tensor | None) -> Pace:
+        start = 0.0 if self.request.start_from is None else self._reach(calls)
+        return pace.begun(start, 0.0 if gradient is None else self._found(calls, start, gradient))
 
     def _reach(self, calls: ModelCalls) -> float:
         if self._probe is None:
