@@ -18,7 +18,8 @@ from concept_sliders.slider_core.gradients.trainable import trainable
 from concept_sliders.slider_core.training import TrainRequest
 from concept_sliders.slider_core.training.model_call import ModelCalls, Row, load
 from concept_sliders.slider_core.training.on_model import OnModel
-from concept_sliders.slider_core.training.optimisers import make_optimiser, rate_at
+from concept_sliders.slider_core.training.optimisers import make_optimiser
+from concept_sliders.slider_core.training.schedules import rate_at
 from concept_sliders.slider_core.training.timesteps import draw_levels, sigmas_at
 from torch import Tensor
 

@@ -59,7 +59,9 @@ class Mutant:
 
 
 LOOP, ON_MODEL = "slider_core/training/loop.py", "slider_core/training/on_model.py"
+ROWS, PACED = "slider_core/training/rows.py", "slider_core/training/paced.py"
 SETTINGS = "tests/training/test_settings.py"
+FOUND = "tests/training/test_found_rate.py"
 LEARNING = "tests/training/test_training.py -k learns"
 PROCESSES = "tests/training/test_processes.py"
 WIDGETS = "tests/nodes/test_train.py -k widgets"
@@ -69,7 +71,7 @@ MUTANTS = (
     Mutant("clipping off", LOOP, "limit = self.request.max_norm or math.inf", "limit = math.inf", SETTINGS),
     Mutant(
         "anchor_below ignored",
-        "slider_core/training/rows.py",
+        ROWS,
         "level = level * request.anchor_below",
         "level = level * 1.0",
         SETTINGS,
@@ -90,24 +92,75 @@ MUTANTS = (
     ),
     Mutant(
         "warm-up gone",
-        "slider_core/training/optimisers.py",
+        "slider_core/training/schedules.py",
         "return (step + 1) / (warmup + 1)",
         "return 1.0",
         SETTINGS,
     ),
     Mutant(
         "cosine made linear",
-        "slider_core/training/optimisers.py",
+        "slider_core/training/schedules.py",
         "return 0.5 * (1 + math.cos(math.pi * done))",
         "return 1 - done",
         SETTINGS,
     ),
     Mutant(
         "rate not stepped with",
-        LOOP,
-        'group["lr"] = request.learning_rate * factor',
-        'group["lr"] = request.learning_rate',
+        PACED,
+        "return request.learning_rate * rate_at(step, request.steps, request.schedule, request.warmup)",
+        "return request.learning_rate",
         SETTINGS,
+    ),
+    Mutant(
+        "the rate that was found ignored",
+        PACED,
+        "return pace.rate * pace.factor(step)",
+        "return 1e-4 * pace.factor(step)",
+        FOUND,
+    ),
+    Mutant("the rate does not fall", PACED, "pace.rate * pace.factor(step)", "pace.rate * 1.0", FOUND),
+    Mutant(
+        "stop_at ignored",
+        PACED,
+        "wanted = request.stop_at or (0.0 if request.learning_rate else FITS_BEST)",
+        "wanted = 0.0 if request.learning_rate else FITS_BEST",
+        FOUND,
+    ),
+    Mutant(
+        "both sides taken for one",
+        "slider_core/training/reach.py",
+        "yield (sides[+1] - sides[-1]) / 2",
+        "yield (sides[+1] + sides[-1]) / 2",
+        FOUND,
+    ),
+    Mutant(
+        "the slider measured the wrong way round",
+        "slider_core/training/reach.py",
+        "change = [base - new for base, new in",
+        "change = [new - base for base, new in",
+        FOUND,
+    ),
+    Mutant(
+        "what was found not continued from",
+        "slider_core/training/checkpoint.py",
+        'state.pace = state.pace.restored(progress["pace"])',
+        "pass",
+        FOUND,
+    ),
+    Mutant(
+        "a trial not taken back",
+        "slider_core/training/state.py",
+        "            yield\n        finally:\n            self._take_back(kept)",
+        "            yield\n        finally:\n            pass",
+        FOUND,
+    ),
+    Mutant("noise draws ignored", ROWS, "for _ in range(request.noise_draws)", "for _ in range(1)", FOUND),
+    Mutant(
+        "noise draws at any levels",
+        ROWS,
+        "if request.noise_draws > 1:",
+        "if request.noise_draws > 1000:",
+        FOUND,
     ),
     Mutant(
         "adapter precision ignored",

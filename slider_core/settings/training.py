@@ -24,11 +24,11 @@ class LoopSettings(Settings):
     steps: int = whole(300, 1, 100_000, "Steps of the optimiser.")
     learning_rate: float = real(
         2e-4,
-        1e-9,
+        0.0,
         100.0,
         1e-7,
-        "2e-4 with 300 steps for most; half the steps need about twice the rate. Too high: large "
-        "strengths break pictures. Too low: little happens.",
+        "0: found by measuring, for any kind, rank and number of steps. By hand: 2e-4 with 300 steps for most; half "
+        "the steps need about twice the rate. Too high: large strengths break pictures. Too low: little happens.",
     )
     seed: int = seed("Of the adapter's first weights, the noise and the noise levels.")
     objective: str = choice(
@@ -91,6 +91,22 @@ class LoopSettings(Settings):
         0,
         100_000,
         "Steps between sliders that are written on the way, as name_…_step_100, to compare in Slider Sweep. 0: none.",
+        advanced=True,
+    )
+    noise_draws: int = whole(
+        1,
+        1,
+        64,
+        "How often a step takes each of its pictures, with other noise each time. 4 with 15 steps is a quick slider.",
+        advanced=True,
+    )
+    stop_at: float = real(
+        0.0,
+        0.0,
+        2.0,
+        0.05,
+        "Ends the training, before all steps are done, when the slider has this part of the size that fits its "
+        "pictures best. 0: 1 where the rate is found, else all steps are done.",
         advanced=True,
     )
 

@@ -43,6 +43,8 @@ def write_checkpoint(path: Path, fingerprint: str, state: State) -> None:
             else:
                 plain.setdefault(str(index), {})[name] = value
     progress = {"step": state.step, "losses": state.losses, "scaler": state.scaler.state_dict()}
+    if state.pace is not None:
+        progress["pace"] = state.pace.as_dict()
     metadata = {
         "format": FORMAT,
         "fingerprint": fingerprint,
@@ -91,6 +93,8 @@ def restore(state: State, stored: Stored, path: Path) -> None:
             index, _, name = rest.partition(".")
             optimiser[int(index)][name] = tensor
     state.restore(progress["step"], progress["losses"], parameters, optimiser, progress["scaler"])
+    if state.pace is not None:
+        state.pace = state.pace.restored(progress["pace"])
 
 
 def damaged(path: Path, error: Exception) -> CheckpointError:

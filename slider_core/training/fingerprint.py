@@ -19,7 +19,8 @@ from .request import TrainRequest
 DECIDING: dict[type, set[str]] = {
     TrainRequest: set(
         "model plan cycle steps learning_rate optimiser schedule warmup weight_decay max_norm objective anchor_weight "
-        "anchor_below noise_levels seed dtype control_net train_control vae assistant start_from".split()
+        "anchor_below noise_levels seed noise_draws stop_at dtype control_net train_control vae "
+        "assistant start_from".split()
     ),
     Cycle: set("buckets mode pairing weighting neutral batch_size seed one_sided loss_weighting".split()),
     Bucket: set("name examples strength probability repeats".split()),

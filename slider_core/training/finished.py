@@ -15,6 +15,7 @@ from .events import TrainedSlider
 
 TRAINING = "concept_sliders.training"  # metadata: the fingerprint of the training that a slider is from
 LOSSES = "concept_sliders.loss"  # metadata: JSON list, the loss of each step, or of MOST_LOSSES of them
+REACH = "concept_sliders.reach"  # metadata: how far the training of a slider came that ended by measurement
 MOST_LOSSES = 1000
 TITLE = "modelspec.title"  # the name that was asked for: under another name a slider is trained anew
 
@@ -23,7 +24,8 @@ def finished(folder: Path, wanted: Slider) -> TrainedSlider | None:
     """The slider that this very training has written to `folder`, whatever its file is called by now.
 
     Args:
-        wanted: one with the same keys, types, fingerprint, title and number of steps.
+        wanted: one with the same keys, types, fingerprint and title, and number of steps; or with any reach, where the
+            number of steps is not known before.
     """
     for path in sorted(folder.glob("*.safetensors")):
         if not _is_of(path, wanted):
@@ -33,7 +35,7 @@ def finished(folder: Path, wanted: Slider) -> TrainedSlider | None:
         except SliderFileError:
             continue
         if all(slider[key].dtype == tensor.dtype for key, tensor in wanted.items()):
-            steps = int(wanted.metadata["steps"])
+            steps = int(slider.metadata["steps"])
             losses = {"loss": losses_of(slider)}
             return TrainedSlider(slider, losses, steps, 0.0, steps, finished_before=True, file=path)
     return None
@@ -46,8 +48,11 @@ def _is_of(path: Path, wanted: Slider) -> bool:
             metadata, keys = file.metadata() or {}, set(file.keys())
     except Exception:  # no safetensors file, or one that cannot be read
         return False
-    same = all(metadata.get(key) == wanted.metadata.get(key) for key in (TRAINING, "steps", TITLE))
-    return same and TRAINING in metadata and keys == wanted.keys()
+    same = all(metadata.get(key) == wanted.metadata.get(key) for key in (TRAINING, TITLE))
+    at_end = (
+        REACH in metadata if REACH in wanted.metadata else metadata.get("steps") == wanted.metadata.get("steps")
+    )
+    return same and at_end and TRAINING in metadata and keys == wanted.keys()
 
 
 def losses_text(losses: Sequence[float]) -> str:

@@ -11,7 +11,7 @@ from ..files.atomic import NotWrittenError
 from .checkpoint import read_checkpoint, restore, write_checkpoint
 from .events import Event, Message, TrainedSlider
 from .fingerprint import fingerprint
-from .finished import LOSSES, TRAINING, finished, losses_text
+from .finished import LOSSES, REACH, TRAINING, finished, losses_text
 from .on_model import OnModel
 from .processes import Processes
 from .request import TrainRequest
@@ -49,12 +49,17 @@ class Kept:
         path = self.request.checkpoint if self.request.checkpoint_every else None
         return path and path.with_name(f"{path.name}-{self.fingerprint[:12]}.safetensors")
 
+    @property
+    def _finished(self) -> bool:
+        return self.state.step >= self.state.end(self.request.steps)
+
     def finished_before(self) -> TrainedSlider | None:
         """The slider of this very training, if that is asked for and its file is there."""
         request = self.request
         if not (request.sliders and request.resume):
             return None
-        metadata = {**request.description, TRAINING: self.fingerprint, "steps": str(request.steps)}
+        end = {"steps": str(request.steps)} if self.state.pace is None else {REACH: ""}
+        metadata = {**request.description, TRAINING: self.fingerprint, **end}
         return finished(request.sliders, to_slider(self.slider.adapters, metadata))
 
     def resume(self) -> None:
@@ -65,7 +70,7 @@ class Kept:
         if stored := self.processes.from_first(lambda: read_checkpoint(path, self.fingerprint)):
             restore(self.state, stored, path)
             self.continued_from = self.state.step
-            if self.state.step < self.request.steps:
+            if not self._finished:
                 self.tell(Message(f"Continued from step {self.state.step} of {self.request.steps}."))
 
     def keep(self) -> None:
@@ -84,12 +89,15 @@ class Kept:
         training = {TRAINING: self.fingerprint} if self.fingerprint else {}
         losses = {LOSSES: losses_text(self.state.losses["loss"])} if self.state.step else {}
         metadata = {**self.request.description, "steps": str(self.state.step), **training, **losses}
+        if self.state.pace is not None and self.state.pace.looks:
+            metadata["learning_rate"] = f"{self.state.pace.first:.4g}"
+            metadata |= {REACH: f"{self.state.pace.reached:.4g}"} if self._finished else {}
         return TrainedSlider(
             slider=to_slider(self.slider.adapters, metadata),
             losses=self.state.losses,
             steps=self.state.step,
             seconds=time.perf_counter() - self.started,
             continued_from=self.continued_from,
-            finished_before=self.continued_from >= self.request.steps,
+            finished_before=self._finished and self.continued_from == self.state.step,
             checkpoint=self.checkpoint,
         )

@@ -16,14 +16,15 @@ from ..applying.control import sliders_freed
 from ..data.cycle import SIGN_NAMES, Turn
 from ..gradients.saved_tensors import SavedTensors
 from ..gradients.trainable import trainable
-from .events import Event, Intermediate, Paused, StepDone, Stopped, TrainedSlider
+from .events import Event, Intermediate, Message, Paused, StepDone, Stopped, TrainedSlider
 from .fit import Fit, OpenAgain, memory_needed
 from .kept import Kept
 from .last_good import ExplodedError, LastGood, NotFiniteError
 from .mismatch import other_text_encoder
 from .model_call import ModelCalls, is_oom, load
 from .on_model import OnModel
-from .optimisers import BY_NUMBER, make_optimiser, rate_at
+from .optimisers import BY_NUMBER, make_optimiser
+from .paced import Paced, pace_of
 from .processes import ALONE, Processes
 from .request import RequestError, TrainRequest
 from .rows import rows_of_turn
@@ -91,33 +92,40 @@ class _Run:
         )
         half = request.model.model_dtype() == torch.float16
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
-        self.state, self.saved = State(self.parameters, self.optimiser, self.scaler), SavedTensors()
-        self.good = LastGood(self.state)
+        self.state = State(self.parameters, self.optimiser, self.scaler, pace_of(request))
+        self.saved, self.good = SavedTensors(), LastGood(self.state)
         self.fit = Fit(request, self.saved, tell)
+        self.paced = Paced(request, self.slider, self.state, self.fit, processes)
         self.kept = Kept(request, self.slider, self.state, tell, processes, started)
 
     @property
     def finished(self) -> bool:
-        return self.state.step >= self.request.steps
+        return self.state.step >= self.state.end(self.request.steps)
 
     def all_steps(self) -> None:
         """The steps that are left, with pauses outside of the training's hold on the model."""
-        request = self.request
-        turns: Iterator[Turn] = islice(request.cycle.turns(), self.state.step, request.steps)
+        turns: Iterator[Turn] = islice(self.request.cycle.turns(), self.state.step, None)
         while not self.finished:
-            done, rests = self.state.step, (request.preview_every, request.save_every)
-            until = min([request.steps, *((done // every + 1) * every for every in rests if every)])
+            done, rests = self.state.step, (self.request.preview_every, self.request.save_every)
+            until = min([self.request.steps, *((done // every + 1) * every for every in rests if every)])
             with ExitStack() as opened:
                 with self.processes.together():
                     self._open(opened)
+                taken: list[Turn] = []
                 try:
-                    for turn in islice(turns, until - done):
-                        self._step_and_tell(turn)
+                    self._look()
+                    while self.state.step < until and not self.finished:
+                        taken = [next(turns)]
+                        self._step_and_tell(taken[0])
+                        taken = []
+                        self._look()
                 except OpenAgain:
-                    turns = chain([turn], turns)
+                    turns = chain(taken, turns)
                     continue
             with self.processes.together():
                 self._tell_of_rest()
+        if self.state.pace is not None:
+            self.tell(Message(self.state.pace.as_text()))
 
     def _open(self, opened: ExitStack) -> None:
         """Makes the model ready for steps, until `opened` is closed."""
@@ -142,50 +150,54 @@ class _Run:
 
     def _step_and_tell(self, turn: Turn) -> None:
         before = time.perf_counter()
-        by_sign = self._fitting_gradients(turn)
+        by_sign = self._fitting_gradients(turn, self.state.step)
         with self.processes.together():
             losses = self._step(by_sign)
             step = self.state.step
             if self.request.checkpoint_every and step % self.request.checkpoint_every == 0:
                 self.kept.keep()
             rate = self.optimiser.param_groups[0]["lr"]
-            self.tell(StepDone(step, self.request.steps, losses, rate, time.perf_counter() - before))
+            self.tell(
+                StepDone(step, self.state.end(self.request.steps), losses, rate, time.perf_counter() - before)
+            )
 
     def _step(self, by_sign: Mapping[int, float]) -> dict[str, float]:
-        request = self.request
-        factor = rate_at(self.state.step, request.steps, request.schedule, request.warmup)
+        rate = self.paced.rate()
         for group in self.optimiser.param_groups:
-            group["lr"] = request.learning_rate * factor
+            group["lr"] = rate
         self._check_finite(by_sign)
         losses = {SIGN_NAMES[sign]: loss for sign, loss in by_sign.items()}
         losses = {"loss": sum(losses.values()) / len(losses), **losses}
-        self.good.watch(losses["loss"], request.learning_rate)
+        self.good.watch(losses["loss"], self.request.learning_rate or rate)
         self.state.update(losses)
         return losses
 
-    def _first_gradients(self, turn: Turn) -> tuple[dict[int, float], Counter[int]]:
+    def _look(self) -> None:
+        self.paced.look(self.calls, self._fitting_gradients, self._check_finite)
+
+    def _first_gradients(self, turn: Turn, step: int) -> tuple[dict[int, float], Counter[int]]:
         """Those of the first step, where it shows whether the captions are for this model."""
         try:
-            return self._own_gradients(turn)
+            return self._own_gradients(turn, step)
         except (RuntimeError, KeyError, TypeError, AttributeError) as error:
             reason = other_text_encoder(error, turn)
             if reason is None:
                 raise
             raise RequestError(reason) from error
 
-    def _fitting_gradients(self, turn: Turn) -> dict[int, float]:
+    def _fitting_gradients(self, turn: Turn, step: int) -> dict[int, float]:
         """The gradients of a step, of all processes; the loss of each sign."""
         with self.processes.together():
             is_first = self.state.step == self.kept.continued_from
-            by_sign, counts = self._first_gradients(turn) if is_first else self._own_gradients(turn)
+            by_sign, counts = (self._first_gradients if is_first else self._own_gradients)(turn, step)
         self.processes.add_up(self.slider.flat.gradient)
         return self.processes.mean_losses(by_sign, counts)
 
-    def _own_gradients(self, turn: Turn) -> tuple[dict[int, float], Counter[int]]:
+    def _own_gradients(self, turn: Turn, step: int) -> tuple[dict[int, float], Counter[int]]:
         """Those of this process, in less memory if it runs out."""
         while True:
             try:
-                return self._gradients(turn)
+                return self._gradients(turn, step)
             except RuntimeError as error:
                 out_of_memory = str(error) if is_oom(error) else None
                 if out_of_memory is None and self.saved.careful:
@@ -195,8 +207,8 @@ class _Run:
             else:
                 self.saved.careful = True  # this step writes to what it keeps, as those before it did not
 
-    def _gradients(self, turn: Turn) -> tuple[dict[int, float], Counter[int]]:
-        seed = (self.request.seed * 1_000_003 + self.state.step) % 2**63
+    def _gradients(self, turn: Turn, step: int) -> tuple[dict[int, float], Counter[int]]:
+        seed = (self.request.seed * 1_000_003 + step) % 2**63
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)
         self.slider.refresh()
@@ -208,18 +220,24 @@ class _Run:
             )
         return by_sign, Counter(row.sign for row in rows)
 
-    def _check_finite(self, by_sign: Mapping[int, float]) -> None:
-        """Clips the gradients, and raises where they or the losses are not finite."""
+    def _check_finite(self, by_sign: Mapping[int, float]) -> bool:
+        """Clips the gradients, and raises where they or the losses are not finite.
+
+        Returns:
+            False where those of a float16 model overflowed: the scaler leaves such a step out.
+        """
         self.scaler.unscale_(self.optimiser)
         limit = self.request.max_norm or math.inf
-        norm = nn.utils.clip_grad_norm_(self.parameters, limit)
-        overflow = self.scaler.is_enabled() and not bool(norm.isfinite())
-        if not all(math.isfinite(loss) for loss in by_sign.values()) or not (bool(norm.isfinite()) or overflow):
+        finite = bool(nn.utils.clip_grad_norm_(self.parameters, limit).isfinite())
+        if not all(math.isfinite(loss) for loss in by_sign.values()) or not (
+            finite or self.scaler.is_enabled()
+        ):
             raise NotFiniteError(
                 f"At step {self.state.step + 1} the loss or its gradient is not a finite number. The slider up to "
                 "the step before is kept. Lower the learning rate, train in bfloat16 or float32, and look for broken "
                 "pictures in the buckets."
             )
+        return finite
 
     def stop(self, reason: BaseException) -> None:
         """Keeps what was trained, and tells of it."""

@@ -1,8 +1,7 @@
-"""Optimisers and learning-rate schedules, by the names that the node shows; all from torch."""
+"""Optimisers, by the names that the node shows; all from torch."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -27,13 +26,3 @@ def make_optimiser(
         raise ValueError(f"There is no optimiser {name!r}; choose one of {', '.join(OPTIMISERS)}.")
     fused = {"fused": True} if name in FUSED and all(p.is_cuda for p in parameters) else {}
     return getattr(torch.optim, name)(parameters, lr=learning_rate, weight_decay=weight_decay, **fused)
-
-
-def rate_at(step: int, steps: int, schedule: str, warmup: int) -> float:
-    """The factor on the learning rate at `step` of `steps` (from 0): linear warm-up, then the schedule to 0."""
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    done = (step - warmup) / max(1, steps - warmup)
-    if schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * done))
-    return 1 - done if schedule == "linear" else 1.0

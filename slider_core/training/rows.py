@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,7 +12,7 @@ from ..data.cycle import Draw, Turn
 from ..data.loss_weights import of_difference, of_mask
 from .model_call import ModelCalls, Row
 from .request import TrainRequest
-from .timesteps import draw_levels, sigmas_at
+from .timesteps import draw_levels, sigmas_at, spread_levels
 from .words import Steering, steering
 
 
@@ -51,7 +51,30 @@ class TrainRow:
 
 
 def rows_of_turn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator: Generator) -> list[TrainRow]:
-    """A row for each draw; draws of one pair share noise and noise level where their sizes allow."""
+    """`noise_draws` rows for each draw; draws of one pair share noise and noise level where their sizes allow."""
+    rows = [row for _ in range(request.noise_draws) for row in _drawn(turn, calls, request, generator)]
+    if request.noise_draws > 1:
+        density, is_flow = request.noise_levels, calls.is_flow
+        rows = at_levels(rows, calls, lambda count: spread_levels(count, density, is_flow, generator))
+    if request.objective == "difference":
+        rows = [replace(row, partner=_partner(row, rows)) for row in rows]
+    return rows
+
+
+def at_levels(rows: Sequence[TrainRow], calls: ModelCalls, levels: Callable[[int], Tensor]) -> list[TrainRow]:
+    """The rows at other noise levels; those that share one still do, and anchors keep theirs.
+
+    Args:
+        levels: gives so many.
+    """
+    shared = dict.fromkeys(id(row.sigma) for row in rows if not row.anchor)
+    sigmas = sigmas_at(levels(len(shared)), calls.sampling.percent_to_sigma).to(calls.device)
+    others = dict(zip(shared, sigmas.split(1), strict=True))
+    return [replace(row, sigma=others.get(id(row.sigma), row.sigma)) for row in rows]
+
+
+def _drawn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator: Generator) -> list[TrainRow]:
+    """A row for each draw that counts."""
     shared: dict[int, tuple[Tensor, Tensor]] = {}
     spoken: dict[tuple[int, int], Steering | None] = {}
     rows = []
@@ -66,10 +89,7 @@ def rows_of_turn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator
             spoken[key] = steering(draw.example, calls, generator)
         made = TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, pair, anchor)
         rows.append(replace(made, learned=learned, steering=spoken[key]))
-    rows = [row for row in rows if row.weight > 0]
-    if request.objective == "difference":
-        rows = [replace(row, partner=_partner(row, rows)) for row in rows]
-    return rows
+    return [row for row in rows if row.weight > 0]
 
 
 def _learned(draw: Draw, turn: Turn, weighting: str) -> Tensor | None:

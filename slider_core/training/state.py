@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
+
+from .pace import Pace
 
 LOSS_NAMES = ("loss", "positive", "negative", "neutral")
 
@@ -62,10 +65,17 @@ class State:
 
     Attributes:
         scaler: of the gradients of float16 models.
+        pace: where the rate or the end is found by measurement.
     """
 
-    def __init__(self, parameters: Sequence[nn.Parameter], optimiser: Optimizer, scaler: GradScaler):
-        self.parameters, self.optimiser, self.scaler = parameters, optimiser, scaler
+    def __init__(
+        self,
+        parameters: Sequence[nn.Parameter],
+        optimiser: Optimizer,
+        scaler: GradScaler,
+        pace: Pace | None = None,
+    ):
+        self.parameters, self.optimiser, self.scaler, self.pace = parameters, optimiser, scaler, pace
         self._losses: dict[str, list[float]] = {name: [] for name in LOSS_NAMES}
         # Finished steps, and the copy while one is in flight: changed together, in one assignment.
         self._now: tuple[int, Copy | None] = (0, None)
@@ -74,6 +84,10 @@ class State:
     def step(self) -> int:
         """How many steps are finished."""
         return self._now[0]
+
+    def end(self, steps: int) -> int:
+        """The step after which a training of so many steps ends, as far as is known."""
+        return self.pace.end if self.pace and self.pace.looks else steps
 
     @property
     def losses(self) -> dict[str, list[float]]:
@@ -91,6 +105,19 @@ class State:
             values[step:] = [losses.get(name, math.nan)]
         self._now = step + 1, None
         return step + 1
+
+    @contextmanager
+    def tried(self, rate: float, steps: int) -> Iterator[None]:
+        """While open, the parameters are as steps at a rate leave them, all with the gradient that they have."""
+        kept = self._copy()
+        try:
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate
+            for _ in range(steps):
+                self.optimiser.step()
+            yield
+        finally:
+            self._take_back(kept)
 
     def settle(self) -> None:
         """Takes a step back that was not finished; to be called before adapters or optimiser are looked at."""

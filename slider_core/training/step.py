@@ -44,8 +44,8 @@ def forward_backward(
     """
     total = sum(row.weight for row in rows) if total is None else total
     losses: dict[int, list[float]] = {}
-    targets = _targets(rows, calls, attach, rows_at_once)
-    for indices in _chunks(rows, calls, rows_at_once):
+    targets = targets_of(rows, calls, attach, rows_at_once)
+    for indices in chunks(rows, calls, rows_at_once):
         chunk, target = [rows[i] for i in indices], torch.cat([targets[i] for i in indices])
         latents, noise, sigmas = stacked(chunk)
         strengths = torch.tensor([row.strength for row in chunk])
@@ -59,16 +59,16 @@ def forward_backward(
     return {sign: sum(values) / len(values) for sign, values in losses.items()}
 
 
-def _chunks(rows: Sequence[TrainRow], calls: ModelCalls, rows_at_once: int) -> list[list[int]]:
+def chunks(rows: Sequence[TrainRow], calls: ModelCalls, rows_at_once: int) -> list[list[int]]:
     """Indices of the rows of each model call."""
-    chunks = []
+    found: list[list[int]] = []
     for group in calls.batches([row.row for row in rows]):
         size = rows_at_once or len(group)
-        chunks += [group[start : start + size] for start in range(0, len(group), size)]
-    return chunks
+        found += [group[start : start + size] for start in range(0, len(group), size)]
+    return found
 
 
-def _targets(rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows_at_once: int) -> list[Tensor]:
+def targets_of(rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows_at_once: int) -> list[Tensor]:
     """What each row's prediction is compared with, in float32."""
     perfect = [calls.target(row.row.latent, row.noise, row.sigmas) for row in rows]
     needed = [
@@ -104,7 +104,7 @@ def base_predictions(
 ) -> list[Tensor]:
     """The model's predictions for these rows at strength 0, in float32."""
     predictions: dict[int, Tensor] = {}
-    for indices in _chunks(rows, calls, rows_at_once):
+    for indices in chunks(rows, calls, rows_at_once):
         chunk = [rows[i] for i in indices]
         latents, noise, sigmas = stacked(chunk)
         with torch.no_grad(), attach(torch.zeros(len(chunk))):

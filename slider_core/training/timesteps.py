@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
+EACH = 64  # draws that a part of a density is known by
+
 
 def draw_levels(count: int, density: str, is_flow: bool, generator: Generator) -> Tensor:
     """`count` noise levels in (0, 1), 0 the clean picture and 1 pure noise, before the model's own shift.
@@ -21,6 +23,13 @@ def draw_levels(count: int, density: str, is_flow: bool, generator: Generator) -
     else:
         levels = torch.rand(count, generator=generator)
     return levels.clamp(1e-3, 1 - 1e-3)
+
+
+def spread_levels(count: int, density: str, is_flow: bool, generator: Generator) -> Tensor:
+    """As `draw_levels`, but one in each of `count` equally likely parts of the density, in random order."""
+    parts = draw_levels(count * EACH, density, is_flow, generator).sort().values.view(count, EACH)
+    chosen = torch.randint(EACH, (count, 1), generator=generator)
+    return parts.gather(1, chosen).squeeze(1)[torch.randperm(count, generator=generator)]
 
 
 def sigmas_at(levels: Tensor, percent_to_sigma: Callable[[float], float]) -> Tensor:

@@ -39,15 +39,15 @@ def test_a_rate_that_is_far_too_high_stops_with_a_sentence(model):
 
 def test_the_slider_of_the_last_good_steps_is_kept(model, monkeypatch):
     """From step 25 on the steps are far too large: step 20 is where the slider was looked at last."""
-    from concept_sliders.slider_core.training import loop
+    from concept_sliders.slider_core.training import paced
 
-    monkeypatch.setattr(loop, "rate_at", lambda step, *_: 1.0 if step < 25 else 3000.0)
+    monkeypatch.setattr(paced, "rate_at", lambda step, *_: 1.0 if step < 25 else 3000.0)
     error, events = events_of(request(model, learning_rate=1e-3, steps=100), ExplodedError)
     (stopped,) = (event for event in events if isinstance(event, Stopped))
     assert stopped.result.steps == 20 == len(stopped.result.losses["loss"])
     assert "The slider of step 20 is kept." in str(error)
 
-    monkeypatch.setattr(loop, "rate_at", lambda step, *_: 1.0)
+    monkeypatch.setattr(paced, "rate_at", lambda step, *_: 1.0)
     good = train(request(model, learning_rate=1e-3, steps=20))
     assert all(torch.equal(good.slider[key], stopped.result.slider[key]) for key in good.slider)
 

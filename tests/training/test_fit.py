@@ -16,8 +16,8 @@ def running_out(monkeypatch, enough, error=ERRORS[0]):
     """Lets memory run out in every step of which `enough(run)` is not true, after its gradients are made."""
     real = loop._Run._gradients
 
-    def gradients(run, turn):
-        made = real(run, turn)
+    def gradients(run, turn, step):
+        made = real(run, turn, step)
         if not enough(run):
             raise error
         return made
