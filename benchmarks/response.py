@@ -85,10 +85,20 @@ def grid() -> list[Task]:
     return tasks
 
 
+def unseen() -> list[Task]:
+    """Sliders that no threshold of the report was chosen by."""
+    tasks = [Task(c, pictures=8, rate=r, seed=5) for c in ("smile", "eyes", "eye_size") for r in (2e-4, 8e-4)]
+    tasks += [Task(c, pictures=8, paired=False, rate=4e-4, seed=5) for c in ("smile", "eyes", "eye_size")]
+    tasks += [Task(c, pictures=3, preset="mlp", rate=3e-4, seed=5) for c in ("smile", "eyes")]
+    tasks += [Task(c, pictures=8, kind="full", rate=1.5e-4, seed=5) for c in ("smile", "eyes")]
+    return [*tasks, Task("face_size", pictures=8, rate=2e-4, seed=5), Task(pictures=2, rate=1.5e-3, seed=5)]
+
+
 SETS = {
     "four": lambda: [Task(c, rate=3e-4) for c in ("smile", "eyes", "eye_size", "face_size")],
     "few": lambda: [Task(rate=1e-4), Task(rate=1e-3), Task(paired=False, rate=5e-4)],
     "grid": grid,
+    "unseen": unseen,
     "quick": lambda: [Task(rate=1e-3, steps=10), Task(paired=False, rate=1e-3, steps=10)],
 }
 
@@ -141,7 +151,7 @@ def looked(ground: Any, slider: Any) -> dict[str, Any]:
     import measure
     from concept_sliders.slider_core.applying.sampling import SamplerSettings
     from concept_sliders.slider_core.evaluation.prompts import Prompt
-    from concept_sliders.slider_core.evaluation.sweep import Sweep, decode, sample_sweep, stills
+    from concept_sliders.slider_core.evaluation.sweep import Sweep, Variant, decode, sample_sweep, stills
     from concept_sliders.slider_core.lora.reading import deltas_for
 
     texts = list(demo.HELD_OUT.items())[:3]
@@ -149,7 +159,9 @@ def looked(ground: Any, slider: Any) -> dict[str, Any]:
     sweep = Sweep(prompts, (1, 2), STRENGTHS)
     deltas, _ = deltas_for(ground.model, slider)
     settings = SamplerSettings(steps=12, cfg=2.5)
-    latents = sample_sweep(ground.model, deltas, sweep, ground.text(""), torch.zeros(1, 16, 16, 16), settings)
+    latents = sample_sweep(
+        [Variant(ground.model, deltas)], sweep, ground.text(""), torch.zeros(1, 16, 16, 16), settings
+    )
     pictures = stills(decode(latents, ground.vae.decode))
     true = measure.measure(measure.load(), pictures.flatten(0, 1))
     small = torch.nn.functional.adaptive_avg_pool2d(pictures.flatten(0, 1).movedim(-1, 1), KEPT)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from comfy.model_management import InterruptProcessingException
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
@@ -24,6 +23,8 @@ class TrainingProgress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        from comfy.model_management import InterruptProcessingException
+
         stopped = kind is not None and issubclass(kind, InterruptProcessingException)
         self.events.end("stopped" if stopped else "failed" if kind else "finished")
 

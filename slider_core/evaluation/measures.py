@@ -12,25 +12,26 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 
 Array = NDArray[np.float64]
 
 # A step between neighbouring strengths is usable while the effect rises in it by at least SATURATED of the
 # rise per strength next to 0, and the whole picture changes by at most EXPLODED times the change next to 0.
-SATURATED = 0.15
+SATURATED = 0.05
 EXPLODED = 4.0
 
 
 def changes(pictures: Array, strengths: Sequence[float]) -> Array:
-    """The change of each picture [strengths, …] from the one at strength 0, flattened: [strengths, values].
+    """The change of each picture [strengths, …] from the one at strength 0.
 
     Raises:
         ValueError: if 0 is not among the strengths.
     """
     if 0.0 not in strengths:
         raise ValueError("A report needs strength 0 among the strengths, as the reference.")
-    flat = np.asarray(pictures, dtype=np.float64).reshape(len(strengths), -1)
-    return flat - flat[list(strengths).index(0.0)]
+    given = np.asarray(pictures, dtype=np.float64)
+    return given - given[list(strengths).index(0.0)]
 
 
 def direction(change: Array, weights: Sequence[float] | Array) -> Array:
@@ -95,10 +96,31 @@ def evenness(strengths: Sequence[float], effect: Sequence[float]) -> float | Non
     return float(np.abs(steps).max() / mean) if mean > 0 else None
 
 
+def gain_at_half(strengths: Sequence[float], effect: Sequence[float], end: float) -> float | None:
+    """Effect of ±end / 2 over half the effect of ±end; 1 is even, more is a slider that comes early.
+
+    Args:
+        strengths: sorted; what lies between them is taken from a smooth curve that rises where they do.
+    """
+    if not end > 0 or len(strengths) < 3:
+        return None
+    at = PchipInterpolator(strengths, effect)
+    low, high = max(-end, strengths[0]), min(end, strengths[-1])
+    whole = float(at(high) - at(low))
+    return 2 * float(at(high / 2) - at(low / 2)) / whole if whole > 0 else None
+
+
 def usable_range(
-    strengths: Sequence[float], effect: Sequence[float], rest: Sequence[float]
+    strengths: Sequence[float],
+    effect: Sequence[float],
+    rest: Sequence[float],
+    spoilt: Sequence[bool] | NDArray[np.bool_] = (),
 ) -> tuple[float, float]:
-    """The interval of sorted strengths around 0 in which each step is usable (see SATURATED and EXPLODED)."""
+    """The interval of sorted strengths around 0 in which each step is usable (see SATURATED and EXPLODED).
+
+    Args:
+        spoilt: strengths that are not usable for another reason.
+    """
     zero = list(strengths).index(0.0)
     steps = rises(strengths, effect)
     size = np.hypot(effect, rest)
@@ -109,8 +131,9 @@ def usable_range(
         return (0.0, 0.0)
     usable = (steps >= SATURATED * rise) & (growth <= EXPLODED * change)
     low = high = zero
-    while low > 0 and usable[low - 1]:
+    good = np.logical_not(spoilt) if len(spoilt) else np.ones(len(strengths), bool)
+    while low > 0 and usable[low - 1] and good[low - 1]:
         low -= 1
-    while high < len(steps) and usable[high]:
+    while high < len(steps) and usable[high] and good[high + 1]:
         high += 1
     return (float(strengths[low]), float(strengths[high]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,22 +12,39 @@ import numpy as np
 from torch import Tensor
 
 from ..files.slider import Slider
-from ..given import counted
-from .measures import Array, changes, effect_and_rest, evenness, spearman, symmetry, usable_range
+from .leak import Sides, middle_pixel, others_change, size, triangle_deficit
+from .measures import (
+    Array,
+    changes,
+    effect_and_rest,
+    evenness,
+    gain_at_half,
+    spearman,
+    symmetry,
+    usable_range,
+)
+from .report_text import text_of
 
-VERSION = 1
+VERSION = 2
 UNSEEN = 1 / 255  # the least change of a picture on a screen: a mean change of less is no effect
 
 
 @dataclass(frozen=True)
 class Report:
-    """Figures of a sweep; effect and rest are root-mean-square changes in the pictures' unit, means over rows.
+    """Figures of a sweep; effect, rest and beside are changes in the pictures' unit, means over rows.
 
     Attributes:
+        effect: root-mean-square, along the slider's own direction; below 0 for less of the concept.
+        rest: root-mean-square, off that direction.
+        beside: of the middle pixel, which tells of other attributes than the concept (see `leak`).
         symmetry: effect of +s over effect of −s, at all such pairs together; None without pairs.
         monotonicity: Spearman's rank correlation of effect with strength, mean over rows; 1 is best.
         evenness: largest over mean rise per strength, between neighbours; 1 is best; None if nothing rises.
-        leak: rest over effect, over all strengths together; None if there is no effect.
+        gain_at_half: effect of half the usable range over half its effect; 1 is best; None without a range.
+        triangle_deficit: of the widest ±s within the usable range, mean over rows; 0 if more and less lie on one line.
+        leak: change of the middle pixel over that of the whole picture, at the smallest ±s that can be seen.
+        selectivity: effect over the middle pixel's change, over the usable range; None where nothing changes.
+        off_direction: rest over effect, over all strengths together; None if there is no effect.
         neutral_leak: change on neutral prompts over change on the others; None without neutral prompts.
         usable_range: lowest and highest strength that can be relied on, [0, 0] if none.
     """
@@ -35,10 +53,15 @@ class Report:
     strengths: tuple[float, ...]
     effect: tuple[float, ...]
     rest: tuple[float, ...]
+    beside: tuple[float, ...]
     symmetry: float | None
     monotonicity: float
     evenness: float | None
+    gain_at_half: float | None
+    triangle_deficit: float | None
     leak: float | None
+    selectivity: float | None
+    off_direction: float | None
     neutral_leak: float | None
     usable_range: tuple[float, float]
 
@@ -47,41 +70,33 @@ class Report:
         return {"version": VERSION, **asdict(self)}
 
     @property
+    def size(self) -> list[float]:
+        """Of the whole change at each strength."""
+        return [math.hypot(*both) for both in zip(self.effect, self.rest, strict=True)]
+
+    @property
     def does_nothing(self) -> bool:
         """Whether nobody could see what changes, at any strength."""
-        return max(np.hypot(self.effect, self.rest)) < UNSEEN
+        return max(self.size) < UNSEEN
+
+    @property
+    def others_change(self) -> list[bool]:
+        """Whether more than the concept is changed, at each strength."""
+        return [bool(yes) for yes in others_change(np.array(self.beside), np.array(self.size), self.leak)]
 
     def as_text(self) -> str:
-        """The report as lines to read on a node; changes in percent of the pictures' range."""
-        if self.does_nothing:
-            most = 100 * max(np.hypot(self.effect, self.rest))
-            return f"This slider changes almost nothing ({most:.2f} % at most): train longer or raise the rate."
-        low, high = self.usable_range
-        symmetric = min(-low, high)
-        lines = [
-            f"Usable range {low:.3g} to {high:.3g} (±{symmetric:.3g})" if high > low else "No usable range",
-            f"Monotonicity {self.monotonicity:.2f} (Spearman, 1 is best; {counted(self.rows, 'row')})",
-            f"Symmetry {_figure(self.symmetry)} (effect of + over effect of −)",
-            f"Evenness {_figure(self.evenness)} (largest step over mean step, 1 is best)",
-            f"Off direction {_figure(self.leak)} (change beside the effect, over the effect)",
-        ]
-        if self.neutral_leak is not None:
-            lines.append(f"Neutral prompts {self.neutral_leak:.2f} (their change, over that of the others)")
-        lines += ["", "strength  effect %  off direction %"]
-        rows = zip(self.strengths, self.effect, self.rest, strict=True)
-        return "\n".join(
-            lines + [f"{s:8.3g} {100 * effect:9.2f} {100 * rest:16.2f}" for s, effect, rest in rows]
-        )
+        """The report as lines to read on a node."""
+        return text_of(self)
 
 
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+def report(strengths: Sequence[float], pictures: Sequence[Array], neutral: Sequence[Array] = ()) -> Report:
+    """The report on a sweep.
 
-
-def from_scores(
-    strengths: Sequence[float], effects: Array, rests: Array, neutral_leak: float | None = None
-) -> Report:
-    """The report on measured effects and rests [rows, strengths], however they were measured.
+    Args:
+        strengths: in any order, 0 among them.
+        pictures: for each row (a prompt and a seed) its pictures [strengths, …] in this order; of […, C, H, W] a pixel
+            is the channels together, else each number is one.
+        neutral: the same for the rows of neutral prompts.
 
     Raises:
         ValueError: if 0 is not among the strengths, or there are no others.
@@ -90,45 +105,63 @@ def from_scores(
         raise ValueError("A report needs strength 0 and at least one other.")
     order = np.argsort(strengths)
     ordered = [float(strengths[i]) for i in order]
-    effects, rests = np.asarray(effects)[:, order], np.asarray(rests)[:, order]
-    effect, rest = effects.mean(axis=0).tolist(), rests.mean(axis=0).tolist()
-    whole = float(np.abs(effect).sum())
+    moved = [changes(np.asarray(row)[order], ordered) for row in pictures]
+    effects, rests = (
+        np.stack(part) for part in zip(*(effect_and_rest(_flat(c), ordered) for c in moved), strict=True)
+    )
+    effect, rest, beside = (
+        part.mean(axis=0) for part in (effects, rests, np.stack(list(map(middle_pixel, moved))))
+    )
+    whole, leak = np.hypot(effect, rest), Sides.of(ordered, moved).leak(UNSEEN)
+    low, high = (0.0, 0.0)
+    if whole.max() >= UNSEEN:
+        low, high = usable_range(ordered, effect, rest, others_change(beside, whole, leak))
+    within = [low <= s <= high and s != 0 for s in ordered] if high > low else [s != 0 for s in ordered]
     return Report(
         rows=len(effects),
         strengths=tuple(ordered),
-        effect=tuple(effect),
-        rest=tuple(rest),
+        effect=tuple(effect.tolist()),
+        rest=tuple(rest.tolist()),
+        beside=tuple(beside.tolist()),
         symmetry=symmetry(ordered, effect),
         monotonicity=float(np.mean([spearman(ordered, row) for row in effects])),
         evenness=evenness(ordered, effect),
-        leak=sum(rest) / whole if whole > 0 else None,
-        neutral_leak=neutral_leak,
-        usable_range=usable_range(ordered, effect, rest)
-        if max(np.hypot(effect, rest)) >= UNSEEN
-        else (0.0, 0.0),
+        gain_at_half=gain_at_half(ordered, effect, min(-low, high) or max(-low, high)),
+        triangle_deficit=_triangle(ordered, moved, within),
+        leak=leak,
+        selectivity=_ratio(float(np.abs(effect[within]).sum()), float(beside[within].sum())),
+        off_direction=_ratio(float(rest.sum()), float(np.abs(effect).sum())),
+        neutral_leak=_neutral_leak(ordered, moved, [np.asarray(row)[order] for row in neutral]),
+        usable_range=(low, high),
     )
 
 
-def report(strengths: Sequence[float], pictures: Sequence[Array], neutral: Sequence[Array] = ()) -> Report:
-    """The report on a sweep.
+def _flat(change: Array) -> Array:
+    return change.reshape(len(change), -1)
 
-    Args:
-        strengths: in any order, 0 among them.
-        pictures: for each row (a prompt and a seed) its pictures [strengths, …] in this order.
-        neutral: the same for the rows of neutral prompts.
-    """
-    moved = [changes(row, strengths) for row in pictures]
-    split = [effect_and_rest(change, strengths) for change in moved]
-    leak = None
-    if len(neutral):
-        size = _mean_size(moved)
-        leak = _mean_size([changes(row, strengths) for row in neutral]) / size if size > 0 else None
-    effects, rests = (np.stack(part) for part in zip(*split, strict=True))
-    return from_scores(strengths, effects, rests, leak)
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0 else None
+
+
+def _triangle(strengths: Sequence[float], moved: Sequence[Array], within: Sequence[bool]) -> float | None:
+    """At the widest ±s of which both are within the range."""
+    inside = {s: i for i, s in enumerate(strengths) if within[i]}
+    both = [s for s in inside if -s in inside]
+    if not both:
+        return None
+    more, less = inside[max(both)], inside[-max(both)]
+    return float(np.mean([triangle_deficit(change[more], change[less]) for change in moved]))
+
+
+def _neutral_leak(strengths: Sequence[float], moved: Sequence[Array], neutral: Sequence[Array]) -> float | None:
+    if not neutral:
+        return None
+    return _ratio(_mean_size([changes(row, strengths) for row in neutral]), _mean_size(moved))
 
 
 def _mean_size(moved: Sequence[Array]) -> float:
-    return float(np.mean([np.sqrt((change**2).mean(axis=1)).mean() for change in moved]))
+    return float(np.mean([size(change).mean() for change in moved]))
 
 
 def with_range(slider: Mapping[str, Tensor], measured: Report) -> Slider:

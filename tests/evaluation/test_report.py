@@ -22,7 +22,8 @@ def test_a_perfect_slider():
     got = r.report(STRENGTHS, [pictures([-4, -2, 0, 2, 4], [0] * 5)])
     assert got.effect == pytest.approx([-2, -1, 0, 1, 2])  # 4 along one of 4 values is 2 as a root mean square
     assert got.rest == pytest.approx([0] * 5)
-    assert (got.symmetry, got.monotonicity, got.evenness, got.leak) == pytest.approx((1, 1, 1, 0))
+    assert (got.symmetry, got.monotonicity, got.evenness, got.off_direction) == pytest.approx((1, 1, 1, 0))
+    assert (got.leak, got.triangle_deficit, got.gain_at_half) == pytest.approx((0, 0, 1))
     assert got.usable_range == (-2, 2)
 
 
@@ -30,7 +31,7 @@ def test_effect_is_along_the_mean_direction_and_the_rest_beside_it():
     got = r.report(STRENGTHS, [pictures([-4, -2, 0, 2, 4], [2, -1, 0, 1, -2])])
     assert got.effect == pytest.approx([-2, -1, 0, 1, 2])
     assert got.rest == pytest.approx([1, 0.5, 0, 0.5, 1])
-    assert got.leak == pytest.approx(3 / 6)
+    assert got.off_direction == pytest.approx(3 / 6)
 
 
 def test_more_and_less_may_lie_in_different_directions():
@@ -61,7 +62,7 @@ def test_evenness_respects_uneven_strengths():
     ("effect", "rest", "expected"),
     [
         ([-2, -1, 0, 1, 2], [0, 0, 0, 0, 0], (-2, 2)),
-        ([-1.1, -1, 0, 1, 2], [0, 0, 0, 0, 0], (-1, 2)),  # saturates below −1
+        ([-1.04, -1, 0, 1, 2], [0, 0, 0, 0, 0], (-1, 2)),  # saturates below −1
         ([-2, -1, 0, 1, 0.5], [0, 0, 0, 0, 0], (-2, 1)),  # turns back above 1
         ([-2, -1, 0, 1, 2], [0, 0, 0, 0, 9], (-2, 1)),  # falls apart above 1
         ([0, 0, 0, 0, 0], [0, 0, 0, 0, 0], (0, 0)),
@@ -70,6 +71,30 @@ def test_evenness_respects_uneven_strengths():
 )
 def test_usable_range(effect, rest, expected):
     assert m.usable_range(STRENGTHS, effect, rest) == expected
+
+
+def test_strengths_spoilt_for_another_reason_end_the_range():
+    spoilt = [False, False, False, False, True]
+    assert m.usable_range(STRENGTHS, [-2, -1, 0, 1, 2], [0] * 5, spoilt) == (-2, 1)
+    assert m.usable_range(STRENGTHS, [-2, -1, 0, 1, 2], [0] * 5, spoilt[::-1]) == (-1, 2)
+
+
+@pytest.mark.parametrize(
+    ("effect", "expected"),
+    [
+        ([-4, -2, 0, 2, 4], 1),
+        ([-4, -3, 0, 3, 4], 1.5),  # most of it comes early
+        ([-4, -1, 0, 1, 4], 0.5),
+        ([-4, -3, 0, 2, 4], 1.25),
+    ],
+)
+def test_gain_at_half_the_strength(effect, expected):
+    assert m.gain_at_half(STRENGTHS, effect, 2) == pytest.approx(expected)
+
+
+def test_gain_at_half_without_a_range_or_with_one_side():
+    assert m.gain_at_half(STRENGTHS, [0, 1, 2, 3, 4], 0) is None
+    assert m.gain_at_half([0.0, 1.0, 2.0], [0, 3, 4], 2) == pytest.approx(1.5)
 
 
 def test_a_range_on_one_side():
@@ -92,6 +117,7 @@ def test_neutral_prompts_are_compared_with_the_others():
 def test_a_slider_that_does_nothing():
     got = r.report(STRENGTHS, [pictures([0] * 5, [0] * 5)])
     assert (got.symmetry, got.evenness, got.leak, got.usable_range) == (None, None, None, (0, 0))
+    assert (got.gain_at_half, got.selectivity, got.off_direction) == (None, None, None)
     assert (
         got.as_text() == "This slider changes almost nothing (0.00 % at most): train longer or raise the rate."
     )
@@ -115,7 +141,7 @@ def test_strength_zero_is_needed():
 
 
 def test_text_json_and_metadata():
-    got = r.report(STRENGTHS, [pictures([-4, -2, 0, 2, 2.1], [0] * 5)])
+    got = r.report(STRENGTHS, [pictures([-4, -2, 0, 2, 2.01], [0] * 5)])
     assert got.as_text().splitlines()[0] == "Usable range -2 to 1 (±1)"
     assert json.loads(json.dumps(got.as_dict()))["version"] == r.VERSION
     slider = Slider({}, {"rank": "4"})

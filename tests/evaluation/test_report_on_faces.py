@@ -11,7 +11,7 @@ from concept_sliders.slider_core.evaluation.report import report
 from concept_sliders.slider_core.evaluation.sweep import small
 
 sys.path.append(str(Path(__file__).parent.parent.parent / "scripts" / "demo"))
-from faces import draw, random_faces  # noqa: E402
+from faces import draw, random_faces
 
 STRENGTHS = [-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0]
 FACES = [replace(face, smile=0.0) for face in random_faces(3, seed=5)]
@@ -45,7 +45,7 @@ def test_a_smile_that_follows_the_strength(pure):
 def test_other_concepts_that_follow_the_strength(name, low, high):
     got = report(STRENGTHS, rows(lambda face, s: replace(face, **{name: low + (high - low) * (s + 2) / 4})))
     assert got.usable_range == (-2, 2)
-    assert 0.9 < got.symmetry < 1.25 and got.evenness < 2 and got.leak < 0.4
+    assert 0.9 < got.symmetry < 1.25 and got.evenness < 2 and got.off_direction < 0.4
 
 
 def test_a_smile_that_saturates():
@@ -71,7 +71,7 @@ def test_a_slider_that_moves_the_face_about_leaks(pure):
     random = np.random.default_rng(1)
     shifts = {s: random.uniform(-0.08, 0.08) * abs(s) for s in STRENGTHS}
     got = report(STRENGTHS, rows(lambda face, s: replace(smile(face, s), x=face.x + shifts[s])))
-    assert got.leak > 2 * pure.leak
+    assert got.off_direction > 2 * pure.off_direction
 
 
 def test_neutral_pictures(pure):

@@ -25,7 +25,7 @@ from tiny_concepts import amount_seen, cycle, learned_model
 from tiny_models import shared_model
 
 sys.path.append(str(Path(__file__).resolve().parent.parent.parent / "benchmarks"))
-import sliders  # noqa: E402
+import sliders
 
 KINDS = [
     ModelType.FLOW,
