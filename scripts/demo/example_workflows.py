@@ -58,8 +58,11 @@ async def call(page: Page, name: str, *given: Any) -> Any:
 
 
 async def write_example(page: Page, example: Example, schemas: dict[str, Any], shots: Path | None) -> None:
-    api, numbers = numbered(example.graph, [n for names in example.columns.values() for n in names], schemas)
-    columns = {heading: [numbers[name] for name in names] for heading, names in example.columns.items()}
+    api, numbers = numbered(example.graph, example.order, schemas)
+    columns = {
+        heading: [[numbers[name] for name in names] for names in stacks]
+        for heading, stacks in example.columns.items()
+    }
     tiny = {numbers[name]: values for name, values in example.tiny.items()}
     models = {numbers[name]: model for name, model in example.models.items()}
     await call(page, "loaded", api, example.name)

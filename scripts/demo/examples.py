@@ -27,18 +27,23 @@ class Example:
 
     Attributes:
         name: of its file, and what the page calls it.
-        columns: a heading each, and its nodes from the top down.
-        notes: texts by the column at whose top they stand.
+        columns: a heading each, and stacks of nodes from the top down.
+        notes: texts by the heading under which they stand first.
         tiny: other values of inputs, by node, with which it runs on the model that comes along.
         models: what `properties.models` of a node says.
     """
 
     name: str
     graph: Workflow
-    columns: dict[str, list[str]]
+    columns: dict[str, list[list[str]]]
     notes: dict[str, str]
     tiny: dict[str, dict[str, Any]] = field(default_factory=dict)
     models: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def order(self) -> list[str]:
+        """Its nodes as they are read on the page."""
+        return [name for stacks in self.columns.values() for names in stacks for name in names]
 
 
 def changed(graph: Workflow, **inputs: dict[str, Any]) -> Workflow:
@@ -90,11 +95,11 @@ def train_example() -> Example:
         "01 Train a slider from pictures",
         graph,
         {
-            "1  Pictures": ["checkpoint", "size"],
-            "2  Buckets": ["positive", "negative"],
-            "3  Targets and cycle": ["targets", "cycle"],
-            "4  Train": ["train"],
-            "5  Look": ["prompt", "nothing", "sweep"],
+            "1  Pictures": [["checkpoint", "size"]],
+            "2  Buckets": [["positive", "negative"]],
+            "3  Targets and cycle": [["targets", "cycle"]],
+            "4  Train": [["train"]],
+            "5  Look": [["prompt", "nothing"], ["sweep"]],
         },
         {
             "1  Pictures": "**Your first slider in five steps**, from left to right.\n\nFor a first try, pictures come "
@@ -143,10 +148,10 @@ def apply_example() -> Example:
         "02 Apply and sweep a slider",
         graph,
         {
-            "1  Model and slider": ["checkpoint", "size", "apply"],
-            "2  Prompts": ["prompt", "strength", "nothing", "latent"],
-            "3  Pictures at strengths −1, 0 and 1": ["sample", "decode", "save"],
-            "4  Sweep: how far can it go?": ["library", "sweep"],
+            "1  Model and slider": [["checkpoint", "size", "apply"]],
+            "2  Prompts": [["prompt", "strength", "nothing", "latent"]],
+            "3  Pictures at strengths −1, 0 and 1": [["sample", "decode", "save"]],
+            "4  Sweep: how far can it go?": [["library"], ["sweep"]],
         },
         {
             "1  Model and slider": "**Press Run**: this model and its slider come with the pack.\n\nThen choose your own "
@@ -178,12 +183,12 @@ def demo_example() -> Example:
         "03 Demo on the tiny model",
         changed(graph, **buckets, **texts),
         {
-            "1  Tiny model": ["checkpoint", "targets"],
-            "2  Pictures": ["positive", "negative", "neutral"],
-            "3  Training": ["cycle", "train"],
-            "4  One strength": ["apply", "prompt", "nothing", "latent"],
-            "5  Pictures": ["sample", "decode", "save"],
-            "6  Seven strengths": ["library", "sweep"],
+            "1  Tiny model": [["checkpoint", "targets"]],
+            "2  Pictures": [["positive", "negative", "neutral"]],
+            "3  Training": [["cycle"], ["train"]],
+            "4  One strength": [["apply", "prompt", "nothing", "latent"]],
+            "5  Pictures": [["sample", "decode", "save"]],
+            "6  Seven strengths": [["library"], ["sweep"]],
         },
         {
             "1  Tiny model": "**Press Run**: model and pictures come with the pack, and a CPU is enough. It is what "

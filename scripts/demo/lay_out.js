@@ -1,6 +1,7 @@
 // Puts the nodes of an example in columns, and makes blocks. Run in ComfyUI's page by example_workflows.py.
 
 const WIDTH = 380;
+const TOP = 100; // of the first node of each stack
 const GAP = { node: 70, column: 70, group: 20, title: 90 };
 const MORE = { SliderPromptLibrary: 120 }; // than ComfyUI's own height
 const PREVIEWS = { SaveImage: 340, PreviewImage: 340 }; // height of nodes that show pictures
@@ -23,33 +24,43 @@ function noteWith(text) {
   note.title = "Note";
   app.graph.add(note);
   note.widgets[0].value = text;
-  const lines = text.split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil((line.length + 1) / 50)), 0);
-  note.setSize([WIDTH, 60 + 18 * lines]);
+  const lines = text.split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil((line.length + 1) / 62)), 0);
+  note.setSize([WIDTH, 50 + 15 * lines]);
   return note;
 }
 
-/** Nodes in columns under their headings, each as high as it is now. */
+/** Groups with their headings, of one or more stacks of nodes each, as high as these are now. Notes come first. */
 function inColumns(columns, notes) {
   for (const group of [...app.graph.groups]) app.graph.remove(group);
   let left = 40;
-  for (const [heading, ids] of Object.entries(columns)) {
-    const nodes = [...(notes[heading] ? [notes[heading]] : []), ...ids.map(nodeOf)];
-    let top = 100;
-    let width = 0;
-    for (const node of nodes) {
-      node.pos = [left, top];
-      top += node.size[1] + GAP.node;
-      width = Math.max(width, node.size[0]);
+  let lowest = 0;
+  for (const [heading, stacks] of Object.entries(columns)) {
+    const start = left;
+    let bottom = 0;
+    for (const [index, ids] of stacks.entries()) {
+      const nodes = [...(index === 0 && notes[heading] ? [notes[heading]] : []), ...ids.map(nodeOf)];
+      const end = stacked(nodes, left);
+      bottom = Math.max(bottom, end.bottom);
+      left = end.right + GAP.column;
     }
     const group = new LiteGraph.LGraphGroup(heading);
-    group.pos = [left - GAP.group, 100 - GAP.title];
-    group.size = [width + 2 * GAP.group, top - 40];
+    group.pos = [start - GAP.group, TOP - GAP.title];
+    group.size = [left - GAP.column - start + 2 * GAP.group, bottom - TOP + GAP.title + GAP.group];
     app.graph.add(group);
-    left += width + GAP.column;
+    lowest = Math.max(lowest, bottom);
   }
-  app.canvas.ds.scale = Math.min(0.9, 2100 / left);
-  app.canvas.ds.offset = [60, 100];
+  app.canvas.ds.scale = Math.min(0.9, 2060 / left, 1080 / lowest);
+  app.canvas.ds.offset = [90 / app.canvas.ds.scale, 90 / app.canvas.ds.scale];
   app.canvas.setDirty(true, true);
+}
+
+function stacked(nodes, left) {
+  let top = TOP;
+  for (const node of nodes) {
+    node.pos = [left, top];
+    top += node.size[1] + GAP.node;
+  }
+  return { right: left + Math.max(...nodes.map((node) => node.size[0])), bottom: top - GAP.node };
 }
 
 /** Changes widgets; gives what undoes it. */
