@@ -20,7 +20,6 @@ class Block:
         inputs: sockets and widgets of the block, with what each is connected to inside.
         outputs: with what gives it inside.
         columns: the nodes inside, from left to right.
-        shown: widgets of nodes inside that stand on the block but are no inputs.
     """
 
     name: str
@@ -29,7 +28,6 @@ class Block:
     inputs: dict[str, Places]
     outputs: dict[str, tuple[str, str]]
     columns: list[list[str]]
-    shown: Places
 
 
 def both(name: str) -> Places:
@@ -78,7 +76,6 @@ def train_block() -> Block:
         },
         {name: ("train", name) for name in ("slider", "loss", "report")},
         [["targets"], ["positive", "negative"], ["cycle"], ["train"]],
-        [("train", "training_panel")],
     )
 
 
@@ -90,6 +87,7 @@ def sweep_block() -> Block:
     )
     graph["prompt"] = node("CLIPTextEncode", "Prompt", text="")
     graph["nothing"] = node("CLIPTextEncode", "Negative prompt", text="")
+    graph["look"] = node("PreviewImage", "Labelled grid", images=["sweep", 0])  # is seen on the block
     graph = changed(graph, sweep={"positive": ["prompt", 0], "negative": ["nothing", 0]})
     return Block(
         "Sweep a slider",
@@ -106,33 +104,36 @@ def sweep_block() -> Block:
             **widgets("sweep", "strengths seed seeds steps cfg sampler_name scheduler width height"),
         },
         {name: ("sweep", name) for name in ("grid", "frames", "report", "slider")},
-        [["prompt", "nothing"], ["sweep"]],
-        [("sweep", "sweep_viewer")],
+        [["prompt", "nothing"], ["sweep"], ["look"]],
     )
 
 
 def mix_block() -> Block:
-    graph = without(workflow.apply("", 1.0, 0, 1), "checkpoint", "clip", "train", "save", "apply")
-    graph["mixer"] = node("SliderMixer", "Slider Mixer", rows=[], strength=1.0)
+    graph = without(workflow.apply("", 1.0, 0, 1), "checkpoint", "clip", "train", "save")
+    file = {"slider_file": "[connected slider]", "strength": 1.0}
+    graph["apply"] = node("SliderApply", "First slider", **file)
+    graph["second"] = node("SliderApply", "Second slider", model=["apply", 0], **file)
     graph["latent"] = node("EmptyLatentImage", "Size", width=1024, height=1024, batch_size=1)
-    graph = changed(graph, sample={"model": ["mixer", 0], "cfg": 4.0})
+    graph = changed(graph, sample={"model": ["second", 0], "cfg": 4.0})
     return Block(
         "Mix sliders",
-        "Pictures of one prompt with several sliders at once, a row each.",
+        "Pictures of one prompt with two sliders at once; for more, another block takes the model of this one.",
         graph,
         {
-            "model": [("mixer", "model")],
+            "model": [("apply", "model")],
             "clip": [("prompt", "clip"), ("nothing", "clip")],
             "vae": [("decode", "vae")],
-            "rows": [("mixer", "rows")],
+            "first slider": [("apply", "slider_file")],
+            "first strength": [("apply", "strength")],
+            "second slider": [("second", "slider_file")],
+            "second strength": [("second", "strength")],
             "prompt": [("prompt", "text")],
             "negative prompt": [("nothing", "text")],
             **widgets("latent", "width height batch_size"),
             **widgets("sample", "seed steps cfg sampler_name scheduler"),
         },
-        {"image": ("decode", "IMAGE"), "model": ("mixer", "model"), "report": ("mixer", "report")},
-        [["mixer"], ["prompt", "nothing", "latent"], ["sample", "decode"]],
-        [],
+        {"image": ("decode", "IMAGE"), "model": ("second", "model")},
+        [["apply", "second"], ["prompt", "nothing", "latent"], ["sample", "decode"]],
     )
 
 

@@ -29,7 +29,7 @@ from comfy_server import Server, free_port  # noqa: E402
 from examples import EXAMPLES, Example  # noqa: E402
 
 EXAMPLE_FOLDER, BLOCK_FOLDER = ROOT / "example_workflows", ROOT / "subgraphs"
-CATEGORY = "model/training/slider"
+CATEGORY = "Concept sliders"
 SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False}  # nothing in the way of the pictures
 SIZE = {"width": 2200, "height": 1250, "deviceScaleFactor": 1, "mobile": False}
 SECONDS = 600  # that one example may run
@@ -103,9 +103,8 @@ async def write_block(page: Page, block: Block, schemas: dict[str, Any]) -> None
     columns = [[numbers[name] for name in names] for names in block.columns]
     inputs = {label: [[numbers[name], i] for name, i in places] for label, places in block.inputs.items()}
     outputs = {label: [numbers[name], output] for label, (name, output) in block.outputs.items()}
-    shown = [[numbers[name], widget] for name, widget in block.shown]
     await call(page, "loaded", api, block.name)
-    saved = await call(page, "block", block.name, inputs, outputs, columns, shown)
+    saved = await call(page, "block", block.name, inputs, outputs, columns)
     (made,) = saved["nodes"]
     (subgraph,) = saved["definitions"]["subgraphs"]
     subgraph |= {"category": CATEGORY, "description": block.description}

@@ -99,8 +99,8 @@ function saved(models) {
   return data;
 }
 
-/** One node with all others in it. `inputs` and `outputs` name places inside, `shown` more widgets. */
-async function block(name, inputs, outputs, columns, shown) {
+/** One node with all others in it. `inputs` and `outputs` name places inside. */
+async function block(name, inputs, outputs, columns) {
   let left = 0;
   for (const ids of columns) {
     let top = 0;
@@ -113,6 +113,7 @@ async function block(name, inputs, outputs, columns, shown) {
   const inside = new Map([...app.graph.nodes].map((node) => [String(node.id), node]));
   const { subgraph, node: made } = app.graph.convertToSubgraph(new Set(app.graph.nodes));
   subgraph.name = made.title = name;
+  for (const input of [...subgraph.inputs]) subgraph.removeInput(input); // those that ComfyUI guesses
   const find = (id) => subgraph.nodes.find((node) => node.title === inside.get(id).title && node.type === inside.get(id).type);
   for (const [label, places] of Object.entries(inputs)) {
     const slots = places.map(([id, input]) => [find(id), find(id).inputs.find((slot) => slot.name === input)]);
@@ -125,7 +126,8 @@ async function block(name, inputs, outputs, columns, shown) {
     subgraph.addOutput(label, String(slot.type)).connect(slot, node);
   }
   await rest(300);
-  window.madeBlock = { subgraph, made, find };
+  made.pos = [0, 0];
+  made.setSize([WIDTH, made.computeSize()[1]]);
   return app.graph.serialize();
 }
 
