@@ -14,6 +14,7 @@ from .sweep import SliderSweep
 from .targets import SliderTargets
 from .tiny_faces import offer_tiny_faces
 from .train import SliderTrainer
+from .words import SliderFromWords
 
 
 class SliderExtension(ComfyExtension):
@@ -26,6 +27,7 @@ class SliderExtension(ComfyExtension):
             SliderTargets,
             BucketLoader,
             CycleSampler,
+            SliderFromWords,
             SliderTrainer,
             SliderLoad,
             SliderApply,

@@ -79,6 +79,9 @@ comfy.samplers
   cond_cat                rows in one call                                      -          training/test_model_call
   can_concat_cond         which rows can be                                     -          training/test_model_call
   cast_to_load_options    the same call on the device                           -          training/test_model_call
+  CFGGuider               guidance along words before anything is trained       -          training/test_words
+  calc_cond_batch         all prompts of that guidance in one call              -          training/test_words
+  sampler_object          a sampler by its name                                 -          training/test_words
   resolve_areas_and_cond_masks_multidim
                           regions of prompts, for the negative's strength       -          nodes/test_apply
 comfy.sampler_helpers
