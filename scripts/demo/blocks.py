@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import workflow
-from examples import changed
+from examples import changed, without
 from workflow import Workflow, node
 
 Places = list[tuple[str, str]]  # a node and one of its inputs or outputs
@@ -36,19 +35,6 @@ def both(name: str) -> Places:
 
 def widgets(of: str, names: str) -> dict[str, Places]:
     return {name: [(of, name)] for name in names.split()}
-
-
-def without(graph: Workflow, *outside: str) -> Workflow:
-    """The graph without these nodes and the links from them."""
-
-    def comes_from_outside(value: Any) -> bool:
-        return isinstance(value, list) and value[0] in outside
-
-    return {
-        name: {**entry, "inputs": {k: v for k, v in entry["inputs"].items() if not comes_from_outside(v)}}
-        for name, entry in graph.items()
-        if name not in outside
-    }
 
 
 def train_block() -> Block:

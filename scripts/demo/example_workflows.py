@@ -30,7 +30,10 @@ from examples import EXAMPLES, Example  # noqa: E402
 
 EXAMPLE_FOLDER, BLOCK_FOLDER = ROOT / "example_workflows", ROOT / "subgraphs"
 CATEGORY = "Concept sliders"
-SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False}  # nothing in the way of the pictures
+SETTINGS = {
+    "Comfy.TutorialCompleted": True,
+    "Comfy.Minimap.Visible": False,
+}  # nothing in the way of the pictures
 SIZE = {"width": 2200, "height": 1250, "deviceScaleFactor": 1, "mobile": False}
 SECONDS = 600  # that one example may run
 
@@ -44,7 +47,11 @@ def numbered(
     whole = workflow.completed(graph, schemas)
 
     def renamed(value: Any) -> Any:
-        return [numbers[value[0]], value[1]] if isinstance(value, list) and value[:1] and value[0] in numbers else value
+        return (
+            [numbers[value[0]], value[1]]
+            if isinstance(value, list) and value[:1] and value[0] in numbers
+            else value
+        )
 
     for entry in whole.values():
         entry["inputs"] = {name: renamed(value) for name, value in entry["inputs"].items()}
@@ -84,7 +91,11 @@ async def write_example(page: Page, example: Example, schemas: dict[str, Any], s
         f"{{ await app.loadGraphData({json.dumps(saved)}); return (await app.graphToPrompt()).output }}"
     )
     for number, entry in api.items():
-        assert entry["inputs"].items() <= opened[number]["inputs"].items(), (example.name, opened[number], entry)
+        assert entry["inputs"].items() <= opened[number]["inputs"].items(), (
+            example.name,
+            opened[number],
+            entry,
+        )
     write(EXAMPLE_FOLDER / f"{example.name}.json", saved)
     write(EXAMPLE_FOLDER / "api" / f"{example.name}.json", api)
     print(f"{example.name}: {len(api)} nodes", flush=True)
@@ -93,7 +104,9 @@ async def write_example(page: Page, example: Example, schemas: dict[str, Any], s
 async def call_slowly(page: Page, name: str, *given: Any) -> Any:
     """`call` for what takes longer than the browser's protocol waits."""
     words = ", ".join(map(json.dumps, given))
-    await page.run(f"{{ window.result = null; layOut.{name}({words}).then((got) => {{ window.result = [got] }}) }}")
+    await page.run(
+        f"{{ window.result = null; layOut.{name}({words}).then((got) => {{ window.result = [got] }}) }}"
+    )
     await page.wait_for("window.result !== null", SECONDS)
     return (await page.run("window.result"))[0]
 

@@ -55,6 +55,19 @@ def changed(graph: Workflow, **inputs: dict[str, Any]) -> Workflow:
     return result
 
 
+def without(graph: Workflow, *outside: str) -> Workflow:
+    """The graph without these nodes and the links from them."""
+
+    def comes_from_outside(value: Any) -> bool:
+        return isinstance(value, list) and value[:1] and value[0] in outside
+
+    return {
+        name: {**entry, "inputs": {k: v for k, v in entry["inputs"].items() if not comes_from_outside(v)}}
+        for name, entry in graph.items()
+        if name not in outside
+    }
+
+
 def size_of(side: int) -> Workflow:
     """One number for the sides of all pictures."""
     return {"size": node("PrimitiveInt", "Size of the pictures", value=side)}
@@ -64,14 +77,14 @@ SQUARE = {"width": ["size", 0], "height": ["size", 0]}
 
 
 def train_example() -> Example:
-    graph = {**size_of(1024), **workflow.training("smile", 300, 2e-4, "off")}
-    for name in ("clip", "neutral"):
-        del graph[name]
-    one_sweep = workflow.sweep({}, 1, 2)["sweep"]
-    graph |= {
-        "prompt": node("CLIPTextEncode", "Prompt of the sweep", clip=CLIP, text="a portrait of a person with red hair"),
+    graph = {
+        **size_of(1024),
+        **without(workflow.training("smile", 300, 2e-4, "off"), "clip", "neutral"),
+        "prompt": node(
+            "CLIPTextEncode", "Prompt of the sweep", clip=CLIP, text="a portrait of a person with red hair"
+        ),
         "nothing": node("CLIPTextEncode", "Negative prompt", clip=CLIP, text=""),
-        "sweep": one_sweep,
+        "sweep": workflow.sweep({}, 1, 2)["sweep"],
     }
     bucket = {
         "clip": CLIP, "resolution": ["size", 0], "captions": "prompt", "prompt": "a portrait of a person",
@@ -124,10 +137,16 @@ def apply_example() -> Example:
     graph = {
         "checkpoint": node("CheckpointLoaderSimple", "Model, text encoder, VAE", **TINY),
         **size_of(128),
-        **workflow.apply("a person with spiky blond hair, brown skin, blue shirt, purple background", 1.0, 0, 1),
+        **workflow.apply(
+            "a person with spiky blond hair, brown skin, blue shirt, purple background", 1.0, 0, 1
+        ),
         **workflow.sweep(prompts, 0, 1),
         "strength": node(
-            "SliderStrength", "This prompt's own strengths", conditioning=["prompt", 0], strength="-1, 0, 1", slider=""
+            "SliderStrength",
+            "This prompt's own strengths",
+            conditioning=["prompt", 0],
+            strength="-1, 0, 1",
+            slider="",
         ),
         "latent": node("EmptyLatentImage", "Three pictures", **SQUARE, batch_size=3),
     }
@@ -154,8 +173,8 @@ def apply_example() -> Example:
             "4  Sweep: how far can it go?": [["library"], ["sweep"]],
         },
         {
-            "1  Model and slider": "**Press Run**: this model and its slider come with the pack.\n\nThen choose your own "
-            "checkpoint, the size of its pictures, and a file in *Apply Slider* and *Slider Sweep*; any LoRA will do.",
+            "1  Model and slider": "**Press Run**: this model and its slider come with the pack.\n\nThen choose your "
+            "own checkpoint, the size of its pictures, and a file in *Apply Slider* and *Slider Sweep*; any LoRA will do.",
             "2  Prompts": "**Slider Strength** gives one prompt strengths of its own, here one for each of three "
             "pictures. Without it the strength of *Apply Slider* counts.",
         },
@@ -198,4 +217,47 @@ def demo_example() -> Example:
     )
 
 
-EXAMPLES = (train_example, apply_example, demo_example)
+def words_example() -> Example:
+    graph = {
+        **size_of(128),
+        **without(workflow.training("hair", 150, 5e-4, "off"), "clip", "positive", "negative", "neutral", "cycle"),
+        "words": node(
+            "SliderFromWords", "More, less, and what stays", model=["checkpoint", 0], clip=CLIP, vae=["checkpoint", 2],
+            more="a person with long hair", less="a person with short hair", neutral="a person", preserve="",
+            guidance=3.0, pictures=8, seed=0, steps=20, cfg=4.0, sampler_name="euler", scheduler="simple", **SQUARE,
+        ),
+        "look": node("PreviewImage", "The direction, before training", images=["words", 2]),
+        "prompt": node("CLIPTextEncode", "Prompt of the sweep", clip=CLIP, text="a person with red hair"),
+        "nothing": node("CLIPTextEncode", "Negative prompt", clip=CLIP, text=""),
+        "sweep": workflow.sweep({}, 1, 2)["sweep"],
+    }  # fmt: skip
+    graph = changed(
+        graph,
+        checkpoint=TINY,
+        train={"cycle": ["words", 0], "resume": "continue", "checkpoint_every": 50},
+        sweep={**SQUARE, "prompts": None, "positive": ["prompt", 0], "strengths": "-2:2:5", "cfg": 4.0},
+    )
+    return Example(
+        "04 Train a slider from words",
+        graph,
+        {
+            "1  Model": [["checkpoint", "size", "targets"]],
+            "2  Words": [["words"]],
+            "3  The direction, before training": [["look"]],
+            "4  Training": [["train"]],
+            "5  Look": [["prompt", "nothing"], ["sweep"]],
+        },
+        {
+            "1  Model": "**Press Run**: the model comes with the pack and knows a few words. For yours choose the "
+            "checkpoint and the size of its pictures.",
+            "2  Words": "No pictures are needed: the model shows what it knows. On your model, for a smile: more "
+            "`a portrait photo of a smiling person`, less `a portrait photo of a sad person`, neutral `a portrait "
+            "photo of a person`. Each line of `preserve` is something that should not come along, with its values: "
+            "`old, young`.",
+            "3  The direction, before training": "Look here first, with *Train the slider* bypassed (Ctrl+B). If the "
+            "concept is not to be seen, other words are needed, and no training.",
+        },
+    )
+
+
+EXAMPLES = (train_example, apply_example, demo_example, words_example)
