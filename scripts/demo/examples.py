@@ -174,7 +174,8 @@ def apply_example() -> Example:
         },
         {
             "1  Model and slider": "**Press Run**: this model and its slider come with the pack.\n\nThen choose your "
-            "own checkpoint, the size of its pictures, and a file in *Apply Slider* and *Slider Sweep*; any LoRA will do.",
+            "own checkpoint, the size of its pictures, and a file in *Apply Slider* and *Slider Sweep*: any LoRA will "
+            "do.",
             "2  Prompts": "**Slider Strength** gives one prompt strengths of its own, here one for each of three "
             "pictures. Without it the strength of *Apply Slider* counts.",
         },
