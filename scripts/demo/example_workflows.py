@@ -4,7 +4,7 @@
 
 The page itself makes the files, in a headless Chromium. Each example is run there on the model that comes along, so
 that its nodes are as large as they get; what is saved is opened again and must give the same values. With --shots,
-pictures of the page, before and after the run, are kept there. Takes a few minutes on two cores.
+pictures of the page after the run are kept there. Takes a few minutes on two cores.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT / "scripts" / "demo"), str(ROOT / "scripts")]
 import install  # noqa: E402
 import workflow  # noqa: E402
 from blocks import BLOCKS, Block  # noqa: E402
-from chromium import Page, browser  # noqa: E402
+from chromium import Browser, Page, browser  # noqa: E402
 from comfy_server import Server, free_port  # noqa: E402
 from examples import EXAMPLES, Example  # noqa: E402
 
@@ -64,7 +64,9 @@ async def call(page: Page, name: str, *given: Any) -> Any:
     return json.loads(await page.run(f"{{ return JSON.stringify(await layOut.{name}({words}) ?? null) }}"))
 
 
-async def write_example(page: Page, example: Example, schemas: dict[str, Any], shots: Path | None) -> None:
+async def write_example(
+    page: Page, vue: Page, example: Example, schemas: dict[str, Any], shots: Path | None
+) -> None:
     api, numbers = numbered(example.graph, example.order, schemas)
     columns = {
         heading: [[numbers[name] for name in names] for names in stacks]
@@ -77,13 +79,14 @@ async def write_example(page: Page, example: Example, schemas: dict[str, Any], s
         "{ window.notes = {}; for (const [heading, text] of Object.entries("
         f"{json.dumps(example.notes)})) notes[heading] = layOut.noteWith(text); }}"
     )
-    in_columns = f"{{ layOut.inColumns({json.dumps(columns)}, notes); await layOut.rest(1000) }}"
-    await page.run(in_columns)
-    if shots:
-        await page.shot(shots / f"{example.name}, new.png")
     end, why = await call_slowly(page, "run", tiny)
     assert end == "execution_success", (example.name, end, why)
-    await page.run(in_columns)
+    await vue.send("Page.bringToFront")  # what is behind is not drawn
+    heights = await call(vue, "heightsOf", await page.run("app.graph.serialize()"))
+    await page.send("Page.bringToFront")
+    await page.run(
+        f"{{ layOut.inColumns({json.dumps(columns)}, notes, {json.dumps(heights)}); await layOut.rest(1000) }}"
+    )
     if shots:
         await page.shot(shots / f"{example.name}.png")
     saved = await call(page, "saved", models)
@@ -134,6 +137,14 @@ def write(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+async def opened(chromium: Browser, url: str) -> Page:
+    page = await chromium.open(url)
+    await page.send("Emulation.setDeviceMetricsOverride", **SIZE)
+    await page.wait_for("window.app?.graph && LiteGraph.registered_node_types.SliderSweep")
+    await page.run(f"{{ {(ROOT / 'scripts/demo/lay_out.js').read_text(encoding='utf-8')} }}")
+    return page
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="only those whose name has this word")
@@ -150,16 +161,15 @@ async def main() -> None:
         async with Server(home, base, base / "no_more_paths.yaml", free_port(), ["--cpu"]) as server:
             schemas = await server.schemas()
             async with browser() as chromium:
-                page = await chromium.open(server.url)
-                await page.send("Emulation.setDeviceMetricsOverride", **SIZE)
-                await page.wait_for("window.app?.graph && LiteGraph.registered_node_types.SliderSweep")
-                await page.run(f"{{ {(ROOT / 'scripts/demo/lay_out.js').read_text(encoding='utf-8')} }}")
+                page, vue = await opened(chromium, server.url), await opened(chromium, server.url)
+                await vue.run("app.extensionManager.setting.set('Comfy.VueNodes.Enabled', true)")
+                await page.send("Page.bringToFront")
                 for block in (make() for make in BLOCKS):
                     if options.only in block.name:
                         await write_block(page, block, schemas)
                 for example in (make() for make in EXAMPLES):
                     if options.only in example.name:
-                        await write_example(page, example, schemas, options.shots)
+                        await write_example(page, vue, example, schemas, options.shots)
 
 
 if __name__ == "__main__":

@@ -221,7 +221,7 @@ def demo_example() -> Example:
 def words_example() -> Example:
     graph = {
         **size_of(128),
-        **without(workflow.training("hair", 150, 5e-4, "off"), "clip", "positive", "negative", "neutral", "cycle"),
+        **without(workflow.training("hair", 300, 2e-4, "off"), "clip", "positive", "negative", "neutral", "cycle"),
         "words": node(
             "SliderFromWords", "More, less, and what stays", model=["checkpoint", 0], clip=CLIP, vae=["checkpoint", 2],
             more="a person with long hair", less="a person with short hair", neutral="a person", preserve="",

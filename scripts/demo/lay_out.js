@@ -29,8 +29,11 @@ function noteWith(text) {
   return note;
 }
 
-/** Groups with their headings, of one or more stacks of nodes each, as high as these are now. Notes come first. */
-function inColumns(columns, notes) {
+/**
+ * Groups with their headings, of one or more stacks of nodes each. Notes come first. Each node has the room that it takes
+ * now, or that it takes in the other renderer: `heights` by id.
+ */
+function inColumns(columns, notes, heights) {
   for (const group of [...app.graph.groups]) app.graph.remove(group);
   let left = 40;
   let lowest = 0;
@@ -39,7 +42,7 @@ function inColumns(columns, notes) {
     let bottom = 0;
     for (const [index, ids] of stacks.entries()) {
       const nodes = [...(index === 0 && notes[heading] ? [notes[heading]] : []), ...ids.map(nodeOf)];
-      const end = stacked(nodes, left);
+      const end = stacked(nodes, left, heights);
       bottom = Math.max(bottom, end.bottom);
       left = end.right + GAP.column;
     }
@@ -54,11 +57,11 @@ function inColumns(columns, notes) {
   app.canvas.setDirty(true, true);
 }
 
-function stacked(nodes, left) {
+function stacked(nodes, left, heights) {
   let top = TOP;
   for (const node of nodes) {
     node.pos = [left, top];
-    top += node.size[1] + GAP.node;
+    top += Math.max(node.size[1], heights[node.id] ?? 0) + GAP.node;
   }
   return { right: left + Math.max(...nodes.map((node) => node.size[0])), bottom: top - GAP.node };
 }
@@ -99,6 +102,18 @@ function saved(models) {
   return data;
 }
 
+/** In a page of the Vue renderer: the height of each node of a workflow, by id. */
+async function heightsOf(data) {
+  await app.loadGraphData(data);
+  app.canvas.ds.scale = 0.25;
+  app.canvas.ds.offset = [200, 200];
+  app.canvas.setDirty(true, true);
+  await rest(4000);
+  const made = [...document.querySelectorAll("[data-node-id]")];
+  const high = (element) => element.getBoundingClientRect().height / app.canvas.ds.scale - LiteGraph.NODE_TITLE_HEIGHT;
+  return Object.fromEntries(made.map((element) => [element.dataset.nodeId, high(element)]));
+}
+
 /** One node with all others in it. `inputs` and `outputs` name places inside. */
 async function block(name, inputs, outputs, columns) {
   let left = 0;
@@ -131,4 +146,4 @@ async function block(name, inputs, outputs, columns) {
   return app.graph.serialize();
 }
 
-Object.assign(window, { layOut: { loaded, noteWith, inColumns, run, saved, block, rest, nodeOf } });
+Object.assign(window, { layOut: { loaded, noteWith, inColumns, run, saved, block, heightsOf, rest, nodeOf } });
