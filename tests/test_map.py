@@ -96,6 +96,35 @@ def test_requirements_stand_in_one_list():
     assert stated["tool"]["setuptools"]["dynamic"]["dependencies"] == {"file": ["requirements.txt"]}
 
 
+IMPORTED_AS = {"lycoris-lora": "lycoris", "pillow": "PIL"}
+# What ComfyUI brings, or is.
+OF_COMFYUI = {
+    "torch",
+    "comfy",
+    "comfy_api",
+    "comfy_kitchen",
+    "folder_paths",
+    "latent_preview",
+    "nodes",
+    "server",
+    "aiohttp",
+}
+
+
+def test_what_is_required_is_imported_and_what_is_imported_is_required():
+    required = {re.split("[>=]", line)[0] for line in text_of("requirements.txt").split()}
+    names = {IMPORTED_AS.get(name, name) for name in required}
+    imported_names = set()
+    for path in [*CORE.rglob("*.py"), *(ROOT / "nodes").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            found = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            found += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+            imported_names |= {name.split(".")[0] for name in found}
+    optional = {"tensorboard"}
+    assert names <= imported_names
+    assert imported_names - names - OF_COMFYUI - optional - sys.stdlib_module_names == set()
+
+
 def test_the_hook_has_the_ruff_that_the_tests_have():
     pinned = re.search(r"^ruff==(.+)$", text_of("requirements-dev.txt"), flags=re.MULTILINE)[1]
     assert f"rev: v{pinned}\n" in text_of(".pre-commit-config.yaml")

@@ -60,6 +60,8 @@ class Family:
         names: diffusers names by layer name, for families where no pattern gives them.
         elsewhere: layers that no preset has, with their diffusers names: LoRAs of others have them.
         control: for ControlNets, the names of the families that they steer.
+        classes: class names of diffusers that LyCORIS configs list for this family, each with the pattern of the layers
+            that lie in modules of that class.
         component: what diffusers calls the model in a pipeline: its keys begin so.
         layer_names: pattern (with `**`) of the native layer names, by which a file alone says its component; needed
             where that is not `transformer`.
@@ -88,6 +90,7 @@ class Family:
     names: Callable[[nn.Module], dict[str, str]] | None = None
     elsewhere: tuple[Layers, ...] = ()
     control: tuple[str, ...] = ()
+    classes: tuple[tuple[str, str], ...] = ()
     component: str = "transformer"
     layer_names: str = ""
     kohya_names: str = ""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from ..given import checked_text, parsed_json, quoted
 from .candidates import PICTURE, Candidate, whole
 from .network import Network, TargetError
-from .patterns import Pieces, ends, pieces_of
+from .patterns import Pieces, ends, matches, pieces_of
 
+EMPTY: Mapping[str, str] = MappingProxyType({})
 MOST = 2000  # names in one list; a list of every layer of the largest model has fewer
 
 _QKV = {"to_q", "to_k", "to_v", "to_qkv"}
@@ -90,8 +92,16 @@ def _of_lycoris(text: str) -> list[str]:
     return [name for names in found for name in names]
 
 
-def named(name: str, possible: Sequence[Candidate], network: Network) -> list[Candidate]:
-    """What a name selects: a name of the guide by its meaning in the picture's stream, others as written."""
+def named(
+    name: str, possible: Sequence[Candidate], network: Network, classes: Mapping[str, str] = EMPTY
+) -> list[Candidate]:
+    """What a name selects: a name of the guide by its meaning in the picture's stream, others as written.
+
+    Args:
+        classes: the family's: class names of diffusers, each with the pattern of the layers within.
+    """
+    if name in classes:
+        return _in_pattern(classes[name], possible, network)
     if name in MEANING:
         picture = [entry for entry in possible if entry.part in PICTURE]
         return called(name, picture) or meant(name, picture)
@@ -132,6 +142,14 @@ def _reach(pieces: Pieces, name: str) -> str:
 def _names(entry: Candidate, fused: bool) -> list[str]:
     native = entry.target.layer if fused or entry.target.rows is None else None
     return [name for name in (native, entry.target.name) if name]
+
+
+def _in_pattern(pattern: str, possible: Sequence[Candidate], network: Network) -> list[Candidate]:
+    """Everything the family's file says of the layers that a pattern describes, and the others as a whole."""
+    layers = {layer for layer in network.layers if matches(pattern, layer)}
+    described = [entry for entry in possible if entry.layer in layers]
+    rest = layers - {entry.layer for entry in described}
+    return [*described, *(whole(network, layer) for layer in network.layers if layer in rest)]
 
 
 def _in_class(name: str, entries: Iterable[Candidate], network: Network) -> list[Candidate]:

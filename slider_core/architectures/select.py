@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..given import quoted
@@ -53,7 +53,7 @@ def select(
     possible = candidates(network, family)
     notes: list[str] = []
     if preset == "custom":
-        chosen = _custom(names.parsed(custom), possible, network, notes)
+        chosen = _custom(names.parsed(custom), possible, network, dict(family.classes), notes)
     else:
         chosen = [entry for entry in possible if entry.part in parts_of(preset, family)]
     chosen = _without(names.parsed(exclude), chosen, notes)
@@ -102,14 +102,18 @@ def parts_of(preset: str, family: Family) -> tuple[str, ...]:
 
 
 def _custom(
-    wanted: Sequence[str], possible: list[Candidate], network: Network, notes: list[str]
+    wanted: Sequence[str],
+    possible: list[Candidate],
+    network: Network,
+    classes: Mapping[str, str],
+    notes: list[str],
 ) -> list[Candidate]:
     if not wanted:
         raise TargetError("preset custom needs names in custom_targets: a JSON list, or one name a line.")
     found: dict[Target, Candidate] = {}
     missing: list[str] = []
     for name in wanted:
-        entries = names.named(name, possible, network)
+        entries = names.named(name, possible, network, classes)
         found |= {entry.target: entry for entry in entries}
         if not entries:
             missing.append(quoted(name))

@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..data.folder import FromFolder
-from ..data.pictures import PictureError, picture_files
+from ..data import PictureError
+from ..data.controls import files_by_name
+from ..data.folder import FolderPictures
 from ..given import quoted
 from ..settings import BucketSettings
 from .keys import BucketKeys, ModelKeys
@@ -116,8 +117,8 @@ class Files:
         control = self.folder(keys.control_folder, f"{where} control_folder") if keys.control_folder else None
         try:
             if folder:
-                names = [file.stem for file in FromFolder(settings, folder, [settings.prompt]).files]
-                missing = set(names) - {file.stem for file in picture_files(control)} if control else ()
+                names = FolderPictures.of(settings, folder).names
+                missing = set(names) - set(files_by_name(control)) if control else ()
                 if missing:
                     first = quoted(min(missing))
                     self.said.say(

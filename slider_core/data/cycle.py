@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..given import STRONGEST, quoted
 from ..settings import CycleSettings, SettingsError, faults, settings_of
@@ -65,6 +65,8 @@ class Cycle:
             (trained as ordinary pictures at strength 1) or `off`.
         batch_size: examples per sign and turn.
         one_sided: allows a missing positive or negative side.
+        loss_weighting: where in a picture the loss counts: `none` everywhere alike, `mask` where its mask is white,
+            `difference` where it differs from its partner.
 
     Raises:
         CycleError: if a side is missing, nothing is left to train on, or a setting is unknown.
@@ -78,6 +80,7 @@ class Cycle:
     batch_size: int = CycleSettings.batch_size
     seed: int = CycleSettings.seed
     one_sided: bool = CycleSettings.one_sided
+    loss_weighting: str = CycleSettings.loss_weighting
 
     @classmethod
     def of(cls, buckets: Sequence[Bucket], settings: CycleSettings) -> Cycle:
@@ -128,14 +131,14 @@ class Cycle:
     @property
     def strongest(self) -> float:
         """The largest strength of any bucket, regardless of sign."""
-        return max(abs(bucket.strength or 0.0) for bucket in self.buckets)
+        return max(abs(bucket.strength_of(e)) for bucket in self.buckets for e in bucket.examples)
 
     def turns(self) -> Iterator[Turn]:
         """The draws of every optimiser step, without end."""
-        chance = random.Random(self.seed)
+        chance, captions = random.Random(self.seed), random.Random(f"captions {self.seed}")
         anchor_sign = 1
         while True:
-            epoch = _Epoch(self, chance)
+            epoch = _Epoch(self, chance, captions)
             while epoch.left():
                 for signs in [SIGNS] if self.mode == "together" else [(sign,) for sign in SIGNS]:
                     turn = epoch.turn(signs, anchor_sign)
@@ -154,17 +157,23 @@ def _check(bucket: Bucket) -> None:
             f"{name} needs a probability of 0 or more and at least 1 repeat; it has {bucket.probability:g} and "
             f"{quoted(bucket.repeats)}."
         )
-    if not abs(bucket.strength or 0.0) <= STRONGEST:
-        raise CycleError(
-            f"{name} has strength {bucket.strength:g}; give one from −{STRONGEST:g} to {STRONGEST:g}."
-        )
+    for strength in (bucket.strength or 0.0, *map(bucket.strength_of, bucket.examples)):
+        if not abs(strength) <= STRONGEST:
+            raise CycleError(
+                f"{name} has strength {strength:g}; give one from −{STRONGEST:g} to {STRONGEST:g}."
+            )
+        if (strength > 0) - (strength < 0) != bucket.sign:
+            raise CycleError(
+                f"{name} is {SIGN_NAMES[bucket.sign]} and has a picture of strength {strength:+g}. Put pictures of "
+                f"another sign into a bucket of their own."
+            )
 
 
 class _Epoch:
     """What is still to be drawn before every bucket is exhausted."""
 
-    def __init__(self, cycle: Cycle, chance: random.Random):
-        self.cycle, self.chance, self.pairs = cycle, chance, cycle.pairs
+    def __init__(self, cycle: Cycle, chance: random.Random, captions: random.Random):
+        self.cycle, self.chance, self.captions, self.pairs = cycle, chance, captions, cycle.pairs
         self.decks = [self._deck(bucket) for bucket in cycle.buckets]
 
     def _deck(self, bucket: Bucket) -> list[int]:
@@ -182,6 +191,7 @@ class _Epoch:
         draws: list[Draw] = []
         for pair in range(self.cycle.batch_size):
             partner: Place | None = None
+            lot = self.captions.random()  # the pictures of a pair draw the same of their captions
             for sign in signs:
                 place = self._take(partner) if sign < 0 else None
                 matched = place is not None
@@ -189,12 +199,13 @@ class _Epoch:
                 if place is None:
                     continue
                 partner = self.pairs.get(place) if sign > 0 else partner
-                draws.append(self._made(place, sign, pair, matched, anchor_sign))
+                draw = self._made(place, sign, pair, matched, anchor_sign)
+                draws.append(replace(draw, example=draw.example.with_caption(lot)))
         return tuple(draws)
 
     def _made(self, place: Place, sign: int, pair: int, matched: bool, anchor_sign: int) -> Draw:
         bucket = self.cycle.buckets[place[0]]
-        strength = bucket.strength or 0.0
+        strength = bucket.strength_of(bucket.examples[place[1]])
         if sign == 0:
             strength = 1.0 if self.cycle.neutral == "plain" else anchor_sign * self.cycle.strongest
         # A neutral picture has noise and timestep of its own.

@@ -2,82 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from ..given import quoted
-from .bucket import Example
-from .pictures import Picture, PictureError, bucket_size, fitted, size_of
-
-MOST_STRETCHED = 10  # the longer side of a picture over the shorter
+from .bucket import Example, with_variants
+from .encoders import Encoders
+from .faults import PictureError, raise_all
+from .masks import fitted_mask, latent_mask
+from .pictures import Picture
+from .sizing import Sizing, fitted, size_of
 
 
 def encoded(
-    pictures: Iterable[Picture],
-    vae: Any,
-    clip: Any,
-    resolution: int,
+    pictures: Sequence[Picture],
+    encoders: Encoders,
+    sizing: Sizing,
     controls: Sequence[Tensor] = (),
     conditionings: Sequence[list[Any]] = (),
     on_picture: Callable[[int], None] = lambda done: None,
+    mirrored: bool = False,
 ) -> tuple[Example, ...]:
-    """An example of each picture; only one picture is in memory at a time.
+    """An example of each picture that is large enough; only one picture is in memory at a time.
+
+    What is wrong with a picture ends the encoding, but not the reading: all others are looked at too, and told of.
 
     Args:
-        vae, clip: ComfyUI's VAE and CLIP; a CLIP is needed where no conditioning is given.
-        resolution: side of the square whose area the latents' pictures have.
-        controls: a control picture [H, W, 3] for each picture, cut to its size; or none at all.
+        pictures: each is read when it is asked for by its index.
+        controls: a control picture [H, W, 3] for each picture, cut as it is; or none at all.
         conditionings: CONDITIONING in place of the captions': one for all pictures, or one for each.
         on_picture: called with the number of pictures done.
+        mirrored: makes a second example of each picture, with left and right exchanged.
 
     Raises:
-        PictureError: for a picture of which the VAE can make no latent.
+        PictureError: for pictures that cannot be read or encoded, all at once.
     """
-    multiple = size_multiple(vae, resolution)
-    of_caption: dict[str, list[Any]] = {}
-    examples = []
-    for index, picture in enumerate(pictures):
-        if not conditionings and picture.caption not in of_caption:
-            of_caption[picture.caption] = _encoded_caption(clip, picture.caption)
-        conditioning = (
-            conditionings[index % len(conditionings)] if conditionings else of_caption[picture.caption]
-        )
-        size = _latent_size(picture, resolution, multiple)
-        control = fitted(controls[index], size)[None] if controls else None
-        latent = _latent(picture, fitted(picture.pixels, size), vae)
-        examples.append(Example(picture.name, picture.caption, latent, conditioning, control))
+    multiple = encoders.size_multiple(sizing.resolution)
+    examples: list[Example] = []
+    faults: list[str] = []
+    for index in range(len(pictures)):
+        try:
+            picture = pictures[index]
+            if sizing.takes(*size_of(picture.pixels)):
+                parts = _parts(picture, sizing, multiple, controls[index] if controls else None)
+                given = conditionings[index % len(conditionings)] if conditionings else None
+                if not faults:
+                    examples.append(_example(picture, picture.name, parts, encoders, given))
+                if mirrored and not faults:
+                    other = f"{picture.name} mirrored"
+                    examples.append(_example(picture, other, parts.mirrored, encoders, given))
+        except PictureError as fault:
+            faults.append(str(fault))
         on_picture(index + 1)
+    raise_all(faults)
+    if not examples:
+        raise PictureError(
+            f"None of {len(pictures)} pictures is large enough: their shorter edges have less than {sizing.least} "
+            f"pixels. Lower minimum_size, or give larger ones."
+        )
     return tuple(examples)
 
 
-def _latent_size(picture: Picture, resolution: int, multiple: int) -> tuple[int, int]:
-    width, height = size_of(picture.pixels)
-    if max(width, height) > MOST_STRETCHED * min(width, height):
-        raise PictureError(
-            f"Picture {quoted(picture.name)} is {width} × {height} pixels, more than {MOST_STRETCHED} times as long "
-            f"as wide, so most of it would be cut off. Crop it, or take it out."
+@dataclass(frozen=True)
+class _Parts:
+    """What is taken of a picture: pixels [(T,) H, W, 3], control picture [1, H, W, 3] and mask [T or 1, H, W]."""
+
+    pixels: Tensor
+    control: Tensor | None
+    mask: Tensor | None
+
+    @property
+    def mirrored(self) -> _Parts:
+        control, mask = self.control, self.mask
+        return _Parts(
+            self.pixels.flip(-2),
+            None if control is None else control.flip(-2),
+            None if mask is None else mask.flip(-1),
         )
-    return bucket_size(width, height, resolution, multiple)
 
 
-def _latent(picture: Picture, pixels: Tensor, vae: Any) -> Tensor:
-    latent: Tensor = vae.encode(pixels if pixels.ndim == 4 else pixels[None])
-    if isinstance(latent, Tensor) and not bool(torch.isfinite(latent).all()):
-        raise PictureError(
-            f"The VAE gives no finite numbers for picture {quoted(picture.name)}. Many VAEs do so in half precision: "
-            f"start ComfyUI with --fp32-vae, or take another VAE."
-        )
-    return latent
+def _parts(picture: Picture, sizing: Sizing, multiple: int, control: Tensor | None) -> _Parts:
+    """All cut alike."""
+    cut = sizing.cut(picture.name, *size_of(picture.pixels), multiple)
+    mask = None if picture.mask is None else fitted_mask(picture.mask, picture.pixels, cut, picture.name)
+    return _Parts(fitted(picture.pixels, cut), None if control is None else fitted(control, cut)[None], mask)
 
 
-def _encoded_caption(clip: Any, caption: str) -> list[Any]:
-    return clip.encode_from_tokens_scheduled(clip.tokenize(caption))
-
-
-def size_multiple(vae: Any, resolution: int) -> int:
-    """What sides are rounded to: two latent pixels (a patch of most models), but 64 where pictures are large."""
-    factor = vae.spacial_compression_encode()
-    return max(2 * factor, 64) if resolution >= 512 else 2 * factor
+def _example(
+    picture: Picture, name: str, parts: _Parts, encoders: Encoders, given: list[Any] | None
+) -> Example:
+    latent = encoders.latent(name, parts.pixels)
+    mask = None if parts.mask is None else latent_mask(parts.mask, latent)
+    captions = picture.captions[:1] if given else picture.captions
+    brightness = float(parts.pixels.mean())
+    return with_variants(
+        [
+            Example(
+                name,
+                caption,
+                latent,
+                given or encoders.conditioning(caption),
+                parts.control,
+                mask,
+                picture.named,
+                brightness=brightness,
+            )
+            for caption in captions
+        ]
+    )

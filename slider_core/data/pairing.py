@@ -52,14 +52,23 @@ def places(buckets: Sequence[Bucket], sign: int) -> list[Place]:
 
 
 def _by_name(buckets: Sequence[Bucket], positive: list[Place], negative: list[Place]) -> dict[Place, Place]:
-    """Pairs of equal names; of several candidates, the one whose strength is most nearly the opposite."""
-    partners: dict[str, list[Place]] = {}
+    """Pairs of equal names, or of equal numbers where both have no name; of several candidates, the one whose strength
+    is most nearly the opposite."""
+
+    def name(place: Place) -> tuple[bool, str]:
+        example = buckets[place[0]].examples[place[1]]
+        return example.named, example.name
+
+    def strength_of(place: Place) -> float:
+        return buckets[place[0]].strength_of(buckets[place[0]].examples[place[1]])
+
+    partners: dict[tuple[bool, str], list[Place]] = {}
     for place in negative:
-        partners.setdefault(buckets[place[0]].examples[place[1]].name, []).append(place)
+        partners.setdefault(name(place), []).append(place)
     pairs = {}
     for place in positive:
-        candidates = partners.get(buckets[place[0]].examples[place[1]].name)
+        candidates = partners.get(name(place))
         if candidates:
-            strength = buckets[place[0]].strength or 0.0
-            pairs[place] = min(candidates, key=lambda c: abs((buckets[c[0]].strength or 0.0) + strength))
+            strength = strength_of(place)
+            pairs[place] = min(candidates, key=lambda c: abs(strength_of(c) + strength))
     return pairs

@@ -62,6 +62,11 @@ LONGCAT = replace(
     recognised_by=("supported_models.LongCatImage", "model_base.LongCatImage"),
     time=(Layers("time_in.{in_layer,out_layer}", "time_embed.timestep_embedder.{linear_1,linear_2}"),),
     attention_only="",
+    classes=(
+        ("LongCatImageTransformerBlock", "double_blocks.**"),
+        ("LongCatImageSingleTransformerBlock", "single_blocks.**"),
+        ("LongCatImageTransformer2DModel", "**"),
+    ),
 )
 CONTROL = replace(
     FLUX,
