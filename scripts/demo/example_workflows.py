@@ -15,6 +15,8 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +87,12 @@ async def write_example(
     heights = await call(vue, "heightsOf", await page.run("app.graph.serialize()"))
     await page.send("Page.bringToFront")
     await page.run(
-        f"{{ layOut.inColumns({json.dumps(columns)}, notes, {json.dumps(heights)}); await layOut.rest(1000) }}"
+        f"{{ layOut.look(layOut.inColumns({json.dumps(columns)}, notes, {json.dumps(heights)})); "
+        "await layOut.rest(2000) }"
     )
     if shots:
         await page.shot(shots / f"{example.name}.png")
+    await page.run("layOut.look()")
     saved = await call(page, "saved", models)
     opened = await page.run(
         f"{{ await app.loadGraphData({json.dumps(saved)}); return (await app.graphToPrompt()).output }}"
@@ -145,11 +149,9 @@ async def opened(chromium: Browser, url: str) -> Page:
     return page
 
 
-async def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="only those whose name has this word")
-    parser.add_argument("--shots", type=Path)
-    options = parser.parse_args()
+@asynccontextmanager
+async def fresh_server() -> AsyncIterator[tuple[Server, Browser]]:
+    """A ComfyUI that has this pack and nothing else, and a browser."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         base = Path(folder)
         for name in ("custom_nodes", "input", "models", "output", "user/default"):
@@ -159,17 +161,26 @@ async def main() -> None:
         install.link_pack(base)
         home = Path(os.environ["COMFYUI_PATH"])
         async with Server(home, base, base / "no_more_paths.yaml", free_port(), ["--cpu"]) as server:
-            schemas = await server.schemas()
             async with browser() as chromium:
-                page, vue = await opened(chromium, server.url), await opened(chromium, server.url)
-                await vue.run("app.extensionManager.setting.set('Comfy.VueNodes.Enabled', true)")
-                await page.send("Page.bringToFront")
-                for block in (make() for make in BLOCKS):
-                    if options.only in block.name:
-                        await write_block(page, block, schemas)
-                for example in (make() for make in EXAMPLES):
-                    if options.only in example.name:
-                        await write_example(page, vue, example, schemas, options.shots)
+                yield server, chromium
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="only those whose name has this word")
+    parser.add_argument("--shots", type=Path)
+    options = parser.parse_args()
+    async with fresh_server() as (server, chromium):
+        schemas = await server.schemas()
+        page, vue = await opened(chromium, server.url), await opened(chromium, server.url)
+        await vue.run("app.extensionManager.setting.set('Comfy.VueNodes.Enabled', true)")
+        await page.send("Page.bringToFront")
+        for block in (make() for make in BLOCKS):
+            if options.only in block.name:
+                await write_block(page, block, schemas)
+        for example in (make() for make in EXAMPLES):
+            if options.only in example.name:
+                await write_example(page, vue, example, schemas, options.shots)
 
 
 if __name__ == "__main__":

@@ -101,6 +101,7 @@ def train_example() -> Example:
             "preview_every": 100,
             "resume": "continue",
             "vae": ["checkpoint", 2],
+            "preview_prompt": ["prompt", 0],
         },
         sweep={**SQUARE, "prompts": None, "positive": ["prompt", 0], "strengths": "-2:2:5", "cfg": 4.0},
     )
@@ -109,7 +110,7 @@ def train_example() -> Example:
         graph,
         {
             "1  Pictures": [["checkpoint", "size"]],
-            "2  Buckets": [["positive", "negative"]],
+            "2  Buckets": [["positive"], ["negative"]],
             "3  Targets and cycle": [["targets", "cycle"]],
             "4  Train": [["train"]],
             "5  Look": [["prompt", "nothing"], ["sweep"]],
@@ -204,7 +205,7 @@ def demo_example() -> Example:
         changed(graph, **buckets, **texts),
         {
             "1  Tiny model": [["checkpoint", "targets"]],
-            "2  Pictures": [["positive", "negative", "neutral"]],
+            "2  Pictures": [["positive"], ["negative"], ["neutral"]],
             "3  Training": [["cycle"], ["train"]],
             "4  One strength": [["apply", "prompt", "nothing", "latent"]],
             "5  Pictures": [["sample", "decode", "save"]],

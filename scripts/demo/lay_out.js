@@ -52,8 +52,14 @@ function inColumns(columns, notes, heights) {
     app.graph.add(group);
     lowest = Math.max(lowest, bottom);
   }
-  app.canvas.ds.scale = Math.min(0.9, 2060 / left, 1080 / lowest);
-  app.canvas.ds.offset = [90 / app.canvas.ds.scale, 90 / app.canvas.ds.scale];
+  return [left, lowest];
+}
+
+/** What is seen of the canvas: all of these right and lower ends, or the beginning, where the notes can be read. */
+function look(ends) {
+  const scale = ends ? Math.min(0.9, 2060 / ends[0], 1080 / ends[1]) : 0.8;
+  app.canvas.ds.scale = scale;
+  app.canvas.ds.offset = [90 / scale, 90 / scale];
   app.canvas.setDirty(true, true);
 }
 
@@ -146,4 +152,4 @@ async function block(name, inputs, outputs, columns) {
   return app.graph.serialize();
 }
 
-Object.assign(window, { layOut: { loaded, noteWith, inColumns, run, saved, block, heightsOf, rest, nodeOf } });
+Object.assign(window, { layOut: { loaded, noteWith, inColumns, look, run, saved, block, heightsOf, rest, nodeOf } });
