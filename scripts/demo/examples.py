@@ -84,7 +84,7 @@ def train_example() -> Example:
             "CLIPTextEncode", "Prompt of the sweep", clip=CLIP, text="a portrait of a person with red hair"
         ),
         "nothing": node("CLIPTextEncode", "Negative prompt", clip=CLIP, text=""),
-        "sweep": workflow.sweep({}, 1, 2)["sweep"],
+        "sweep": workflow.sweep({}, 1, 1)["sweep"],
     }
     bucket = {
         "clip": CLIP, "resolution": ["size", 0], "captions": "prompt", "prompt": "a portrait of a person",
@@ -103,7 +103,7 @@ def train_example() -> Example:
             "vae": ["checkpoint", 2],
             "preview_prompt": ["prompt", 0],
         },
-        sweep={**SQUARE, "prompts": None, "positive": ["prompt", 0], "strengths": "-2:2:5", "cfg": 4.0},
+        sweep={**SQUARE, "prompts": None, "positive": ["prompt", 0], "strengths": "-2:2:9", "cfg": 4.0},
     )
     return Example(
         "01 Train a slider from pictures",
@@ -231,13 +231,13 @@ def words_example() -> Example:
         "look": node("PreviewImage", "The direction, before training", images=["words", 2]),
         "prompt": node("CLIPTextEncode", "Prompt of the sweep", clip=CLIP, text="a person with red hair"),
         "nothing": node("CLIPTextEncode", "Negative prompt", clip=CLIP, text=""),
-        "sweep": workflow.sweep({}, 1, 2)["sweep"],
+        "sweep": workflow.sweep({}, 1, 1)["sweep"],
     }  # fmt: skip
     graph = changed(
         graph,
         checkpoint=TINY,
         train={"cycle": ["words", 0], "resume": "continue", "checkpoint_every": 50},
-        sweep={**SQUARE, "prompts": None, "positive": ["prompt", 0], "strengths": "-2:2:5", "cfg": 4.0},
+        sweep={**SQUARE, "prompts": None, "positive": ["prompt", 0], "strengths": "-2:2:9", "cfg": 4.0},
     )
     return Example(
         "04 Train a slider from words",

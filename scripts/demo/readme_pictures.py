@@ -39,7 +39,7 @@ async def graph(page: Page) -> Image.Image:
     ends = await page.run(
         "[0, 1].map((side) => Math.max(...app.graph.nodes.map(({ pos, size }) => pos[side] + size[side])))"
     )
-    await page.run(f"{{ layOut.look({ends}); await layOut.rest(2000) }}")
+    await page.run(f"{{ layOut.look({ends}); await layOut.rest(8000) }}")  # messages go
     scale, offset = await page.run("[app.canvas.ds.scale, app.canvas.ds.offset[0]]")
     right, bottom = (scale * (end + offset + 30) for end in ends)
     taken = await photograph(page, 60, 85, right - 60, bottom - 85)
@@ -70,17 +70,17 @@ async def main() -> None:
     example = train_example()
     numbers = {name: str(number) for number, name in enumerate(example.order, 1)}
     data = json.loads((EXAMPLE_FOLDER / f"{example.name}.json").read_text(encoding="utf-8"))
-    tiny = {numbers[name]: values for name, values in example.tiny.items()}
+    tiny = {numbers[name]: [*values.values()] for name, values in example.tiny.items()}
     for node in data["nodes"]:
-        if node["type"] == "SliderSweep":
-            node["widgets_values"][1] = "-2:2:9"
+        first = tiny.get(str(node["id"]), [])  # widgets are the first of their nodes
+        node["widgets_values"][: len(first)] = first
     FOLDER.mkdir(exist_ok=True)
     async with fresh_server() as (server, chromium):
         page = await opened(chromium, server.url)
         await page.run(f"app.loadGraphData({json.dumps(data)})")
-        end, why = await call_slowly(page, "run", tiny)
+        end, why = await call_slowly(page, "run", {})
         assert end == "execution_success", (end, why)
-        (await graph(page)).save(FOLDER / "graph.png", optimize=True)
+        (await graph(page)).save(FOLDER / "graph.webp", quality=82, method=6)
         first, *others = await viewer(page)
         first.save(
             FOLDER / "viewer.webp",
