@@ -118,12 +118,12 @@ def train_example() -> Example:
         {
             "1  Pictures": "**Your first slider in five steps**, from left to right.\n\nFor a first try, pictures come "
             "along: six drawn faces, smiling and frowning. Yours, 4 to 6 pairs, go into two folders below ComfyUI's "
-            "`input` folder: `smile/positive` and `smile/negative`. A pair is the same picture with more and with "
-            "less of the concept, under the same file name.\n\n**No model yet?** Choose `tiny_faces.safetensors` in "
+            "*input* folder: *smile/positive* and *smile/negative*. A pair is the same picture with more and with "
+            "less of the concept, under the same file name.\n\n**No model yet?** Choose *tiny_faces.safetensors* in "
             "*Load Checkpoint* and 128 as the size: the whole workflow takes two minutes on a CPU.",
             "2  Buckets": "Choose your folders. The prompt says what is to be seen, **but not the concept**.",
             "5  Look": "Drag over the picture. Too weak: more steps or a higher learning rate. Breaks at ±1: lower.\n\n"
-            "The slider is in `output/loras` and in every list of LoRAs. Next: *02 Apply and sweep a slider*.",
+            "The slider is in *output/loras* and in every list of LoRAs. Next: *02 Apply and sweep a slider*.",
         },
         {"checkpoint": TINY, "size": {"value": 128}},
         DOWNLOADS,
@@ -213,7 +213,7 @@ def demo_example() -> Example:
         },
         {
             "1  Tiny model": "**Press Run**: model and pictures come with the pack, and a CPU is enough. It is what "
-            "`python3 scripts/run.py demo` does.\n\nIt trains 150 steps at a rate of 5e-4, to be quick; a new node has "
+            "*python3 scripts/run.py demo* does.\n\nIt trains 150 steps at a rate of 5e-4, to be quick; a new node has "
             "300 at 2e-4.",
         },
     )
@@ -253,9 +253,9 @@ def words_example() -> Example:
             "1  Model": "**Press Run**: the model comes with the pack and knows a few words. For yours choose the "
             "checkpoint and the size of its pictures.",
             "2  Words": "No pictures are needed: the model shows what it knows. On your model, for a smile: more "
-            "`a portrait photo of a smiling person`, less `a portrait photo of a sad person`, neutral `a portrait "
-            "photo of a person`. Each line of `preserve` is something that should not come along, with its values: "
-            "`old, young`.",
+            "*a portrait photo of a smiling person*, less *a portrait photo of a sad person*, neutral *a portrait "
+            "photo of a person*. Each line of *preserve* is something that should not come along, with its values: "
+            "*old, young*.",
             "3  The direction, before training": "Look here first, with *Train the slider* bypassed (Ctrl+B). If the "
             "concept is not to be seen, other words are needed, and no training.",
         },
