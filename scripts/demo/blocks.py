@@ -73,11 +73,10 @@ def sweep_block() -> Block:
     )
     graph["prompt"] = node("CLIPTextEncode", "Prompt", text="")
     graph["nothing"] = node("CLIPTextEncode", "Negative prompt", text="")
-    graph["look"] = node("PreviewImage", "Labelled grid", images=["sweep", 0])  # is seen on the block
     graph = changed(graph, sweep={"positive": ["prompt", 0], "negative": ["nothing", 0]})
     return Block(
         "Sweep a slider",
-        "A slider at many strengths: a labelled grid, a viewer to drag through, and how far it can be used.",
+        "A slider at many strengths: a labelled grid, how far it can be used, and inside a viewer to drag through.",
         graph,
         {
             "model": [("sweep", "model")],
@@ -90,7 +89,7 @@ def sweep_block() -> Block:
             **widgets("sweep", "strengths seed seeds steps cfg sampler_name scheduler width height"),
         },
         {name: ("sweep", name) for name in ("grid", "frames", "report", "slider")},
-        [["prompt", "nothing"], ["sweep"], ["look"]],
+        [["prompt", "nothing"], ["sweep"]],
     )
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from comfy_page import PLAIN, RANGE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 QUICK = {
@@ -86,7 +87,7 @@ def placed(page, name):
 def test_blocks_are_offered_and_have_what_their_nodes_need(page):
     for name, inside in {
         "Train a slider": {"SliderTargets", "BucketLoader", "CycleSampler", "SliderTrainer"},
-        "Sweep a slider": {"CLIPTextEncode", "SliderSweep", "PreviewImage"},
+        "Sweep a slider": {"CLIPTextEncode", "SliderSweep"},
         "Mix sliders": {"SliderApply", "CLIPTextEncode", "EmptyLatentImage", "KSampler", "VAEDecode"},
     }.items():
         placed(page, name)
@@ -98,14 +99,21 @@ def test_blocks_are_offered_and_have_what_their_nodes_need(page):
         assert sockets[:3] == ["model", "clip", "vae"]
 
 
-def test_a_block_makes_pictures(page):
-    """Mix sliders, with a model on its sockets and its widgets set on the block itself."""
-    placed(page, "Mix sliders")
+@pytest.mark.parametrize(
+    "name, sliders",
+    [
+        ("Mix sliders", {"first slider": PLAIN, "second slider": RANGE, "second strength": -0.5}),
+        ("Sweep a slider", {"slider_file": PLAIN}),
+    ],
+)
+def test_a_block_makes_pictures(page, name, sliders):
+    """With a model on its sockets and its widgets set on the block itself."""
+    placed(page, name)
     page.run(
-        """{
+        f"{{ const values = {json.dumps(sliders)};"
+        """
         const [block] = app.graph.nodes;
-        const values = { width: 64, height: 64, steps: 1, prompt: "a person with red hair",
-            "first slider": "plain.safetensors", "second slider": "range.safetensors", "second strength": -0.5 };
+        Object.assign(values, { width: 64, height: 64, steps: 1, prompt: "a person with red hair" });
         for (const [name, value] of Object.entries(values)) block.widgets.find((w) => w.name === name).value = value;
         const checkpoint = LiteGraph.createNode("CheckpointLoaderSimple"), look = LiteGraph.createNode("PreviewImage");
         for (const node of [checkpoint, look]) app.graph.add(node);
