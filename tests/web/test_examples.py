@@ -7,8 +7,12 @@ import pytest
 from comfy_page import PLAIN, RANGE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+EXAMPLES = sorted(file.stem for file in (ROOT / "example_workflows").glob("*.json"))
 QUICK = {
+    "CheckpointLoaderSimple": {"ckpt_name": "tiny_faces.safetensors"},
+    "PrimitiveInt": {"value": 128},
     "SliderTrainer": {"steps": 2, "preview_every": 0},
+    "SliderFromWords": {"pictures": 1, "steps": 1},
     "SliderSweep": {"steps": 1},
     "KSampler": {"steps": 1},
 }
@@ -54,7 +58,7 @@ def overlapping(found):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["02 Apply and sweep a slider"])
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_runs_on_what_comes_along_and_is_tidy_after(page, name):
     opened(page, name)
     page.run(
