@@ -7,6 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..slider_core.data.graded import ENDS, SCALES
+from ..slider_core.given import counted
 from .inputs import checked
 from .json_text import text_or_file
 from .progress import show
@@ -180,4 +181,6 @@ def _like(old: Any, bucket: Any) -> Any:
 
 def _described(bucket: Any) -> str:
     strengths = sorted(bucket.strength_of(example) for example in bucket.examples)
-    return f"{bucket.name}: {len(bucket.examples)} pictures at {strengths[0]:+g} to {strengths[-1]:+g}"
+    return (
+        f"{bucket.name}: {counted(len(bucket.examples), 'picture')} at {strengths[0]:+g} to {strengths[-1]:+g}"
+    )

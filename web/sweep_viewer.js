@@ -122,7 +122,9 @@ class SweepViewer {
     const shown = signed(strength);
     this.track.set(this.track.value, signed(this.sweep.strengths[this.track.value]));
     this.strength.value = shown;
-    this.prompt.textContent = this.sweep.rows[this.row].prompt;
+    const { name, prompt } = this.sweep.rows[this.row];
+    this.prompt.textContent = prompt;
+    this.prompt.hidden = prompt === name; // it stands above already
     this.say(strength);
     this.controls.update();
     this.use.update(this.sweep.strengths[this.track.value]);

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from ..data import PictureError
 from ..data.controls import files_by_name
 from ..data.folder import FolderPictures
-from ..given import quoted
+from ..given import counted, quoted
 from ..settings import BucketSettings
 from .keys import BucketKeys, ModelKeys
 from .plan import BucketPlan, ModelPlan, NodeCall, Source
@@ -122,7 +122,8 @@ class Files:
                 if missing:
                     first = quoted(min(missing))
                     self.said.say(
-                        f"{where} control_folder: {len(missing)} pictures have none, {first} the first."
+                        f"{where} control_folder: {counted(len(missing), 'picture has', 'pictures have')} none, "
+                        f"{first} the first."
                     )
         except PictureError as error:
             self.said.say(f"{where}: {error}")

@@ -11,6 +11,7 @@ import av
 import numpy as np
 from PIL import Image
 
+from ..given import counted
 from .faults import PictureError
 from .pictures import MOST_PIXELS, check_size, eight_bit, faults_of, in_srgb, on_white
 
@@ -125,4 +126,4 @@ def too_short(name: str, frames: int, stride: int, count: int) -> str:
         return f"{name} has no frames. Save it again, or take it out."
     asked = f"{frames} frames, one of every {stride}, need" if stride > 1 else "frames asks for"
     lower = "frames or stride" if stride > 1 else "frames"
-    return f"{name} has {count} frames; {asked} {_needed(frames, stride)}. Lower {lower}, or take it out."
+    return f"{name} has {counted(count, 'frame')}; {asked} {_needed(frames, stride)}. Lower {lower}, or take it out."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..given import quoted
+from ..given import counted, quoted
 
 MOST_NAMED = 30
 
@@ -30,7 +30,7 @@ def one_for_each(where: str, pictures: int, what: str, found: int, allowed: Sequ
         where: whose pictures they are, as the subject of a sentence.
     """
     if found not in allowed:
-        raise PictureError(f"{where} has {pictures} pictures but {found} {what}. Give one for each.")
+        raise PictureError(f"{where} has {counted(pictures, 'picture')} but {found} {what}. Give one for each.")
 
 
 def bucket(name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from ..given import quoted
+from ..given import counted, quoted
 from .bucket import Bucket, Example
 
 PROBES = 32
@@ -32,7 +32,8 @@ def _sentence(more: Bucket, less: Bucket, same: list[Example]) -> str:
         return f"{names} hold the same pictures, so there is nothing to learn. Was one folder chosen for both?"
     shown = ", ".join(example.name for example in same[:5]) + (", …" if len(same) > 5 else "")
     return (
-        f"{len(same)} pictures are in both {names} ({shown}). Nothing can be learned from these; take them out."
+        f"{counted(len(same), 'picture is', 'pictures are')} in both {names} ({shown}). Nothing can be learned "
+        "from what is on both sides; take it out."
     )
 
 

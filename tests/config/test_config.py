@@ -190,7 +190,7 @@ def test_a_control_picture_is_missed_before_anything_is_loaded(folder):
     (folder / "depth").mkdir()
     Image.new("RGB", (8, 8)).save(folder / "depth" / "a.png")
     text = WHOLE.replace('folder = "more"', 'folder = "more"\ncontrol_folder = "depth"')
-    assert "[bucket] 'more' control_folder: 1 pictures have none, 'b' the first." in faults(folder, text)
+    assert "[bucket] 'more' control_folder: 1 picture has none, 'b' the first." in faults(folder, text)
 
 
 def test_sliders_share_the_tables_above_them(folder):

@@ -291,4 +291,4 @@ def test_the_same_folder_on_both_sides_is_said(folder):
     (folder / "b.png").unlink()
     Image.new("RGB", (64, 64), "blue").save(folder / "a.png")
     less, _ = load(folder="faces", name="less", slider_strength=-0.5)
-    assert "1 pictures are in both buckets 'more' and 'less' (c)" in plan_of(more, less)[1]
+    assert "1 picture is in both buckets 'more' and 'less' (c)" in plan_of(more, less)[1]

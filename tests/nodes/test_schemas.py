@@ -91,7 +91,7 @@ def test_one_learning_rate_and_number_of_steps_everywhere():
     assert defaults == {"steps": 300, "learning_rate": 2e-4}
     assert (TrainRequest.steps, TrainRequest.learning_rate) == (300, 2e-4)
 
-    name = "01_train_a_slider_from_pictures.json"
+    name = "01 Train a slider from pictures.json"
     api = json.loads((root / "example_workflows" / "api" / name).read_text())
     (train,) = (entry["inputs"] for entry in api.values() if entry["class_type"] == "SliderTrainer")
     assert {key: train[key] for key in defaults} == defaults

@@ -1,0 +1,265 @@
+"""The example workflows, in the form that ComfyUI's API takes, and how each stands on the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import workflow
+from workflow import Workflow, node
+
+CLIP = ["checkpoint", 1]
+TINY = {"ckpt_name": workflow.CHECKPOINT}
+LARGE = {"ckpt_name": "sd_xl_base_1.0.safetensors"}
+DOWNLOADS = {  # of models that the page offers to fetch
+    "checkpoint": {
+        "name": "sd_xl_base_1.0.safetensors",
+        "url": "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/resolve/main/sd_xl_base_1.0.safetensors",
+        "directory": "checkpoints",
+    }
+}
+PICTURES = {name: f"smile/{name} [datasets]" for name in ("positive", "negative", "neutral")}  # they come along
+
+
+@dataclass(frozen=True)
+class Example:
+    """A workflow, and how it stands on the page.
+
+    Attributes:
+        name: of its file, and what the page calls it.
+        columns: a heading each, and stacks of nodes from the top down.
+        notes: texts by the heading under which they stand first.
+        tiny: other values of inputs, by node, with which it runs on the model that comes along.
+        models: what `properties.models` of a node says.
+    """
+
+    name: str
+    graph: Workflow
+    columns: dict[str, list[list[str]]]
+    notes: dict[str, str]
+    tiny: dict[str, dict[str, Any]] = field(default_factory=dict)
+    models: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def order(self) -> list[str]:
+        """Its nodes as they are read on the page."""
+        return [name for stacks in self.columns.values() for names in stacks for name in names]
+
+
+def changed(graph: Workflow, **inputs: dict[str, Any]) -> Workflow:
+    """The graph with other values for some inputs of some nodes; None takes an input away."""
+    result = {name: {**entry, "inputs": {**entry["inputs"]}} for name, entry in graph.items()}
+    for name, values in inputs.items():
+        merged = {**result[name]["inputs"], **values}
+        result[name]["inputs"] = {key: value for key, value in merged.items() if value is not None}
+    return result
+
+
+def without(graph: Workflow, *outside: str) -> Workflow:
+    """The graph without these nodes and the links from them."""
+
+    def comes_from_outside(value: Any) -> bool:
+        return isinstance(value, list) and value[:1] and value[0] in outside
+
+    return {
+        name: {**entry, "inputs": {k: v for k, v in entry["inputs"].items() if not comes_from_outside(v)}}
+        for name, entry in graph.items()
+        if name not in outside
+    }
+
+
+def size_of(side: int) -> Workflow:
+    """One number for the sides of all pictures."""
+    return {"size": node("PrimitiveInt", "Size of the pictures", value=side)}
+
+
+SQUARE = {"width": ["size", 0], "height": ["size", 0]}
+
+
+def train_example() -> Example:
+    graph = {
+        **size_of(1024),
+        **without(workflow.training("smile", 300, 2e-4, "off"), "clip", "neutral"),
+        "prompt": node(
+            "CLIPTextEncode", "Prompt of the sweep", clip=CLIP, text="a portrait of a person with red hair"
+        ),
+        "nothing": node("CLIPTextEncode", "Negative prompt", clip=CLIP, text=""),
+        "sweep": workflow.sweep({}, 1, 1)["sweep"],
+    }
+    bucket = {
+        "clip": CLIP, "resolution": ["size", 0], "captions": "prompt", "prompt": "a portrait of a person",
+    }  # fmt: skip
+    graph = changed(
+        graph,
+        checkpoint=LARGE,
+        positive={**bucket, "folder": PICTURES["positive"]},
+        negative={**bucket, "folder": PICTURES["negative"]},
+        cycle={"buckets": ["negative", 0]},
+        train={
+            "gradient_checkpointing": True,
+            "checkpoint_every": 50,
+            "preview_every": 100,
+            "resume": "continue",
+            "vae": ["checkpoint", 2],
+            "preview_prompt": ["prompt", 0],
+        },
+        sweep={**SQUARE, "prompts": None, "positive": ["prompt", 0], "strengths": "-2:2:9", "cfg": 4.0},
+    )
+    return Example(
+        "01 Train a slider from pictures",
+        graph,
+        {
+            "1  Pictures": [["checkpoint", "size"]],
+            "2  Buckets": [["positive"], ["negative"]],
+            "3  Targets and cycle": [["targets", "cycle"]],
+            "4  Train": [["train"]],
+            "5  Look": [["prompt", "nothing"], ["sweep"]],
+        },
+        {
+            "1  Pictures": "**Your first slider in five steps**, from left to right.\n\nFor a first try, pictures come "
+            "along: six drawn faces, smiling and frowning. Yours, 4 to 6 pairs, go into two folders below ComfyUI's "
+            "*input* folder: *smile/positive* and *smile/negative*. A pair is the same picture with more and with "
+            "less of the concept, under the same file name.\n\n**No model yet?** Choose *tiny_faces.safetensors* in "
+            "*Load Checkpoint* and 128 as the size: the whole workflow takes two minutes on a CPU.",
+            "2  Buckets": "Choose your folders. The prompt says what is to be seen, **but not the concept**.",
+            "5  Look": "Drag over the picture. Too weak: more steps or a higher learning rate. Breaks at ±1: lower.\n\n"
+            "The slider is in *output/loras* and in every list of LoRAs. Next: *02 Apply and sweep a slider*.",
+        },
+        {"checkpoint": TINY, "size": {"value": 128}},
+        DOWNLOADS,
+    )
+
+
+def apply_example() -> Example:
+    prompts = {
+        "curly": "a person with curly red hair, tan skin, green shirt, blue background",
+        "long": "a person with long blue hair, light skin, red shirt, yellow background",
+    }
+    graph = {
+        "checkpoint": node("CheckpointLoaderSimple", "Model, text encoder, VAE", **TINY),
+        **size_of(128),
+        **workflow.apply(
+            "a person with spiky blond hair, brown skin, blue shirt, purple background", 1.0, 0, 1
+        ),
+        **workflow.sweep(prompts, 0, 1),
+        "strength": node(
+            "SliderStrength",
+            "This prompt's own strengths",
+            conditioning=["prompt", 0],
+            strength="-1, 0, 1",
+            slider="",
+        ),
+        "latent": node("EmptyLatentImage", "Three pictures", **SQUARE, batch_size=3),
+    }
+    for name in ("grid", "frames"):
+        del graph[name]
+    file = {"slider": None, "slider_file": "tiny_faces_smile.safetensors"}
+    graph = changed(
+        graph,
+        apply=file,
+        prompt={"clip": CLIP},
+        nothing={"clip": CLIP},
+        sample={"positive": ["strength", 0], "cfg": 4.0},
+        save={"filename_prefix": "slider"},
+        library={"clip": CLIP},
+        sweep={**file, **SQUARE, "cfg": 4.0, "strengths": "-2:2:9"},
+    )
+    return Example(
+        "02 Apply and sweep a slider",
+        graph,
+        {
+            "1  Model and slider": [["checkpoint", "size", "apply"]],
+            "2  Prompts": [["prompt", "strength", "nothing", "latent"]],
+            "3  Pictures at strengths −1, 0 and 1": [["sample", "decode", "save"]],
+            "4  Sweep: how far can it go?": [["library"], ["sweep"]],
+        },
+        {
+            "1  Model and slider": "**Press Run**: this model and its slider come with the pack.\n\nThen choose your "
+            "own checkpoint, the size of its pictures, and a file in *Apply Slider* and *Slider Sweep*: any LoRA will "
+            "do.",
+            "2  Prompts": "**Slider Strength** gives one prompt strengths of its own, here one for each of three "
+            "pictures. Without it the strength of *Apply Slider* counts.",
+        },
+    )
+
+
+def demo_example() -> Example:
+    graph = {
+        **workflow.training("smile_demo", 150, 5e-4, "anchor"),
+        **workflow.apply("a person with curly red hair, tan skin, green shirt, blue background", 1.0, 5, 4),
+        **workflow.sweep(
+            {
+                "curly": "a person with curly red hair, tan skin, green shirt, blue background",
+                "spiky": "a person with spiky blond hair, brown skin, blue shirt, glasses, purple background",
+            },
+            1,
+            2,
+        ),
+    }
+    for name in ("clip", "frames", "grid"):
+        del graph[name]
+    buckets = {name: {"clip": CLIP, "folder": folder} for name, folder in PICTURES.items()}
+    texts = {name: {"clip": CLIP} for name in ("prompt", "nothing", "library")}
+    return Example(
+        "03 Demo on the tiny model",
+        changed(graph, **buckets, **texts),
+        {
+            "1  Tiny model": [["checkpoint", "targets"]],
+            "2  Pictures": [["positive"], ["negative"], ["neutral"]],
+            "3  Training": [["cycle"], ["train"]],
+            "4  One strength": [["apply", "prompt", "nothing", "latent"]],
+            "5  Pictures": [["sample", "decode", "save"]],
+            "6  Seven strengths": [["library"], ["sweep"]],
+        },
+        {
+            "1  Tiny model": "**Press Run**: model and pictures come with the pack, and a CPU is enough. It is what "
+            "*python3 scripts/run.py demo* does.\n\nIt trains 150 steps at a rate of 5e-4, to be quick; a new node has "
+            "300 at 2e-4.",
+        },
+    )
+
+
+def words_example() -> Example:
+    graph = {
+        **size_of(128),
+        **without(workflow.training("hair", 300, 2e-4, "off"), "clip", "positive", "negative", "neutral", "cycle"),
+        "words": node(
+            "SliderFromWords", "More, less, and what stays", model=["checkpoint", 0], clip=CLIP, vae=["checkpoint", 2],
+            more="a person with long hair", less="a person with short hair", neutral="a person", preserve="",
+            guidance=3.0, pictures=8, seed=0, steps=20, cfg=4.0, sampler_name="euler", scheduler="simple", **SQUARE,
+        ),
+        "look": node("PreviewImage", "The direction, before training", images=["words", 2]),
+        "prompt": node("CLIPTextEncode", "Prompt of the sweep", clip=CLIP, text="a person with red hair"),
+        "nothing": node("CLIPTextEncode", "Negative prompt", clip=CLIP, text=""),
+        "sweep": workflow.sweep({}, 1, 1)["sweep"],
+    }  # fmt: skip
+    graph = changed(
+        graph,
+        checkpoint=TINY,
+        train={"cycle": ["words", 0], "resume": "continue", "checkpoint_every": 50},
+        sweep={**SQUARE, "prompts": None, "positive": ["prompt", 0], "strengths": "-2:2:9", "cfg": 4.0},
+    )
+    return Example(
+        "04 Train a slider from words",
+        graph,
+        {
+            "1  Model": [["checkpoint", "size", "targets"]],
+            "2  Words": [["words"]],
+            "3  The direction, before training": [["look"]],
+            "4  Training": [["train"]],
+            "5  Look": [["prompt", "nothing"], ["sweep"]],
+        },
+        {
+            "1  Model": "**Press Run**: the model comes with the pack and knows a few words. For yours choose the "
+            "checkpoint and the size of its pictures.",
+            "2  Words": "No pictures are needed: the model shows what it knows. On your model, for a smile: more "
+            "*a portrait photo of a smiling person*, less *a portrait photo of a sad person*, neutral *a portrait "
+            "photo of a person*. Each line of *preserve* is something that should not come along, with its values: "
+            "*old, young*.",
+            "3  The direction, before training": "Look here first, with *Train the slider* bypassed (Ctrl+B). If the "
+            "concept is not to be seen, other words are needed, and no training.",
+        },
+    )
+
+
+EXAMPLES = (train_example, apply_example, demo_example, words_example)
