@@ -164,10 +164,10 @@ class _Run:
         self.state.update(losses)
         return losses
 
-    def _first_gradients(self, turn: Turn) -> tuple[dict[int, float], Counter[int]]:
+    def _first_gradients(self, turn: Turn) -> dict[int, float]:
         """Those of the first step, where it shows whether the captions are for this model."""
         try:
-            return self._own_gradients(turn)
+            return self._fitting_gradients(turn)
         except (RuntimeError, KeyError, TypeError, AttributeError) as error:
             reason = other_text_encoder(error, turn)
             if reason is None:
@@ -177,8 +177,7 @@ class _Run:
     def _fitting_gradients(self, turn: Turn) -> dict[int, float]:
         """The gradients of a step, of all processes; the loss of each sign."""
         with self.ranks.together():
-            is_first = self.state.step == self.kept.continued_from
-            by_sign, counts = self._first_gradients(turn) if is_first else self._own_gradients(turn)
+            by_sign, counts = self._own_gradients(turn)
         self.ranks.add_up(self.slider.flat.gradient)
         return self.ranks.mean_losses(by_sign, counts)
 
