@@ -53,8 +53,8 @@ from concept_sliders.slider_core.headless import (
 from concept_sliders.slider_core.headless.cancel import INTERRUPTS
 from concept_sliders.slider_core.headless.pictures import Pictures
 from concept_sliders.slider_core.settings import SettingsError
-from concept_sliders.slider_core.training.processes import ranks_here
-from concept_sliders.slider_core.training.ranks import ALONE, LostError, OtherError, Ranks, uneven
+from concept_sliders.slider_core.training.launched import processes_here
+from concept_sliders.slider_core.training.processes import ALONE, LostError, OtherError, Processes, uneven
 from utils.extra_config import load_extra_path_config
 
 DONE, FAILED, WRONG, CANCELLED = 0, 1, 2, 130
@@ -102,7 +102,7 @@ def use_folders() -> None:
     folder_paths.add_model_folder_path("loras", str(Path(folder_paths.get_output_directory(), "loras")))
 
 
-def configs(path: Path, processes: int = 1) -> list[Config]:
+def configs(path: Path, count: int = 1) -> list[Config]:
     """The config, or every one of a folder by name.
 
     Raises:
@@ -117,7 +117,7 @@ def configs(path: Path, processes: int = 1) -> list[Config]:
             faults.append(str(error))
     for config in found:
         sizes = dict.fromkeys(plan.cycle.batch_size for plan in config.sliders)
-        faults += [f"{config.file.name}: {fault}" for size in sizes if (fault := uneven(size, processes))]
+        faults += [f"{config.file.name}: {fault}" for size in sizes if (fault := uneven(size, count))]
     if faults:
         raise ConfigError("\n".join(faults))
     return found
@@ -135,10 +135,10 @@ def run_node(node_id: str, inputs: Mapping[str, Any]) -> Sequence[Any]:
 
 
 def train(
-    group: Sequence[Config], output: Path, dry: bool, cancel: Cancel, ranks: Ranks = ALONE
+    group: Sequence[Config], output: Path, dry: bool, cancel: Cancel, processes: Processes = ALONE
 ) -> list[Outcome]:
     """The sliders of configs that have one model, which each process loads once."""
-    with ranks.together():
+    with processes.together():
         for pack in group[0].model.custom_nodes:
             asyncio.run(comfy_nodes.load_custom_node(str(pack)))
         loaded = load_models(group[0].model, run_node, folder_paths.get_folder_paths("embeddings"))
@@ -149,11 +149,11 @@ def train(
         place = config.output or output
         if dry:
             for plan in config.sliders:
-                told = dry_run(plan, pictures, place, ranks)
+                told = dry_run(plan, pictures, place, processes)
                 print(f"\n{config.file.name}, {plan.train.file_name}\n\n{told}")
         else:
-            outcomes += train_all(config.sliders, pictures, place, config.record, cancel, print, ranks)
-        if ranks.lost or any(outcome.cancelled for outcome in outcomes):
+            outcomes += train_all(config.sliders, pictures, place, config.record, cancel, print, processes)
+        if processes.lost or any(outcome.cancelled for outcome in outcomes):
             break
     for note in pictures.finished():
         print(f"Note: {note}")
@@ -171,32 +171,34 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def train_configs(given: argparse.Namespace, outcomes: list[Outcome], cancel: Cancel, ranks: Ranks) -> None:
+def train_configs(
+    given: argparse.Namespace, outcomes: list[Outcome], cancel: Cancel, processes: Processes
+) -> None:
     """All sliders; `outcomes` grow meanwhile."""
-    with ranks.together():
-        found = configs(given.config, ranks.count)
+    with processes.together():
+        found = configs(given.config, processes.count)
     output = Path(folder_paths.get_output_directory()).resolve()
     for _, group in groupby(sorted(found, key=lambda c: repr(c.model)), key=lambda c: c.model):
-        outcomes += train(list(group), output, given.dry_run, cancel, ranks)
-        with ranks.ending():
+        outcomes += train(list(group), output, given.dry_run, cancel, processes)
+        with processes.ending():
             cancel.check()
 
 
-def run(given: argparse.Namespace, ranks: Ranks) -> int:
+def run(given: argparse.Namespace, processes: Processes) -> int:
     """Trains what is asked for, and says what became of it; the exit code."""
     outcomes: list[Outcome] = []
-    with Cancel(DEAF if ranks.count > 1 else 0.0) as cancel:
+    with Cancel(DEAF if processes.count > 1 else 0.0) as cancel:
         try:
-            train_configs(given, outcomes, cancel, ranks)
+            train_configs(given, outcomes, cancel, processes)
         except (ConfigError, LostError, OtherError) as error:
-            if ranks.first:
+            if processes.first:
                 print(error, file=sys.stderr)
             return WRONG if isinstance(error, ConfigError) else FAILED
         except INTERRUPTS:
             cancel.asked = True
     if outcomes:
         print(f"\n{table_of(outcomes)}")
-    if cancel.asked and not ranks.lost:
+    if cancel.asked and not processes.lost:
         return CANCELLED
     return FAILED if any(outcome.error for outcome in outcomes) else DONE
 
@@ -206,16 +208,16 @@ def main() -> int:
     logging.getLogger().setLevel(logging.WARNING)
     use_folders()
     try:
-        ranks = ranks_here(get_torch_device())
+        processes = processes_here(get_torch_device())
     except SettingsError as error:
         print(error, file=sys.stderr)
         return WRONG
-    if not ranks.first:
+    if not processes.first:
         sys.stdout = open(os.devnull, "w")
         logging.getLogger().setLevel(logging.ERROR)
-    code = run(given, ranks)
-    ranks.close()
-    if ranks.lost:  # what is left of the connections may wait for the one that is gone
+    code = run(given, processes)
+    processes.close()
+    if processes.lost:  # what is left of the connections may wait for the one that is gone
         sys.stdout.flush()
         os._exit(code)
     return code

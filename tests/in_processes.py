@@ -13,7 +13,7 @@ import torch
 from concept_sliders.slider_core.data import Bucket, Cycle
 from concept_sliders.slider_core.headless import Cancel
 from concept_sliders.slider_core.training import StepDone, loop, train
-from concept_sliders.slider_core.training.processes import Processes
+from concept_sliders.slider_core.training.launched import Launched
 from small_training import buckets, example, request
 from tiny_models import tiny_model
 
@@ -32,82 +32,79 @@ EQUAL = {
 }
 
 
-def kept(folder, name, ranks, made):
-    torch.save(made, folder / f"{name}-{ranks.rank}.pt")
+def kept(folder, name, processes, made):
+    torch.save(made, folder / f"{name}-{processes.number}.pt")
 
 
-def outcome(wanted, ranks, on_event=None):
+def outcome(wanted, processes, on_event=None):
     """Tensors and losses of a training, or what it raised."""
     try:
-        trained = train(wanted, on_event, ranks)
+        trained = train(wanted, on_event, processes)
     except BaseException as error:
         return f"{type(error).__name__}: {error}"
     return dict(trained.slider), trained.losses, trained.continued_from
 
 
-def raising(error, rank, ranks, at=3):
+def raising(error, number, processes, at=3):
     """Lets one process raise after a step."""
 
     def on_event(event):
-        if isinstance(event, StepDone) and event.step == at and ranks.rank == rank:
+        if isinstance(event, StepDone) and event.step == at and processes.number == number:
             raise error
 
     return on_event
 
 
-def memory_runs_out(model, ranks):
+def memory_runs_out(model, processes):
     """In the second process, until blocks run again in its backward pass."""
     real = loop._Run._gradients
 
     def gradients(run, turn):
         made = real(run, turn)
-        if ranks.rank == 1 and not run.fit.checkpointing:
+        if processes.number == 1 and not run.fit.checkpointing:
             raise torch.OutOfMemoryError
         return made
 
     loop._Run._gradients = gradients
     try:
-        return outcome(wanted(model, **EQUAL["SGD"]), ranks)
+        return outcome(wanted(model, **EQUAL["SGD"]), processes)
     finally:
         loop._Run._gradients = real
 
 
-def other_pictures(ranks):
-    more = Bucket("more", tuple(example(n, 1.0) for n in ("abc", "abd")[ranks.rank]), 0.5)
+def other_pictures(processes):
+    more = Bucket("more", tuple(example(n, 1.0) for n in ("abc", "abd")[processes.number]), 0.5)
     return Cycle((more, *buckets()[1:]), batch_size=2)
 
 
 def main(folder):
-    ranks = Processes(torch.device("cpu"))
+    processes = Launched(torch.device("cpu"))
     model = tiny_model("sd3")
     for name, settings in EQUAL.items():
-        kept(folder, name, ranks, outcome(wanted(model, **settings), ranks))
-    kept(folder, "memory", ranks, memory_runs_out(model, ranks))
-    kept(folder, "one of two", ranks, outcome(wanted(model, Cycle(buckets(), batch_size=3)), ranks))
-    kept(folder, "other pictures", ranks, outcome(wanted(model, other_pictures(ranks)), ranks))
+        kept(folder, name, processes, outcome(wanted(model, **settings), processes))
+    kept(folder, "memory", processes, memory_runs_out(model, processes))
+    kept(folder, "one of two", processes, outcome(wanted(model, Cycle(buckets(), batch_size=3)), processes))
+    kept(folder, "other pictures", processes, outcome(wanted(model, other_pictures(processes)), processes))
     saved = {**EQUAL["SGD"], "checkpoint_every": 100, "resume": True}
     cancelled = {**saved, "checkpoint": folder / "cancelled"}
-    kept(
-        folder,
-        "cancelled",
-        ranks,
-        outcome(wanted(model, **cancelled), ranks, raising(KeyboardInterrupt(), 1, ranks)),
-    )
-    kept(folder, "went on", ranks, outcome(wanted(model, **cancelled), ranks))
-    kept(folder, "from one", ranks, outcome(wanted(model, **saved, checkpoint=folder / "from_one"), ranks))
+    cancel = raising(KeyboardInterrupt(), 1, processes)
+    kept(folder, "cancelled", processes, outcome(wanted(model, **cancelled), processes, cancel))
+    kept(folder, "went on", processes, outcome(wanted(model, **cancelled), processes))
+    kept(folder, "again", processes, outcome(wanted(model, **cancelled), processes))
+    begun = wanted(model, **saved, checkpoint=folder / "from_one")
+    kept(folder, "from one", processes, outcome(begun, processes))
     failed = wanted(model, **saved, checkpoint=folder / "failed")
-    kept(
-        folder, "failed", ranks, outcome(failed, ranks, raising(RuntimeError("the disk is on fire"), 1, ranks))
-    )
+    fail = raising(RuntimeError("the disk is on fire"), 1, processes)
+    kept(folder, "failed", processes, outcome(failed, processes, fail))
     killed = wanted(model, **{**saved, "checkpoint_every": 2}, checkpoint=folder / "killed", steps=1000)
 
     def die(event):
-        if isinstance(event, StepDone) and event.step == 5 and ranks.rank == 1:
+        if isinstance(event, StepDone) and event.step == 5 and processes.number == 1:
             (folder / "killed at").write_text(str(time.time()))
             os.kill(os.getpid(), signal.SIGKILL)
 
     with Cancel(deaf=60):  # torchrun ends the others too
-        kept(folder, "killed", ranks, (outcome(killed, ranks, die), ranks.lost))
+        kept(folder, "killed", processes, (outcome(killed, processes, die), processes.lost))
     os._exit(1)
 
 

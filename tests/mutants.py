@@ -127,7 +127,7 @@ MUTANTS = (
     Mutant(
         "memory estimate of one row",
         "slider_core/training/fit.py",
-        "request.rows_at_once or 2 * max(1, request.cycle.batch_size // ranks.count)",
+        "request.rows_at_once or 2 * max(1, request.cycle.batch_size // processes.count)",
         "request.rows_at_once or 1",
         SETTINGS,
     ),
@@ -314,15 +314,15 @@ MUTANTS = (
     ),
     Mutant(
         "processes' gradients not added up",
-        "slider_core/training/processes.py",
-        "dist.all_reduce(gradient, group=self._steps)",
+        "slider_core/training/launched.py",
+        "dist.all_reduce(gradient, group=self._gradients)",
         "pass",
         PROCESSES,
     ),
     Mutant(
         "every process takes all pictures of a step",
-        "slider_core/training/ranks.py",
-        "if row.pair % self.count == self.rank",
+        "slider_core/training/processes.py",
+        "if row.pair % self.count == self.number",
         "",
         PROCESSES,
     ),
@@ -335,7 +335,7 @@ MUTANTS = (
     ),
     Mutant(
         "a cancel in one process is not heard in the others",
-        "slider_core/training/processes.py",
+        "slider_core/training/launched.py",
         "if worst > own:",
         "if False:",
         PROCESSES,

@@ -53,6 +53,24 @@ def cycle(name: str, paired: bool) -> Cycle:
     )
 
 
+def graded_cycle(name: str) -> Cycle:
+    """Two strengths a side, of pairs: half of the square at half the strength."""
+    buckets = [
+        Bucket(
+            f"{strength:+g}",
+            tuple(example(name, f"{abs(strength)}{i}", 0.9 * strength, seed=i) for i in range(2)),
+            strength,
+        )
+        for strength in (1.0, 0.5, -0.5, -1.0)
+    ]
+    return Cycle(tuple(buckets), pairing="name")
+
+
+def mixed_cycle(name: str) -> Cycle:
+    """Pictures of the square and prompts that name it, in one cycle."""
+    return Cycle((*cycle(name, True).buckets, *words_cycle(name).buckets), pairing="random")
+
+
 def words_cycle(name: str, words: Words | None = None) -> Cycle:
     """No pictures of the concept: faint grounds, and prompts that say more and less of the square."""
     words = words or Words((conditioning(name, 1.0),), (conditioning(name, -1.0),))

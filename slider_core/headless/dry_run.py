@@ -14,7 +14,7 @@ from ..runs import request_of
 from ..training import StepDone, TrainRequest, train
 from ..training.events import Event
 from ..training.fit import memory_needed
-from ..training.ranks import ALONE, Ranks
+from ..training.processes import ALONE, Processes
 from .pictures import Pictures
 from .progress import duration
 from .sliders import parts_of
@@ -22,9 +22,9 @@ from .sliders import parts_of
 TRIED = 2  # steps; the first one also warms up
 
 
-def dry_run(plan: SliderPlan, pictures: Pictures, output: Path, ranks: Ranks = ALONE) -> str:
+def dry_run(plan: SliderPlan, pictures: Pictures, output: Path, processes: Processes = ALONE) -> str:
     """Targets, the cycle's plan, memory and time; nothing is written, and the model stays as it is."""
-    with ranks.together():
+    with processes.together():
         parts = parts_of(plan, pictures)
     trained = parts.control_net if parts.selection.on_control_net else parts.model
     request = request_of(parts, plan.train, output)
@@ -34,12 +34,12 @@ def dry_run(plan: SliderPlan, pictures: Pictures, output: Path, ranks: Ranks = A
             "",
             describe_cycle(parts.cycle),
             "",
-            *_cost(request, ranks),
+            *_cost(request, processes),
         ]
     )
 
 
-def _cost(request: TrainRequest, ranks: Ranks) -> list[str]:
+def _cost(request: TrainRequest, processes: Processes) -> list[str]:
     device, seconds = request.model.load_device, []
     tried = replace(
         request, steps=TRIED, warmup=0, checkpoint=None, sliders=None, resume=False, preview_every=0
@@ -51,20 +51,20 @@ def _cost(request: TrainRequest, ranks: Ranks) -> list[str]:
         if isinstance(event, StepDone):
             seconds.append(event.seconds)
 
-    trained = train(tried, note, ranks)
+    trained = train(tried, note, processes)
     size = sum(tensor.numel() * tensor.element_size() for tensor in trained.slider.values())
     lines = [
         f"Memory: weights {_gb(request.model.model_size())}, kept free for a step "
-        f"{_gb(memory_needed(request, ranks))} "
+        f"{_gb(memory_needed(request, processes))} "
         f"(an estimate), adapters {_gb(size)}, with gradients and optimiser about four times that.",
     ]
     if device.type == "cuda":
         lines.append(
             f"Most in use on the card in {TRIED} steps: {_gb(torch.cuda.max_memory_allocated(device))}."
         )
-    if ranks.count > 1:
+    if processes.count > 1:
         lines.append(
-            f"{ranks.count} processes share the pictures of a step; what is said of memory is of each."
+            f"{processes.count} processes share the pictures of a step; what is said of memory is of each."
         )
     whole = seconds[-1] * request.steps
     lines.append(

@@ -18,7 +18,7 @@ from ..files import load
 from ..files.naming import slider_name
 from ..runs import Parts, Progress, TrainingRun
 from ..training import StepDone, TrainedSlider
-from ..training.ranks import ALONE, Ranks
+from ..training.processes import ALONE, Processes
 from .cancel import INTERRUPTS, Cancel
 from .measure import measured
 from .pictures import Pictures
@@ -69,12 +69,12 @@ def train_all(
     record: OutputSettings,
     cancel: Cancel,
     say: Callable[[str], None] = print,
-    ranks: Ranks = ALONE,
+    processes: Processes = ALONE,
 ) -> list[Outcome]:
     """An outcome for each slider; after a cancel, for those before it and the one that was cancelled.
 
     Args:
-        ranks: the processes that train them together; the first one writes and says what there is.
+        processes: the processes that train them together; the first one writes and says what there is.
     """
     outcomes = []
     for index, plan in enumerate(plans, 1):
@@ -83,7 +83,7 @@ def train_all(
         outcomes.append(outcome)
         started = time.perf_counter()
         try:
-            _train(plan, pictures, output, record, cancel, outcome, ranks)
+            _train(plan, pictures, output, record, cancel, outcome, processes)
         except INTERRUPTS:
             outcome.cancelled = True
         except Exception as error:
@@ -91,11 +91,11 @@ def train_all(
             outcome.error = str(error) or type(error).__name__
             say(f"{outcome.name} failed: {outcome.error}")
         outcome.seconds = time.perf_counter() - started
-        if record.log and ranks.first:
+        if record.log and processes.first:
             _log(plan, output).write("end", **_ended(outcome))
         if outcome.cancelled:
             say(f"{outcome.name} was cancelled. The same command goes on where it was.")
-        if outcome.cancelled or ranks.lost:
+        if outcome.cancelled or processes.lost:
             break
     return outcomes
 
@@ -107,21 +107,21 @@ def _train(
     record: OutputSettings,
     cancel: Cancel,
     outcome: Outcome,
-    ranks: Ranks,
+    processes: Processes,
 ) -> None:
-    with ranks.together():
+    with processes.together():
         cancel.check()
         parts = parts_of(plan, pictures)
-        progress = _progress(plan, output, record, cancel, outcome.name) if ranks.first else Checked(cancel)
-        run = TrainingRun(parts, plan.train, output, progress, ranks=ranks)
+        progress = _progress(plan, output, record, cancel, outcome.name) if processes.first else Checked(cancel)
+        run = TrainingRun(parts, plan.train, output, progress, processes=processes)
     try:
         trained = run.train()
     finally:
         outcome.file = run.path
     outcome.steps = trained.steps
     outcome.loss = trained.losses["loss"][-1] if trained.losses["loss"] else None
-    with ranks.together():
-        if ranks.first:
+    with processes.together():
+        if processes.first:
             _report(run, trained, plan, pictures, cancel, outcome)
 
 

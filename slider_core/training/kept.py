@@ -13,7 +13,7 @@ from .events import Event, Message, TrainedSlider
 from .fingerprint import fingerprint
 from .finished import LOSSES, TRAINING, finished, losses_text
 from .on_model import OnModel
-from .ranks import Ranks
+from .processes import Processes
 from .request import TrainRequest
 from .state import State
 
@@ -34,13 +34,13 @@ class Kept:
         slider: OnModel,
         state: State,
         tell: Callable[[Event], None],
-        ranks: Ranks,
+        processes: Processes,
         started: float,
     ):
         self.request, self.slider, self.state = request, slider, state
-        self.tell, self.ranks, self.started = tell, ranks, started
+        self.tell, self.processes, self.started = tell, processes, started
         self.continued_from = 0
-        known = ranks.first and (request.checkpoint or request.sliders)
+        known = processes.first and (request.checkpoint or request.sliders)
         self.fingerprint = fingerprint(request, slider.parameters) if known else ""
 
     @property
@@ -62,7 +62,7 @@ class Kept:
         path = self.checkpoint
         if not (path and self.request.resume):
             return
-        if stored := self.ranks.from_first(lambda: read_checkpoint(path, self.fingerprint)):
+        if stored := self.processes.from_first(lambda: read_checkpoint(path, self.fingerprint)):
             restore(self.state, stored, path)
             self.continued_from = self.state.step
             if self.state.step < self.request.steps:
@@ -71,7 +71,7 @@ class Kept:
     def keep(self) -> None:
         """Writes the checkpoint, where one is wanted; that it cannot be written does not end the training."""
         self.state.settle()
-        if not (self.checkpoint and self.state.step and self.ranks.first):
+        if not (self.checkpoint and self.state.step and self.processes.first):
             return
         try:
             write_checkpoint(self.checkpoint, self.fingerprint, self.state)

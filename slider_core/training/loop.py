@@ -24,7 +24,7 @@ from .mismatch import other_text_encoder
 from .model_call import ModelCalls, is_oom, load
 from .on_model import OnModel
 from .optimisers import BY_NUMBER, make_optimiser, rate_at
-from .ranks import ALONE, Ranks
+from .processes import ALONE, Processes
 from .request import RequestError, TrainRequest
 from .rows import rows_of_turn
 from .state import State
@@ -32,14 +32,14 @@ from .step import forward_backward
 
 
 def train(
-    request: TrainRequest, on_event: Callable[[Event], None] | None = None, ranks: Ranks = ALONE
+    request: TrainRequest, on_event: Callable[[Event], None] | None = None, processes: Processes = ALONE
 ) -> TrainedSlider:
     """Trains a slider on the model of the request, and leaves that model as it was.
 
     Args:
         on_event: told of every step; what it raises (ComfyUI's interrupt) ends the training.
-        ranks: the processes that train it, each with a model of its own; the first one writes, and the others' events
-            are their steps alone.
+        processes: those that train it together, each with a model of its own; the first one writes, and the others'
+            events are their steps alone.
 
     Raises:
         RequestError: for settings that do not go together.
@@ -48,24 +48,24 @@ def train(
     """
 
     def tell(event: Event) -> None:
-        if on_event and (ranks.first or isinstance(event, StepDone)):
+        if on_event and (processes.first or isinstance(event, StepDone)):
             on_event(event)
 
     devices = [request.model.load_device] if request.model.load_device.type == "cuda" else []
     with torch.inference_mode(False), torch.random.fork_rng(devices=devices):
-        with ranks.together():
-            run = _Run(request, tell, ranks)
-        ranks.check_alike(request)
-        if before := ranks.from_first(run.kept.finished_before):
+        with processes.together():
+            run = _Run(request, tell, processes)
+        processes.check_alike(request)
+        if before := processes.from_first(run.kept.finished_before):
             return before
         run.kept.resume()
         try:
             run.all_steps()
-            with ranks.together():
+            with processes.together():
                 run.kept.keep()
             return run.kept.result()
         except BaseException as reason:
-            with ranks.ending():
+            with processes.ending():
                 run.stop(reason)
             raise
 
@@ -75,14 +75,14 @@ class _Run:
 
     calls: ModelCalls
 
-    def __init__(self, request: TrainRequest, tell: Callable[[Event], None], ranks: Ranks):
-        self.request, self.tell, self.ranks = request, tell, ranks
+    def __init__(self, request: TrainRequest, tell: Callable[[Event], None], processes: Processes):
+        self.request, self.tell, self.processes = request, tell, processes
         started = time.perf_counter()
         torch.manual_seed(request.seed)
         device = request.model.load_device
         self.controls = request.control_net.get_models() if request.control_net is not None else []
         # Some adapters start from the weight, patches included.
-        load([request.model, *self.controls], memory_needed(request, ranks))
+        load([request.model, *self.controls], memory_needed(request, processes))
         self.slider = OnModel(request, tell)
         by_number = request.optimiser in BY_NUMBER
         self.parameters = [self.slider.flat.whole] if by_number else self.slider.parameters
@@ -94,7 +94,7 @@ class _Run:
         self.state, self.saved = State(self.parameters, self.optimiser, self.scaler), SavedTensors()
         self.good = LastGood(self.state)
         self.fit = Fit(request, self.saved, tell)
-        self.kept = Kept(request, self.slider, self.state, tell, ranks, started)
+        self.kept = Kept(request, self.slider, self.state, tell, processes, started)
 
     @property
     def finished(self) -> bool:
@@ -108,7 +108,7 @@ class _Run:
             done, rests = self.state.step, (request.preview_every, request.save_every)
             until = min([request.steps, *((done // every + 1) * every for every in rests if every)])
             with ExitStack() as opened:
-                with self.ranks.together():
+                with self.processes.together():
                     self._open(opened)
                 try:
                     for turn in islice(turns, until - done):
@@ -116,13 +116,13 @@ class _Run:
                 except OpenAgain:
                     turns = chain([turn], turns)
                     continue
-            with self.ranks.together():
+            with self.processes.together():
                 self._tell_of_rest()
 
     def _open(self, opened: ExitStack) -> None:
         """Makes the model ready for steps, until `opened` is closed."""
         request = self.request
-        memory = memory_needed(request, self.ranks)
+        memory = memory_needed(request, self.processes)
         opened.enter_context(sliders_freed(request.control_net))
         opened.enter_context(
             trainable(request.model, self.controls, memory, self.fit.checkpointing, self.saved)
@@ -142,9 +142,8 @@ class _Run:
 
     def _step_and_tell(self, turn: Turn) -> None:
         before = time.perf_counter()
-        first = self.state.step == self.kept.continued_from
-        by_sign = self._first_gradients(turn) if first else self._fitting_gradients(turn)
-        with self.ranks.together():
+        by_sign = self._fitting_gradients(turn)
+        with self.processes.together():
             losses = self._step(by_sign)
             step = self.state.step
             if self.request.checkpoint_every and step % self.request.checkpoint_every == 0:
@@ -164,10 +163,10 @@ class _Run:
         self.state.update(losses)
         return losses
 
-    def _first_gradients(self, turn: Turn) -> dict[int, float]:
+    def _first_gradients(self, turn: Turn) -> tuple[dict[int, float], Counter[int]]:
         """Those of the first step, where it shows whether the captions are for this model."""
         try:
-            return self._fitting_gradients(turn)
+            return self._own_gradients(turn)
         except (RuntimeError, KeyError, TypeError, AttributeError) as error:
             reason = other_text_encoder(error, turn)
             if reason is None:
@@ -176,10 +175,11 @@ class _Run:
 
     def _fitting_gradients(self, turn: Turn) -> dict[int, float]:
         """The gradients of a step, of all processes; the loss of each sign."""
-        with self.ranks.together():
-            by_sign, counts = self._own_gradients(turn)
-        self.ranks.add_up(self.slider.flat.gradient)
-        return self.ranks.mean_losses(by_sign, counts)
+        with self.processes.together():
+            is_first = self.state.step == self.kept.continued_from
+            by_sign, counts = self._first_gradients(turn) if is_first else self._own_gradients(turn)
+        self.processes.add_up(self.slider.flat.gradient)
+        return self.processes.mean_losses(by_sign, counts)
 
     def _own_gradients(self, turn: Turn) -> tuple[dict[int, float], Counter[int]]:
         """Those of this process, in less memory if it runs out."""
@@ -201,7 +201,7 @@ class _Run:
         torch.manual_seed(seed)
         self.slider.refresh()
         everyones = rows_of_turn(turn, self.calls, self.request, generator)
-        rows, total = self.ranks.own(everyones), sum(row.weight for row in everyones)
+        rows, total = self.processes.own(everyones), sum(row.weight for row in everyones)
         with self.saved.active():
             by_sign = forward_backward(
                 rows, self.calls, self.slider.attach, self.fit.rows_at_once, self.scaler.scale, total

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from .ranks import LOST, LostError
+from .processes import LOST, LostError
 
 WORKING, DONE, AGAIN, CANCELLED, FAILED = range(5)  # of two ways to end, the later one counts
 BEAT = 1.0  # seconds between rounds
@@ -22,15 +22,15 @@ class Meeting:
 
     Args:
         group: of all processes, on CPUs (gloo); nothing else uses it meanwhile.
-        number: of the meeting, the same in every process.
+        serial: of the meeting, the same in every process.
     """
 
-    def __init__(self, group: Any, rank: int, count: int, number: int):
-        self.group, self.rank, self.count, self.number = group, rank, count, number
+    def __init__(self, group: Any, number: int, count: int, serial: int):
+        self.group, self.number, self.count, self.serial = group, number, count, serial
         self._state, self._over = WORKING, threading.Event()
         self._lost: Exception | None = None
         self._states: list[int] = []
-        self._thread = threading.Thread(target=self._rounds, name=f"meeting {number}", daemon=True)
+        self._thread = threading.Thread(target=self._rounds, name=f"meeting {serial}", daemon=True)
         self._thread.start()
 
     def end(self, state: int) -> list[int]:
@@ -56,9 +56,9 @@ class Meeting:
 
     def _round(self) -> list[int]:
         told = torch.zeros(self.count, 2, dtype=torch.int64)
-        told[self.rank] = torch.tensor([self.number, self._state])
+        told[self.number] = torch.tensor([self.serial, self._state])
         dist.all_reduce(told, group=self.group)
-        numbers, states = told.T.tolist()
-        if set(numbers) != {self.number}:
-            raise RuntimeError(f"Processes are at different pieces of work: {numbers}.")
+        serials, states = told.T.tolist()
+        if set(serials) != {self.serial}:
+            raise RuntimeError(f"Processes are at different pieces of work: {serials}.")
         return list(states)

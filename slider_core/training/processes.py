@@ -1,165 +1,103 @@
-"""Several processes that train one slider, each on its own device: torch.distributed, started by torchrun."""
+"""The processes of a training: one, unless torchrun has started several (see `launched`).
+
+A step's pictures are shared out among them: each takes whole pairs, its gradient is the sum over its own rows of the
+mean over all, and the sum of all processes' gradients is what one process would have had.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import fields
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import TypeVar
 
-import torch
-import torch.distributed as dist
-from comfy.model_management import InterruptProcessingException
 from torch import Tensor
 
-from ..data.cycle import SIGNS
-from ..settings import LoopSettings, settings_of
-from .fit import OpenAgain
-from .meeting import AGAIN, CANCELLED, DONE, FAILED, Meeting
-from .ranks import ALONE, LOST, LostError, OtherError, Ranks, T, uneven
-from .request import RequestError, TrainRequest
+from .request import TrainRequest
+from .rows import TrainRow
 
-PATIENCE = timedelta(seconds=40)  # a process that says nothing for so long is taken for dead
-STARTING = timedelta(minutes=10)  # from the first process that is ready to the last
+T = TypeVar("T")
+LOST = "Another process of this training is gone, or does not answer. The same command goes on where it was."
 
 
-def launched() -> bool:
-    """Whether torchrun has started this process, with others."""
-    return dist.is_available() and dist.is_torchelastic_launched() and int(os.environ["WORLD_SIZE"]) > 1
+class LostError(RuntimeError):
+    """Another process of the training does not answer any more."""
 
 
-class Processes(Ranks):
-    """The processes that torchrun has started, on one host or several.
+class OtherError(RuntimeError):
+    """Another process of the training has failed, and says why."""
 
-    Args:
-        device: that this one trains on; gradients go through its own backend (NCCL on NVIDIA cards).
+
+class Processes:
+    """A process among `count`; this one is alone.
+
+    Attributes:
+        number: its own, from 0.
+        lost: whether another one is gone, so that nothing can be done together any more.
     """
 
-    def __init__(self, device: torch.device):
-        backend = dist.get_default_backend_for_device(device.type)
-        several = backend if device.type == "cpu" else f"cpu:gloo,{device.type}:{backend}"
-        dist.init_process_group(several, timeout=STARTING)
-        self.rank, self.count, self.device = dist.get_rank(), dist.get_world_size(), device
-        self._steps = dist.new_group(timeout=PATIENCE)
-        self._meetings = dist.new_group(timeout=PATIENCE, backend="gloo")
-        self._number = 0
-        self._check_devices()
+    number, count, lost = 0, 1, False
 
-    def _check_devices(self) -> None:
-        kinds = self._gathered(self.device.type)
-        if len(set(kinds)) > 1:
-            raise RequestError(
-                f"Of {self.count} processes {kinds.count('cpu')} have no device of their own. Start as many on each "
-                "host as it has devices (--nproc-per-node)."
-            )
+    @property
+    def first(self) -> bool:
+        """Whether it is the one that writes and tells."""
+        return self.number == 0
 
-    def close(self) -> None:
-        """Leaves the others, when all are done."""
-        if not self.lost:
-            dist.destroy_process_group()
+    def together(self) -> AbstractContextManager[None]:
+        """What raises inside it in one process ends it in all, when each has come to its end; not to be nested.
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        if self.lost:
-            raise LostError(LOST)
-        self._number += 1
-        meeting = Meeting(self._meetings, self.rank, self.count, self._number)
-        try:
-            yield
-        except BaseException as error:
-            self._end(meeting, _state_of(error), f"{error or type(error).__name__}")
-            raise
-        self._end(meeting, DONE, "")
+        Raises:
+            OtherError, KeyboardInterrupt: if another process has failed, or was cancelled.
+            LostError: if another process does not answer.
+        """
+        return nullcontext()
 
-    def _end(self, meeting: Meeting, own: int, reason: str) -> None:
-        """Raises what another process has come to, where that is worse than what this one has."""
-        try:
-            worst = max(meeting.end(own))
-            reasons = self._gathered(reason if own == FAILED else "") if worst == FAILED else []
-        except BaseException as error:
-            self.lost = True
-            if own == DONE or not isinstance(error, Exception):
-                raise
-            return
-        if worst > own:
-            raise OpenAgain if worst == AGAIN else KeyboardInterrupt if worst == CANCELLED else _told(reasons)
-
-    @contextmanager
-    def _answered(self) -> Iterator[None]:
-        """While open, what torch.distributed raises means that another process is gone."""
-        try:
-            yield
-        except RuntimeError as error:
-            self.lost = True
-            raise LostError(LOST) from error
-
-    def _gathered(self, own: Any) -> list[Any]:
-        everyones: list[Any] = [None] * self.count
-        with self._answered():
-            dist.all_gather_object(everyones, own, group=self._meetings)
-        return everyones
+    def ending(self) -> AbstractContextManager[None]:
+        """`together` while there are others."""
+        return nullcontext() if self.lost else self.together()
 
     def from_first(self, make: Callable[[], T]) -> T:
-        made: list[Any] = [None]
-        with self.together():
-            if self.first:
-                made[0] = make()
-        with self._answered():
-            dist.broadcast_object_list(made, src=0)
-        result: T = made[0]
-        return result
+        """What the first process makes, in all."""
+        return make()
 
     def check_alike(self, request: TrainRequest) -> None:
-        if fault := uneven(request.cycle.batch_size, self.count):
-            raise RequestError(fault)
-        wanted = self._gathered(_outline(request))
-        for rank, outline in enumerate(wanted):
-            if different := [part for part, value in wanted[0].items() if outline.get(part) != value]:
-                raise RequestError(
-                    f"Process {rank} has other {' and '.join(different)} than process 0. Every host needs the same "
-                    "config and the same files."
-                )
+        """Raises RequestError if not all were asked for the same training."""
 
     def add_up(self, gradient: Tensor) -> None:
-        with self._answered():
-            dist.all_reduce(gradient, group=self._steps)
+        """Puts the sum over all processes in its place."""
 
     def mean_losses(self, losses: Mapping[int, float], counts: Mapping[int, int]) -> dict[int, float]:
-        sums = torch.tensor(
-            [[losses.get(sign, 0.0) * counts.get(sign, 0), counts.get(sign, 0)] for sign in SIGNS],
-            dtype=torch.float64,
-        )
-        with self._answered():
-            dist.all_reduce(sums, group=self._meetings)
-        return {sign: total / count for sign, (total, count) in zip(SIGNS, sums.tolist(), strict=True) if count}
+        """The mean loss by sign over the rows of all processes, from this one's means and numbers of rows."""
+        return dict(losses)
+
+    def close(self) -> None:
+        """When nothing is done together any more."""
+
+    def own(self, rows: Sequence[TrainRow]) -> list[TrainRow]:
+        """This process's rows: whole pairs, so that rows which are compared stay together."""
+        places = {old: new for new, old in enumerate(self._own(rows))}
+        own = [rows[old] for old in places]
+        return [
+            replace(row, partner=row.partner if row.partner is None else places[row.partner]) for row in own
+        ]
+
+    def _own(self, rows: Sequence[TrainRow]) -> list[int]:
+        return [index for index, row in enumerate(rows) if row.pair % self.count == self.number]
 
 
-def ranks_here(device: torch.device) -> Ranks:
-    """The processes that torchrun has started, or this one alone."""
-    return Processes(device) if launched() else ALONE
+ALONE = Processes()
 
 
-def _state_of(error: BaseException) -> int:
-    if isinstance(error, OpenAgain):
-        return AGAIN
-    return CANCELLED if isinstance(error, KeyboardInterrupt | InterruptProcessingException) else FAILED
+def uneven(batch_size: int, count: int) -> str:
+    """Why so many processes cannot share the pictures of a step; empty if they can."""
+    if batch_size % count == 0:
+        return ""
+    return (
+        f"batch_size is {batch_size}, the pictures per sign and step of all processes together, and {count} processes "
+        f"cannot share them evenly. Set batch_size to {count} or a multiple of it"
+        + (f", or start {_divisors(batch_size)} processes." if batch_size > 1 else ", or start one process.")
+    )
 
 
-def _told(reasons: list[str]) -> OtherError:
-    rank, reason = next((rank, reason) for rank, reason in enumerate(reasons) if reason)
-    return OtherError(f"Process {rank}: {reason}")
-
-
-def _outline(request: TrainRequest) -> dict[str, str]:
-    """What has to be the same in every process, and can be compared: not numbers of latents, which cards round."""
-    settings = [getattr(request, name) for name in settings_of(LoopSettings)]
-    order = [getattr(request.cycle, field.name) for field in fields(request.cycle) if field.name != "buckets"]
-    pictures = [
-        (bucket.name, bucket.strength, bucket.probability, bucket.repeats)
-        + tuple((example.name, example.caption, tuple(example.latent.shape)) for example in bucket.examples)
-        for bucket in request.cycle.buckets
-    ]
-    targets = [(target.key, target.rows, repr(config)) for target, config in request.plan]
-    return {"settings": repr((settings, order)), "pictures": repr(pictures), "targets": repr(targets)}
+def _divisors(number: int) -> str:
+    return " or ".join(str(n) for n in range(1, number + 1) if number % n == 0)

@@ -83,9 +83,11 @@ def _learned(draw: Draw, turn: Turn, weighting: str) -> Tensor | None:
 
 
 def _partner(row: TrainRow, rows: Sequence[TrainRow]) -> int | None:
-    """The row of the other sign that has this one's noise; one-sided turns and other sizes have none."""
-    others = (i for i, other in enumerate(rows) if other.noise is row.noise and other.sign == -row.sign)
-    return next(others, None) if row.sign and row.steering is None else None
+    """The picture of the other sign that has this one's noise; one-sided turns, other sizes and words have none."""
+    if not row.sign or row.steering is not None:
+        return None
+    pictures = (i for i, other in enumerate(rows) if other.steering is None and other.noise is row.noise)
+    return next((i for i in pictures if rows[i].sign == -row.sign), None)
 
 
 def _is_anchor(draw: Draw, request: TrainRequest) -> bool:

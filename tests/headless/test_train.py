@@ -379,8 +379,8 @@ def test_a_batch_that_processes_cannot_share_is_said_before_anything_is_loaded(t
     with pytest.raises(
         ConfigError, match=r"config.toml: batch_size is 1, .* Set batch_size to 2 or a multiple"
     ):
-        command.configs(file, processes=2)
-    assert command.configs(with_batch(file, 4), processes=2)
+        command.configs(file, count=2)
+    assert command.configs(with_batch(file, 4), count=2)
 
 
 def with_batch(file, size):

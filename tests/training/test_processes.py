@@ -11,7 +11,7 @@ import torch
 from comfy.model_management import InterruptProcessingException
 from concept_sliders.slider_core.data import Cycle
 from concept_sliders.slider_core.training import StepDone, train
-from concept_sliders.slider_core.training.ranks import uneven
+from concept_sliders.slider_core.training.processes import uneven
 from import_path import import_path
 from in_processes import EQUAL
 from small_training import buckets, request
@@ -92,6 +92,8 @@ def test_a_cancel_in_one_keeps_the_same_step_in_all_and_two_go_on(run):
     straight = alone(**SGD).slider
     for slider, losses, continued_from in run.both("went on"):
         assert continued_from == 3 and len(losses["loss"]) == 6 and close(straight, slider)
+    for slider, _, continued_from in run.both("again"):
+        assert continued_from == 6 and close(straight, slider)
 
 
 def test_what_one_process_has_begun_two_end_and_the_other_way_round(run):
