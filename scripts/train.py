@@ -7,8 +7,8 @@
 CONFIG is a TOML or JSON file, or a folder of them. scripts/demo/smile.toml has every key with what it means.
 
 Ends with 0 when every slider is trained, 1 when some failed, 2 when a config is wrong (nothing was loaded then), and
-130 when it was cancelled (Ctrl-C, SIGTERM): the same command then goes on where it was. torchrun itself ends with 1
-for all of these but the first, and names the process's own code.
+130 when it was cancelled (Ctrl-C, SIGTERM): the same command then goes on where it was. torchrun, where it is called
+itself, ends with 1 for all of these but the first, and names the process's own code.
 """
 
 from __future__ import annotations
@@ -59,10 +59,11 @@ from concept_sliders.slider_core.training.processes import ALONE, LostError, Oth
 from utils.extra_config import load_extra_path_config
 
 DONE, FAILED, WRONG, CANCELLED = 0, 1, 2, 130
+ENDED = "CONCEPT_SLIDERS_ENDED"  # see run.py
 DEAF = 3.0  # seconds: torchrun hands on a signal that its processes may have got themselves
 
 
-class ComfyPlaces:
+class FoldersOfComfy:
     """ComfyUI's folders."""
 
     def find(self, kind: str, name: str) -> Path | None:
@@ -116,7 +117,7 @@ def configs(path: Path, count: int = 1) -> list[Config]:
     found, faults = [], [] if files else [f"{path} holds no .toml or .json file."]
     for file in files:
         try:
-            found.append(read_config(file, ComfyPlaces()))
+            found.append(read_config(file, FoldersOfComfy()))
         except ConfigError as error:
             faults.append(str(error))
     for config in found:
@@ -220,6 +221,8 @@ def main() -> int:
         sys.stdout = open(os.devnull, "w")
         logging.getLogger().setLevel(logging.ERROR)
     code = run(given, processes)
+    if (ended := os.environ.get(ENDED)) and processes.first:
+        Path(ended).write_text(str(code))
     processes.close()
     if processes.lost:  # what is left of the connections may wait for the one that is gone
         sys.stdout.flush()

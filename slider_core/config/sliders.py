@@ -1,6 +1,6 @@
 """A config file as a whole: the model, the sliders, and what is wrong anywhere, all at once.
 
-    [model]  [targets]  [[bucket]]  [cycle]  [train]  [sweep]  [output]  [[slider]]
+    [model]  [targets]  [[bucket]]  [dataset]  [cycle]  [train]  [sweep]  [output]  [[slider]]
 
 Each `[[slider]]` has tables of its own, whose keys take the place of those above it; without any there is one slider.
 """
@@ -24,7 +24,7 @@ from ..evaluation.prompts import Prompt, PromptLibraryError, parse_library
 from ..evaluation.strengths import StrengthsError, sweep_strengths
 from ..files.naming import FileNameError, slider_name
 from ..settings import BucketSettings, CycleSettings, Settings, SweepSettings, TargetSettings, TrainSettings
-from .files import Files, Places
+from .files import ComfyFolders, Files
 from .keys import BucketKeys, DatasetKeys, ModelKeys, OutputSettings, SweepKeys, TargetKeys, TrainKeys
 from .plan import BucketPlan, Config, DatasetPlan, SliderPlan, SweepPlan
 from .reading import ConfigError, Faults, read_file, table
@@ -44,7 +44,7 @@ OF_SLIDER = ("targets", "bucket", "dataset", "cycle", "train", "sweep")
 WITHOUT = {"sweep": ("denoise",)}
 
 
-def read_config(path: Path, places: Places) -> Config:
+def read_config(path: Path, places: ComfyFolders) -> Config:
     """Reads and checks a config.
 
     Raises:
