@@ -40,6 +40,7 @@ import nodes as comfy_nodes
 from comfy.cli_args import args as comfy_args
 from comfy.model_management import get_torch_device
 from concept_sliders.nodes.bucket_making import cache_folder
+from concept_sliders.nodes.input_folder import roots
 from concept_sliders.slider_core.config import Config, ConfigError, read_config
 from concept_sliders.slider_core.encoding import Cache
 from concept_sliders.slider_core.headless import (
@@ -67,12 +68,15 @@ class FoldersOfComfy:
 
     def find(self, kind: str, name: str) -> Path | None:
         if kind == "input":
-            return _below(Path(folder_paths.get_input_directory()), name)
+            return next(filter(None, (_below(folder, name) for folder in self.data())), None)
         if kind == "custom_nodes":
             found = (_below(Path(folder), name) for folder in folder_paths.get_folder_paths(kind))
             return next(filter(None, found), None)
         path = folder_paths.get_full_path(kind, name)
         return Path(path) if path else None
+
+    def data(self) -> Sequence[Path]:
+        return roots()
 
     def add(self, path: Path) -> None:
         if not path.is_file():

@@ -1,7 +1,7 @@
 """Config files: what to train without a page, in the words of the nodes' widgets."""
 
 from .keys import OutputSettings
-from .plan import BucketPlan, Config, ModelPlan, NodeCall, SliderPlan, SweepPlan
+from .plan import BucketPlan, Config, DatasetPlan, ModelPlan, NodeCall, SliderPlan, SweepPlan
 from .reading import ConfigError
 from .sliders import ComfyFolders, read_config
 
@@ -9,6 +9,7 @@ __all__ = [
     "BucketPlan",
     "Config",
     "ConfigError",
+    "DatasetPlan",
     "ModelPlan",
     "NodeCall",
     "OutputSettings",

@@ -11,21 +11,26 @@ from typing import Any, Protocol
 from ..data import PictureError
 from ..data.controls import files_by_name
 from ..data.folder import FolderPictures
+from ..data.simpletuner import DatasetError, located, read_dataset, training_settings
+from ..data.simpletuner import read_config as read_simpletuner_config
 from ..given import counted, quoted
 from ..settings import BucketSettings
-from .keys import BucketKeys, ModelKeys
-from .plan import BucketPlan, ModelPlan, NodeCall, Source
-from .reading import Faults
+from .keys import BucketKeys, DatasetKeys, ModelKeys
+from .plan import BucketPlan, DatasetPlan, ModelPlan, NodeCall, Source
+from .reading import LARGEST, Faults
 
 
 class ComfyFolders(Protocol):
     """ComfyUI's folders, which the core does not know itself."""
 
     def find(self, kind: str, name: str) -> Path | None:
-        """A file of the model folders of a kind (`checkpoints`, `vae`, `loras` …) or of the `input` folder."""
+        """A file of the model folders of a kind (`checkpoints`, `vae`, `loras` …) or of `data`, as kind `input`."""
 
     def names(self, kind: str) -> Sequence[str]:
         """The files there."""
+
+    def data(self) -> Sequence[Path]:
+        """The folders of training data: `input`, and `datasets` folders."""
 
     def add(self, path: Path) -> None:
         """More folders: those of a file such as ComfyUI's extra_model_paths.yaml."""
@@ -55,7 +60,7 @@ class Files:
         return found
 
     def folder(self, name: str, where: str) -> Path | None:
-        """A folder relative to the config, else below ComfyUI's input folder."""
+        """A folder relative to the config, else below ComfyUI's input or datasets folder."""
         near = self.beside / name
         found = near if near.is_dir() else self.places.find("input", name)
         if found is None or not found.is_dir():
@@ -64,6 +69,51 @@ class Files:
             )
             return None
         return found
+
+    def text(self, name: str, where: str) -> tuple[str, Path | None]:
+        """What stands in a file beside the config or below ComfyUI's input folder, and where it is; else nothing."""
+        path = self.file("input", name, where)
+        try:
+            if path and path.stat().st_size > LARGEST:
+                self.said.say(f"{where}: {path.name} is larger than {LARGEST >> 20} MB.")
+            elif path:
+                data = path.read_bytes()
+                return data.decode(json.detect_encoding(data)), path
+        except (OSError, UnicodeDecodeError) as error:
+            self.said.say(f"{where}: {path.name if path else name} cannot be read as text ({error}).")
+        return "", None
+
+    def dataset(self, keys: DatasetKeys, where: str) -> DatasetPlan | None:
+        """SimpleTuner's files, if they are named and all that they name is there."""
+        if not keys.file:
+            if keys.config:
+                self.said.say(
+                    f"{where}: config goes with a file, and there is none. Name the multidatabackend.json."
+                )
+            return None
+        text, file = self.text(keys.file, f"{where} file")
+        companion, config = self.text(keys.config, f"{where} config") if keys.config else ("", None)
+        if file is None:
+            return None
+        roots = (self.beside, file.parent, *self.places.data())
+        try:
+            given = read_simpletuner_config(companion)
+            dataset = located(read_dataset(text, given), roots)
+            settings, notes = training_settings(given, self._lycoris(given, file)) if given else ({}, [])
+        except DatasetError as error:
+            self.said.say(f"{where}: {error}")
+            return None
+        anchors = {Path(Path(backend.folder).anchor) for backend in dataset.backends}
+        return DatasetPlan(file, config, dataset, tuple(sorted(anchors)), settings, tuple(notes))
+
+    def _lycoris(self, given: Mapping[str, Any], file: Path) -> str:
+        """The LyCORIS config that a config.json names, if it lies beside the dataset file or the config."""
+        named = given.get("lycoris_config")
+        if not isinstance(named, str):
+            return ""
+        places = [folder / name for folder in (file.parent, self.beside) for name in (named, Path(named).name)]
+        found = next((place for place in places if place.is_file()), None)
+        return self.text(str(found), "lycoris_config")[0] if found else ""
 
     def model(self, keys: ModelKeys) -> ModelPlan:
         """Where each part of the model comes from."""

@@ -42,9 +42,13 @@ class Library(Setting):
 
     def fault(self, value: Any) -> str:
         listed = isinstance(value, list) and all(isinstance(prompt, str) for prompt in value)
-        if value is None or listed or isinstance(value, Mapping):
+        named = isinstance(value, str) and value.endswith(".json")
+        if value is None or listed or named or isinstance(value, Mapping):
             return ""
-        return 'it must be a list of prompts, or a table: face = "a portrait", plain = {prompt = "…", neutral = true}.'
+        return (
+            'it must be a list of prompts, a table: face = "a portrait", plain = {prompt = "…", neutral = true}, or '
+            "the name of a .json file with such a table."
+        )
 
 
 def clip_types() -> list[str]:
@@ -87,6 +91,14 @@ class TargetKeys(Settings):
     """Keys of [targets] beside the widgets of Slider Targets."""
 
     control_net: bool = switch(False, "Whether the slider is trained on the ControlNet and not on the model.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetKeys(Settings):
+    """The table [dataset]: SimpleTuner's files as they are, with [[bucket]] tables or in their place."""
+
+    file: str = text("", "A multidatabackend.json, each of whose datasets becomes a bucket.")
+    config: str = text("", "The config.json beside it: for all of [train] that is not said here.")
 
 
 @dataclass(frozen=True, kw_only=True)

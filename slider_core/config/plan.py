@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from ..data.simpletuner import Dataset
 from ..evaluation.prompts import Prompt
 from ..settings import BucketSettings, CycleSettings, SweepSettings, TargetSettings, TrainSettings
 from .keys import OutputSettings
@@ -50,6 +53,25 @@ class BucketPlan:
 
 
 @dataclass(frozen=True)
+class DatasetPlan:
+    """SimpleTuner's files.
+
+    Attributes:
+        file, config: multidatabackend.json and config.json, by which two plans are the same.
+        dataset: what they say, folders with their whole paths, which lie below `roots`.
+        settings: of [train] and [targets], from config.json.
+        notes: on keys of config.json, in sentences.
+    """
+
+    file: Path
+    config: Path | None
+    dataset: Dataset
+    roots: tuple[Path, ...]
+    settings: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SweepPlan:
     """How a slider is measured when it is trained.
 
@@ -78,6 +100,7 @@ class SliderPlan:
     preview_prompt: str
     preview_negative: str
     sweep: SweepPlan | None
+    dataset: DatasetPlan | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A config file as a whole: the model, the sliders, and what is wrong anywhere, all at once.
 
-    [model]  [targets]  [[bucket]]  [cycle]  [train]  [sweep]  [output]  [[slider]]
+    [model]  [targets]  [[bucket]]  [dataset]  [cycle]  [train]  [sweep]  [output]  [[slider]]
 
 Each `[[slider]]` has tables of its own, whose keys take the place of those above it; without any there is one slider.
 """
@@ -9,33 +9,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..adapters import AdapterError
 from ..adapters.lycoris_config import read_config as read_lycoris
 from ..architectures import names_fault
-from ..data import Bucket, Cycle, CycleError, Example, PairingError
+from ..data import Bucket, Cycle, CycleError, Example, PairingError, PictureError
 from ..data.folder import FolderPictures
+from ..data.simpletuner import DatasetError
+from ..encoding import unencoded
 from ..evaluation.prompts import Prompt, PromptLibraryError, parse_library
 from ..evaluation.strengths import StrengthsError, sweep_strengths
 from ..files.naming import FileNameError, slider_name
 from ..settings import BucketSettings, CycleSettings, Settings, SweepSettings, TargetSettings, TrainSettings
 from .files import ComfyFolders, Files
-from .keys import BucketKeys, ModelKeys, OutputSettings, SweepKeys, TargetKeys, TrainKeys
-from .plan import BucketPlan, Config, SliderPlan, SweepPlan
+from .keys import BucketKeys, DatasetKeys, ModelKeys, OutputSettings, SweepKeys, TargetKeys, TrainKeys
+from .plan import BucketPlan, Config, DatasetPlan, SliderPlan, SweepPlan
 from .reading import ConfigError, Faults, read_file, table
 
 TABLES: dict[str, tuple[type[Settings], ...]] = {
     "model": (ModelKeys,),
     "targets": (TargetSettings, TargetKeys),
     "bucket": (BucketSettings, BucketKeys),
+    "dataset": (DatasetKeys,),
     "cycle": (CycleSettings,),
     "train": (TrainSettings, TrainKeys),
     "sweep": (SweepSettings, SweepKeys),
     "output": (OutputSettings,),
 }
-OF_SLIDER = ("targets", "bucket", "cycle", "train", "sweep")
+OF_SLIDER = ("targets", "bucket", "dataset", "cycle", "train", "sweep")
 # Widgets that need something connected: a latent to start from.
 WITHOUT = {"sweep": ("denoise",)}
 
@@ -87,14 +91,21 @@ class _Reader:
         for key in own:
             if key not in OF_SLIDER:
                 self.said.unknown("[[slider]]", key, OF_SLIDER)
-        given = {key: _over(shared.get(key), own.get(key)) for key in {**shared, **own} if key in OF_SLIDER}
+        given: Mapping[str, Any] = {
+            key: _over(shared.get(key), own.get(key)) for key in {**shared, **own} if key in OF_SLIDER
+        }
         names = {key: f"{where if key in own else ''}[{key}]" for key in OF_SLIDER}
+        (asked,) = self.table(given, "dataset", names["dataset"])
+        dataset = self.files.dataset(asked, names["dataset"])
+        given = _filled(given, dataset)
         targets, on = self.table(given, "targets", names["targets"])
         (cycle,) = self.table(given, "cycle", names["cycle"])
         train, keys = self.table(given, "train", names["train"])
         sweep, measured = self.table(given, "sweep", names["sweep"])
-        buckets = self.buckets(given.get("bucket", []), names["bucket"])
-        self.together(targets, cycle, train, buckets, where)
+        train = self.with_lycoris(train, f"{names['train']} lycoris_config")
+        wanted = given.get("bucket", None if asked.file else [])
+        buckets = () if wanted is None else self.buckets(wanted, names["bucket"])
+        self.together(targets, cycle, train, buckets, dataset, where)
         sized = not {"width", "height"}.isdisjoint(given.get("sweep", {}))
         return SliderPlan(
             targets,
@@ -107,7 +118,14 @@ class _Reader:
             keys.preview_prompt,
             keys.preview_negative,
             self.sweep(sweep, measured, sized, names["sweep"]) if measured.measure else None,
+            dataset,
         )
+
+    def with_lycoris(self, train: TrainSettings, where: str) -> TrainSettings:
+        """The settings with the text of the LyCORIS config, where they name its file."""
+        name = train.lycoris_config.strip()
+        is_file = name.endswith(".json") and not name.startswith(("{", "["))
+        return replace(train, lycoris_config=self.files.text(name, where)[0]) if is_file else train
 
     def lora(self, name: str, where: str) -> Path | None:
         return self.files.file("loras", name, where) if name else None
@@ -126,6 +144,7 @@ class _Reader:
         cycle: CycleSettings,
         train: TrainSettings,
         buckets: Sequence[BucketPlan],
+        dataset: DatasetPlan | None,
         where: str,
     ) -> None:
         """What can be wrong with tables as a whole, before a model is there."""
@@ -135,25 +154,45 @@ class _Reader:
             slider_name(train.file_name)
             if train.lycoris_config.strip():
                 read_lycoris(train.lycoris_config)
-            if buckets:
-                Cycle.of([_named(bucket) for bucket in buckets], cycle)
+            of_dataset = unencoded(dataset.dataset, dataset.roots) if dataset else ()
+            if buckets or of_dataset:
+                Cycle.of([*of_dataset, *map(_named, buckets)], cycle)
         except (FileNameError, AdapterError) as error:
             self.said.say(f"{where}[train]: {error}")
         except (CycleError, PairingError) as error:
             self.said.say(f"{where}[[bucket]]: {error}")
-        except ValueError:
-            pass  # of a folder, and said there
+        except (DatasetError, PictureError) as error:
+            if dataset:  # those of buckets are said already
+                self.said.say(f"{where}[dataset]: {error}")
+
+    def library(self, prompts: Any, where: str) -> str:
+        """A prompt library as JSON, of a table, a list of prompts or a file."""
+        if isinstance(prompts, str):
+            return self.files.text(prompts, f"{where} prompts")[0] or "{}"
+        return json.dumps(prompts if isinstance(prompts, Mapping) else {prompt: prompt for prompt in prompts})
 
     def sweep(self, settings: SweepSettings, keys: SweepKeys, sized: bool, where: str) -> SweepPlan:
         prompts: tuple[Prompt, ...] = ()
         try:
             sweep_strengths(settings.strengths)
             if keys.prompts:
-                given = keys.prompts if isinstance(keys.prompts, Mapping) else {p: p for p in keys.prompts}
-                prompts = parse_library(json.dumps(given))
+                prompts = parse_library(self.library(keys.prompts, where))
         except (StrengthsError, PromptLibraryError) as error:
             self.said.say(f"{where}: {error}")
         return SweepPlan(settings, sized, prompts, keys.negative)
+
+
+def _filled(given: Mapping[str, Any], dataset: DatasetPlan | None) -> Mapping[str, Any]:
+    """The tables with what SimpleTuner's config.json says where they say nothing."""
+    if dataset is None or not dataset.settings:
+        return given
+    said = dict(dataset.settings)
+    targets = {"preset": said.pop("preset")} if "preset" in said else {}
+    return {
+        **given,
+        "targets": _over(targets, given.get("targets")),
+        "train": _over(said, given.get("train")),
+    }
 
 
 def _over(shared: Any, own: Any) -> Any:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
-from ..data.bucket import Bucket
+from ..data.bucket import Bucket, Example
 from ..data.controls import Controls, files_by_name
 from ..data.faults import PictureError
 from ..data.simpletuner.backend import Backend
@@ -43,6 +44,13 @@ class Chain:
     held_out: tuple[Bucket, ...]
     report: str
 
+    @property
+    def lacking(self) -> list[str]:
+        """The lines of the report on what is missing, or would change the result and is not done."""
+        return [
+            line.strip() for line in self.report.splitlines() if "NOT " in line or line.startswith("Note: ")
+        ]
+
 
 def encoded_chain(
     dataset: Dataset,
@@ -76,6 +84,22 @@ def encoded_chain(
         )
     held_out = tuple(bucket for backend, bucket in made if backend.kind == "eval")
     return Chain(used, held_out, _report(dataset, sources, buckets))
+
+
+def unencoded(dataset: Dataset, roots: Sequence[Path]) -> tuple[Bucket, ...]:
+    """The buckets to train on with nothing but the names of their pictures: enough to check a cycle.
+
+    Raises:
+        DatasetError, PictureError: see `encoded_chain`.
+    """
+    nothing: Any = None
+    made = []
+    for backend in (one for one in dataset.backends if one.kind in ("image", "video", "eval")):
+        names = _Source(dataset, backend, roots).pictures.names
+        examples = tuple(Example(name, "", nothing, []) for name in names)
+        if backend.kind != "eval":
+            made.append(Bucket(backend.id, examples, backend.strength, backend.probability, backend.repeats))
+    return tuple(made)
 
 
 class _Source:

@@ -32,6 +32,7 @@ def dry_run(plan: SliderPlan, pictures: Pictures, output: Path, processes: Proce
         [
             report(parts.selection, trained, plan.train.rank),
             "",
+            *([pictures.dataset(plan.dataset).report, ""] if plan.dataset else []),
             describe_cycle(parts.cycle),
             "",
             *_cost(request, processes),

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..config import BucketPlan
+from ..config import BucketPlan, DatasetPlan
 from ..data import Bucket, Example
 from ..data.controls import Controls
 from ..data.folder import FolderPictures
 from ..data.left_out import notes_on
 from ..data.sizing import Sizing
-from ..encoding import Cache, Encoders, encoded
+from ..encoding import Cache, Chain, Encoders, encoded, encoded_chain
 from ..given import quoted
 from .models import Loaded
 
@@ -42,6 +42,7 @@ class Pictures:
         self._kept = Encoders(loaded.vae, loaded.clip, cache)
         self._passing = Encoders(loaded.vae, loaded.clip)
         self._known: dict[Hashable, tuple[Example, ...]] = {}
+        self._chains: dict[Hashable, Chain] = {}
 
     def bucket(self, plan: BucketPlan) -> Bucket:
         """The bucket with its examples."""
@@ -50,6 +51,18 @@ class Pictures:
         if key not in self._known:
             self._known[key] = self._encoded(plan)
         return Bucket.of(plan.settings, self._known[key])
+
+    def dataset(self, plan: DatasetPlan) -> Chain:
+        """The buckets of SimpleTuner's files."""
+        key = (plan.file, plan.config)
+        if key not in self._chains:
+            with torch.inference_mode():
+                self._chains[key] = encoded_chain(
+                    plan.dataset, plan.roots, self._kept, lambda done, of: self.on_picture(done)
+                )
+            self.notes += [f"{plan.file.name}: {line}" for line in self._chains[key].lacking]
+            self.notes += [f"{plan.config.name}: {note}" for note in plan.notes if plan.config]
+        return self._chains[key]
 
     def finished(self) -> list[str]:
         """The notes, and what was taken from the disk; makes room there."""

@@ -146,7 +146,8 @@ def parts_of(plan: SliderPlan, pictures: Pictures) -> Parts:
     """What a slider is trained on, its pictures encoded."""
     loaded = pictures.loaded
     selection = select_by(plan.targets, loaded.control_net if plan.on_control_net else loaded.model)
-    cycle = Cycle.of([pictures.bucket(bucket) for bucket in plan.buckets], plan.cycle)
+    of_dataset = pictures.dataset(plan.dataset).buckets if plan.dataset else ()
+    cycle = Cycle.of([*of_dataset, *map(pictures.bucket, plan.buckets)], plan.cycle)
     return Parts(
         loaded.model,
         selection,

@@ -153,6 +153,38 @@ def test_a_second_run_encodes_nothing(tmp_path, output, train, encodings):
     assert len(list((output / "loras").glob("*.safetensors"))) == 2
 
 
+def test_simpletuners_files_train_as_they_are(tmp_path, output, train):
+    """Four keys of [dataset] and [model] are enough: buckets and settings come from SimpleTuner's own files."""
+    text = config_of(tmp_path).read_text(encoding="utf-8")
+    model = text[text.index("[model]") : text.index("[targets]")]
+    common = {"type": "local", "caption_strategy": "textfile", "resolution": 128, "crop_style": "face"}
+    datasets = [
+        {"id": side, "instance_data_dir": f"pictures/smile/{side}", "slider_strength": strength, **common}
+        for side, strength in (("positive", 0.5), ("negative", -0.5), ("neutral", 0.0))
+    ]
+    datasets[0]["caption_shuffle"] = True
+    (tmp_path / "multidatabackend.json").write_text(json.dumps(datasets))
+    asked = {"max_train_steps": 2, "lora_rank": 2, "learning_rate": 3e-4, "seed": 5, "optimizer": "prodigy"}
+    (tmp_path / "config.json").write_text(json.dumps(asked))
+    (tmp_path / "st.toml").write_text(
+        model + '[dataset]\nfile = "multidatabackend.json"\nconfig = "config.json"\n[sweep]\nmeasure = false\n'
+    )
+    code, told = train(tmp_path / "st.toml")
+    assert code == 0, told
+    (file,) = (output / "loras").glob("*.safetensors")
+    facts, _ = read_facts(load(file).metadata)
+    assert (facts.steps, facts.learning_rate, facts.rank) == (2, 3e-4, "2")
+    assert facts.buckets == (("positive", 6, 0.5), ("negative", 6, -0.5), ("neutral", 6, None))
+    assert "Note: multidatabackend.json: caption_shuffle True: NOT USED: captions stay as they are" in told
+    assert "Note: config.json: optimizer 'prodigy': not known here, so AdamW." in told
+    code, told = train(tmp_path / "st.toml", "--dry-run")
+    assert (
+        code == 0
+        and "crop_style 'face': not used, as crop is false" in told
+        and "18 of 18 encodings" not in told
+    )
+
+
 def test_without_keep_encoded_nothing_is_kept(tmp_path, train, encodings):
     file = config_of(tmp_path, steps=1)
     file.write_text(file.read_text().replace("resolution = 128", "resolution = 128\nkeep_encoded = false"))

@@ -36,7 +36,7 @@ def test_names_in_code_type_on_a_page_exist(node):
     known = {i.id for s in SCHEMAS.values() for i in s.inputs}
     known |= {o.display_name for s in SCHEMAS.values() for o in s.outputs}
     known |= {o for s in SCHEMAS.values() for i in s.inputs for o in getattr(i, "options", None) or []}
-    known |= {"adapter_strength", "load_lora_adapter", "input", "output", "neutral"}
+    known |= {"adapter_strength", "load_lora_adapter", "input", "datasets", "output", "neutral"}
     prose = re.sub(r"```.*?```", "", text, flags=re.S)
     unknown = {word for word in re.findall(r"`([a-z][a-z_]+)`", prose)} - known
     assert not unknown

@@ -1,12 +1,14 @@
 """SimpleTuner's `multidatabackend.json` and `config.json`, as they are: buckets, settings, and a report."""
 
 from .entry import DatasetError
+from .places import located
 from .reading import Dataset, read_config, read_dataset
 from .training import training_settings
 
 __all__ = [
     "Dataset",
     "DatasetError",
+    "located",
     "read_config",
     "read_dataset",
     "training_settings",

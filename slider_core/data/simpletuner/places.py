@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ...given import quoted
+from .backend import Backend
 from .entry import DatasetError
+from .reading import Dataset
 
 
 def place_of(folder: str, roots: Sequence[Path], what: str) -> Path:
@@ -41,6 +44,30 @@ def place_of(folder: str, roots: Sequence[Path], what: str) -> Path:
             f"path."
         )
     return place
+
+
+def located(dataset: Dataset, roots: Sequence[Path]) -> Dataset:
+    """The dataset with the paths of its folders whole, for a command, which may read wherever its user may.
+
+    Relative paths are looked for below each of `roots`.
+
+    Raises:
+        DatasetError: for a folder that is not there.
+    """
+    return replace(
+        dataset, backends=tuple(replace(one, folder=str(_located(one, roots))) for one in dataset.backends)
+    )
+
+
+def _located(backend: Backend, roots: Sequence[Path]) -> Path:
+    folder = os.path.expanduser(backend.folder.strip())
+    found = next((path for path in (root / folder for root in roots) if path.is_dir()), None)
+    if found is None:
+        raise DatasetError(
+            f"Dataset {quoted(backend.id)}: instance_data_dir {quoted(backend.folder)} is not there. Write the whole "
+            f"path, or one below {' or '.join(map(str, roots))}."
+        )
+    return Path(os.path.abspath(found))
 
 
 def _absolute(path: str, roots: Sequence[Path]) -> list[Path]:
