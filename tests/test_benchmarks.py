@@ -154,7 +154,7 @@ def test_other_trainers_train_on_the_same_model_pictures_and_steps():
 
 
 def test_the_second_model_predicts_noise_from_captions_that_name_smile_and_eyes(tmp_path):
-    """As it begins here: it is SD3 to the pack but for what it predicts, and pictures and words train on it."""
+    """As it begins here: SD3 to the pack but for what it predicts; pictures and words train on it."""
     import sliders
     import tiny_noise
     from concept_sliders.slider_core.architectures import select
@@ -186,6 +186,36 @@ def test_the_second_model_predicts_noise_from_captions_that_name_smile_and_eyes(
     )
     said |= numbers == tiny_noise.VOCABULARY.index("frowning")
     assert float(said.any(-1).float().mean()) == pytest.approx(NAMED["smile"], abs=0.05)
+
+
+def test_before_it_is_trained_on_the_second_model_sees_what_the_demos_does(tmp_path):
+    """The denoised picture of one noised latent, once from the velocity and once from the noise."""
+    import sliders
+    import tiny_noise
+    from comfy.model_sampling import ModelSamplingDiscrete
+    from concept_sliders.slider_core.gradients.trainable import trainable
+    from concept_sliders.slider_core.training.model_call import ModelCalls
+    from train_noise import save
+
+    save(tiny_noise.from_demo(), tmp_path / "noise.safetensors")
+    random = torch.Generator().manual_seed(0)
+    latent, noise = torch.randn(2, 1, 16, 16, 16, generator=random)
+    ratio = ModelSamplingDiscrete().sigmas[[300, 900]].float()
+    seen = []
+    for name, sigmas in (("flow", ratio / (1 + ratio)), ("noise", ratio)):
+        ground = sliders.load_ground(name, tmp_path / "noise.safetensors")
+        row = ground.text("a person with long red hair, blue background")
+        with trainable(ground.model), torch.no_grad():
+            calls = ModelCalls(ground.model)
+            example = sliders.grounds.Example("a", "a", latent, row)
+            x = (
+                calls.noised(latent, noise, sigmas)
+                if name == "flow"
+                else latent + sigmas.reshape(-1, 1, 1, 1) * noise
+            )
+            prediction = calls.predict([calls.row(example)] * 2, x.expand(2, -1, -1, -1), sigmas)
+            seen.append(calls.sampling.calculate_denoised(sigmas, prediction, x))
+    torch.testing.assert_close(seen[0], seen[1], rtol=1e-2, atol=1e-2)
 
 
 def test_the_second_model_is_made_with_weights_where_dynamic_vram_leaves_them_to_the_loader(monkeypatch):

@@ -36,7 +36,7 @@ from train_model import decoded, sheet
 
 WITHOUT_CAPTION = 0.1
 VARIANTS = 4  # captions drawn for each face
-DRAWN_AT_ONCE = 64
+DRAWN_AT_ONCE = 32
 AVERAGED = 0.005  # of each step's weights
 NAME = "tiny_noise.safetensors"
 
@@ -60,23 +60,28 @@ def save(model: NamedFaceModel, file: Path) -> None:
     save_file(weights, file)
 
 
+def drawn_latents(faces: list[Face]) -> Tensor:
+    """[count, 16, h, w], in a process that trains nothing."""
+    torch.set_num_threads(1)
+    return train_vae.encode(shipped_vae(), draw_many(faces), "cpu")
+
+
 class Latents:
     """Latents of faces that other processes draw, as many as there are by now."""
 
-    def __init__(self, drawings: list[Future], vae: torch.nn.Module, device: str):
-        self.waiting, self.vae, self.device = drawings, vae, device
+    def __init__(self, drawings: list[Future[Tensor]]):
+        self.waiting = drawings
         self.ready = torch.empty(0, 16, SIZE // 8, SIZE // 8)
 
     def __call__(self) -> Tensor:
         """[count, 16, h, w], at least those of the first drawing."""
         while self.waiting and (self.waiting[0].done() or not len(self.ready)):
-            drawn = train_vae.encode(self.vae, self.waiting.pop(0).result(), self.device)
-            self.ready = torch.cat([self.ready.to(drawn), drawn])
+            self.ready = torch.cat([self.ready, self.waiting.pop(0).result().float()])
         return self.ready
 
 
 def train(latents: Latents, numbers: Tensor, options: argparse.Namespace, until: float, device: str):
-    """The averaged model and its losses, a mean of each 50 steps; the rate falls with the time that is left."""
+    """The averaged model and its losses, the mean of each 20 steps; the rate falls with the time that is left."""
     model = from_demo().to(device)
     average = copy.deepcopy(model).requires_grad_(False).eval()
     sigmas = model_sampling.ModelSamplingDiscrete().sigmas.float().to(device)
@@ -93,7 +98,7 @@ def train(latents: Latents, numbers: Tensor, options: argparse.Namespace, until:
         words = numbers[chosen, torch.randint(0, VARIANTS, (batch,))] * (
             torch.rand(batch, 1) >= WITHOUT_CAPTION
         )
-        clean, times = known[chosen].float().to(device), torch.randint(0, 1000, (batch,), device=device)
+        clean, times = known[chosen].to(device), torch.randint(0, 1000, (batch,), device=device)
         noise, sigma = torch.randn_like(clean), sigmas[times].reshape(-1, 1, 1, 1)
         noisy = (clean + sigma * noise) / (sigma.square() + 1).sqrt()
         with torch.autocast(device, torch.bfloat16):
@@ -107,8 +112,8 @@ def train(latents: Latents, numbers: Tensor, options: argparse.Namespace, until:
         with torch.no_grad():
             torch._foreach_lerp_(averages, weights, max(AVERAGED, 1 / step))
         running += float(loss.detach())
-        if step % 50 == 0:
-            losses.append(round(running / 50, 5))
+        if step % 20 == 0:
+            losses.append(round(running / 20, 5))
             running = 0.0
             print(f"step {step} loss {losses[-1]:.4f} of {len(known)} faces, {now - started:.0f} s", flush=True)
         if now - saved > 60:
@@ -186,17 +191,16 @@ def main() -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with ProcessPoolExecutor(options.workers) as pool:
         parts = [faces[i : i + DRAWN_AT_ONCE] for i in range(0, len(faces), DRAWN_AT_ONCE)]
-        drawings = [pool.submit(draw_many, part) for part in parts]
-        vae = shipped_vae().to(device)
+        latents = Latents([pool.submit(drawn_latents, part) for part in parts])
         until = time.time() + options.seconds
-        model, losses, steps = train(Latents(drawings, vae, device), numbers, options, until, device)
+        model, losses, steps = train(latents, numbers, options, until, device)
         pool.shutdown(cancel_futures=True)
     result = {
         "recipe": {"batch": options.batch, "steps": steps, "rate": options.rate},
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "seconds": round(time.time() - started),
         "parameters": sum(weight.numel() for weight in model.parameters()),
-        **check(model, vae, options.checked, device, options.output),
+        **check(model, shipped_vae().to(device), options.checked, device, options.output),
         "loss": losses,
     }
     (options.output / "noise.json").write_text(json.dumps(result, indent=1) + "\n")
