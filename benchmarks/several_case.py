@@ -17,7 +17,6 @@ from comfy.model_management import get_torch_device
 from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
 from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.data import Bucket, Cycle, Example
-from concept_sliders.slider_core.headless import Cancel
 from concept_sliders.slider_core.training import StepDone, TrainRequest, train
 from concept_sliders.slider_core.training.launched import processes_here
 from concept_sliders.slider_core.training.processes import Processes
@@ -55,8 +54,8 @@ def killed(wanted: TrainRequest, processes: Processes) -> None:
             print(MARK + json.dumps({"killed": time.time()}), flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with Cancel(deaf=120):  # torchrun asks the others to end, as it asks the command
-        train(replace(wanted, steps=100_000), note, processes)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's; the command goes on to an orderly end as well
+    train(replace(wanted, steps=100_000), note, processes)
 
 
 def measured(wanted: TrainRequest, processes: Processes) -> dict[str, Any]:

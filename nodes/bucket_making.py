@@ -11,16 +11,14 @@ import folder_paths
 from comfy.utils import ProgressBar
 
 from ..slider_core.data import Bucket, Example, PictureError
-from ..slider_core.data.cache import Cache
-from ..slider_core.data.encode import encoded
-from ..slider_core.data.encoders import Encoders
 from ..slider_core.data.faults import bucket, one_for_each
 from ..slider_core.data.folder import FolderPictures
-from ..slider_core.data.latents import conditionings_of, examples_of, masks_in, one_by_one
 from ..slider_core.data.left_out import notes_on
 from ..slider_core.data.masks import masks_for
 from ..slider_core.data.overlap import same_on_both_sides
 from ..slider_core.data.sizing import Sizing
+from ..slider_core.encoding import Cache, Encoders, encoded
+from ..slider_core.encoding.latents import conditionings_of, examples_of, masks_in, one_by_one
 from ..slider_core.settings import BucketSettings
 from .bucket_sources import NO_FOLDER, FromGraph, controls_of, of_images, of_videos, only_one, there
 from .input_folder import input_path

@@ -117,9 +117,8 @@ class SliderDataset(io.ComfyNode):
         buckets: Any = (),
         keep_encoded: bool = True,
     ) -> io.NodeOutput:
-        from ..slider_core.data.cache import Cache
-        from ..slider_core.data.encoders import Encoders
-        from ..slider_core.data.simpletuner import encoded_chain, read_config, read_dataset, training_settings
+        from ..slider_core.data.simpletuner import read_config, read_dataset, training_settings
+        from ..slider_core.encoding import Cache, Encoders, encoded_chain
         from .bucket_making import cache_folder
 
         companion = read_config(text_or_file(config, "config.json"))

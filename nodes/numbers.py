@@ -150,8 +150,8 @@ def _numbers(bucket: Any, token: str, table: str, numbers: list[float], clip: An
 def _of_tokens(bucket: Any, token: str, clip: Any) -> Numbered:
     from dataclasses import replace
 
-    from ..slider_core.data.encoders import Encoders
     from ..slider_core.data.numbers import without_token
+    from ..slider_core.encoding.encoders import Encoders
 
     if clip is None:
         raise ValueError("Captions without their tokens must be encoded again: connect clip.")

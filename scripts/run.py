@@ -131,6 +131,7 @@ TORCHRUN = set(
     "nproc-per-node nnodes node-rank rdzv-backend rdzv-endpoint rdzv-id rdzv-conf master-addr master-port "
     "local-addr max-restarts standalone".split()
 )
+ENDED = "CONCEPT_SLIDERS_ENDED"  # a file for the exit code of train.py's first process
 # Without one of these, torchrun is told that this host is the only one.
 HOSTS = ("--nnodes", "--rdzv", "--master", "--standalone")
 
@@ -157,6 +158,14 @@ def train_command(args: list[str]) -> list[str]:
     return ["-m", "torch.distributed.run", *alone, *own, *script]
 
 
+def train(python: Path, args: list[str], env: dict[str, str]) -> int:
+    """Trains; the exit code is train.py's, where torchrun's own is 1 for whatever its processes end with."""
+    with tempfile.TemporaryDirectory() as folder:
+        ended = Path(folder) / "code"
+        code = run(python, *train_command(args), env={**env, ENDED: str(ended)})
+        return int(ended.read_text()) if code and ended.is_file() else code
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=["demo", "train", "test", "server", "bench-sliders", "python"])
@@ -177,7 +186,7 @@ def main() -> int:
     if options.command == "bench-sliders":
         args = [str(ROOT / "benchmarks" / "sliders.py"), *args]
     if options.command == "train":
-        return run(python, *train_command(args), env=env)
+        return train(python, args, env)
     script = ROOT / "scripts" / ("demo.py" if options.command == "demo" else "in_comfyui.py")
     return run(python, script, *args, env=env)
 

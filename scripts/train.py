@@ -7,8 +7,8 @@
 CONFIG is a TOML or JSON file, or a folder of them. scripts/demo/smile.toml has every key with what it means.
 
 Ends with 0 when every slider is trained, 1 when some failed, 2 when a config is wrong (nothing was loaded then), and
-130 when it was cancelled (Ctrl-C, SIGTERM): the same command then goes on where it was. torchrun itself ends with 1
-for all of these but the first, and names the process's own code.
+130 when it was cancelled (Ctrl-C, SIGTERM): the same command then goes on where it was. torchrun, where it is called
+itself, ends with 1 for all of these but the first, and names the process's own code.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from comfy.cli_args import args as comfy_args
 from comfy.model_management import get_torch_device
 from concept_sliders.nodes.bucket_making import cache_folder
 from concept_sliders.slider_core.config import Config, ConfigError, read_config
-from concept_sliders.slider_core.data.cache import Cache
+from concept_sliders.slider_core.encoding import Cache
 from concept_sliders.slider_core.headless import (
     Cancel,
     Outcome,
@@ -58,10 +58,11 @@ from concept_sliders.slider_core.training.processes import ALONE, LostError, Oth
 from utils.extra_config import load_extra_path_config
 
 DONE, FAILED, WRONG, CANCELLED = 0, 1, 2, 130
+ENDED = "CONCEPT_SLIDERS_ENDED"  # see run.py
 DEAF = 3.0  # seconds: torchrun hands on a signal that its processes may have got themselves
 
 
-class ComfyPlaces:
+class FoldersOfComfy:
     """ComfyUI's folders."""
 
     def find(self, kind: str, name: str) -> Path | None:
@@ -112,7 +113,7 @@ def configs(path: Path, count: int = 1) -> list[Config]:
     found, faults = [], [] if files else [f"{path} holds no .toml or .json file."]
     for file in files:
         try:
-            found.append(read_config(file, ComfyPlaces()))
+            found.append(read_config(file, FoldersOfComfy()))
         except ConfigError as error:
             faults.append(str(error))
     for config in found:
@@ -216,6 +217,8 @@ def main() -> int:
         sys.stdout = open(os.devnull, "w")
         logging.getLogger().setLevel(logging.ERROR)
     code = run(given, processes)
+    if (ended := os.environ.get(ENDED)) and processes.first:
+        Path(ended).write_text(str(code))
     processes.close()
     if processes.lost:  # what is left of the connections may wait for the one that is gone
         sys.stdout.flush()

@@ -99,6 +99,7 @@ def test_requirements_stand_in_one_list():
 IMPORTED_AS = {"lycoris-lora": "lycoris", "pillow": "PIL"}
 # What ComfyUI brings, or is.
 OF_COMFYUI = {
+    "av",
     "torch",
     "comfy",
     "comfy_api",

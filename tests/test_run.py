@@ -91,6 +91,17 @@ def test_a_comfyui_whose_parts_are_there_needs_nothing_aside(tmp_path):
     assert run.with_parts(tmp_path, Path(sys.executable), {"A": "b"}) == {"A": "b"}
 
 
+def test_the_exit_code_behind_torchruns_is_told(monkeypatch):
+    def torchrun(*command, env):
+        Path(env[run.ENDED]).write_text("130")
+        return 1
+
+    monkeypatch.setattr(run, "run", torchrun)
+    assert run.train(Path(sys.executable), ["a.toml", "--nproc-per-node=2"], {}) == 130
+    monkeypatch.setattr(run, "run", lambda *command, env: 1)
+    assert run.train(Path(sys.executable), ["a.toml", "--nproc-per-node=2"], {}) == 1
+
+
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "x", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
 
 

@@ -11,13 +11,11 @@ from torch import Tensor
 
 from ..config import BucketPlan
 from ..data import Bucket, Example
-from ..data.cache import Cache
 from ..data.controls import Controls
-from ..data.encode import encoded
-from ..data.encoders import Encoders
 from ..data.folder import FolderPictures
 from ..data.left_out import notes_on
 from ..data.sizing import Sizing
+from ..encoding import Cache, Encoders, encoded
 from ..given import quoted
 from .models import Loaded
 

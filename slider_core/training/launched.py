@@ -155,8 +155,8 @@ def _outline(request: TrainRequest) -> dict[str, str]:
     settings = [getattr(request, name) for name in settings_of(LoopSettings)]
     order = [getattr(request.cycle, field.name) for field in fields(request.cycle) if field.name != "buckets"]
     pictures = [
-        (bucket.name, bucket.strength, bucket.probability, bucket.repeats)
-        + tuple((example.name, example.caption, tuple(example.latent.shape)) for example in bucket.examples)
+        (bucket.name, bucket.probability, bucket.repeats)
+        + tuple((e.name, e.caption, bucket.strength_of(e), tuple(e.latent.shape)) for e in bucket.examples)
         for bucket in request.cycle.buckets
     ]
     targets = [(target.key, target.rows, repr(config)) for target, config in request.plan]

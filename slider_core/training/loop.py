@@ -142,8 +142,7 @@ class _Run:
 
     def _step_and_tell(self, turn: Turn) -> None:
         before = time.perf_counter()
-        first = self.state.step == self.kept.continued_from
-        by_sign = self._first_gradients(turn) if first else self._fitting_gradients(turn)
+        by_sign = self._fitting_gradients(turn)
         with self.processes.together():
             losses = self._step(by_sign)
             step = self.state.step
@@ -164,10 +163,10 @@ class _Run:
         self.state.update(losses)
         return losses
 
-    def _first_gradients(self, turn: Turn) -> dict[int, float]:
+    def _first_gradients(self, turn: Turn) -> tuple[dict[int, float], Counter[int]]:
         """Those of the first step, where it shows whether the captions are for this model."""
         try:
-            return self._fitting_gradients(turn)
+            return self._own_gradients(turn)
         except (RuntimeError, KeyError, TypeError, AttributeError) as error:
             reason = other_text_encoder(error, turn)
             if reason is None:
@@ -177,7 +176,8 @@ class _Run:
     def _fitting_gradients(self, turn: Turn) -> dict[int, float]:
         """The gradients of a step, of all processes; the loss of each sign."""
         with self.processes.together():
-            by_sign, counts = self._own_gradients(turn)
+            is_first = self.state.step == self.kept.continued_from
+            by_sign, counts = self._first_gradients(turn) if is_first else self._own_gradients(turn)
         self.processes.add_up(self.slider.flat.gradient)
         return self.processes.mean_losses(by_sign, counts)
 

@@ -12,8 +12,8 @@ import torch
 from as_comfyui import executed
 from concept_sliders.nodes.bucket_making import cache_folder
 from concept_sliders.nodes.buckets import BucketLoader
-from concept_sliders.slider_core.data.cache import Cache, key_of
-from concept_sliders.slider_core.training.encoder_fingerprint import fingerprint_of
+from concept_sliders.slider_core.encoding.cache import Cache, key_of
+from concept_sliders.slider_core.encoding.fingerprint import fingerprint_of
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -8,11 +8,11 @@ import pytest
 import torch
 from as_comfyui import Clip, Vae
 from concept_sliders.slider_core.data import PictureError
-from concept_sliders.slider_core.data.encode import encoded
-from concept_sliders.slider_core.data.encoders import Encoders
 from concept_sliders.slider_core.data.folder import FolderPictures
 from concept_sliders.slider_core.data.pictures import read_picture
 from concept_sliders.slider_core.data.sizing import Sizing, of_megapixels
+from concept_sliders.slider_core.encoding.encode import encoded
+from concept_sliders.slider_core.encoding.encoders import Encoders
 from PIL import Image, ImageCms
 
 SMALL = Sizing(64)

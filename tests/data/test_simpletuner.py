@@ -5,14 +5,13 @@ import json
 import pytest
 from as_comfyui import Clip, Vae
 from concept_sliders.slider_core.data import PictureError
-from concept_sliders.slider_core.data.encoders import Encoders
 from concept_sliders.slider_core.data.simpletuner import (
     DatasetError,
-    encoded_chain,
     read_config,
     read_dataset,
     training_settings,
 )
+from concept_sliders.slider_core.encoding import Encoders, encoded_chain
 from PIL import Image
 
 

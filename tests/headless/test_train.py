@@ -400,7 +400,7 @@ def test_a_signal_to_one_of_two_processes_keeps_in_one_place_what_was_trained(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", run_script.ENDED: str(tmp_path / "code")},
     )
     told = ""
     for line in process.stdout:
@@ -411,6 +411,7 @@ def test_a_signal_to_one_of_two_processes_keeps_in_one_place_what_was_trained(
     assert process.wait(60) == 1 and "exitcode  : 130" in told, told
     own = told.split("failed (exitcode: 130)")[0]  # the rest is how torchrun tells of it
     assert "Traceback" not in own and own.count("was cancelled") == 1
+    assert (tmp_path / "code").read_text() == "130"
     (slider,) = (output / "loras").glob("*.safetensors")
     lines = [json.loads(line) for line in (output / "slider_logs" / "smile.jsonl").read_text().splitlines()]
     steps = [line["step"] for line in lines if line["event"] == "step"]

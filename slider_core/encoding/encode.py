@@ -8,12 +8,12 @@ from typing import Any
 
 from torch import Tensor
 
-from .bucket import Example, with_variants
+from ..data.bucket import Example, with_variants
+from ..data.faults import PictureError, raise_all
+from ..data.masks import fitted_mask, latent_mask
+from ..data.pictures import Picture
+from ..data.sizing import Sizing, fitted, size_of
 from .encoders import Encoders
-from .faults import PictureError, raise_all
-from .masks import fitted_mask, latent_mask
-from .pictures import Picture
-from .sizing import Sizing, fitted, size_of
 
 
 def encoded(

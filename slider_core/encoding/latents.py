@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..data.bucket import Example
+from ..data.faults import PictureError, one_for_each
+from ..data.masks import given_mask, latent_mask
+from ..data.sizing import as_tensor
 from ..given import quoted
-from .bucket import Example
 from .encoders import Encoders
-from .faults import PictureError, one_for_each
-from .masks import given_mask, latent_mask
-from .sizing import as_tensor
 
 
 def one_by_one(latents: Sequence[Mapping[str, Any]]) -> list[Tensor]:

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..data.faults import PictureError
 from ..given import counted, quoted
 from .cache import Cache, key_of
-from .faults import PictureError
 
 EMBEDDING = "embedding:"  # a caption with this takes more from a file than its words say
 
@@ -100,6 +100,6 @@ class Encoders:
 
     def _fingerprint(self, encoder: Any) -> str:
         """Empty where nothing is kept."""
-        from ..training.encoder_fingerprint import fingerprint_of
+        from .fingerprint import fingerprint_of
 
         return fingerprint_of(encoder) if self.cache else ""

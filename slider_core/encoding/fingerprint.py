@@ -10,8 +10,8 @@ from comfy.model_patcher import ModelPatcher
 from comfy.sd import CLIP, VAE
 from torch import Tensor
 
-from .contents import deciding, original_tensors
-from .digest import Digest
+from ..training.contents import deciding, original_tensors
+from ..training.digest import Digest
 
 
 def fingerprint_of(encoder: Any) -> str:

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ...given import quoted
-from ..bucket import Bucket
-from ..controls import Controls, files_by_name
-from ..encode import encoded
-from ..encoders import Encoders
-from ..faults import PictureError
-from .backend import Backend
-from .entry import DatasetError
-from .pictures import BackendPictures
-from .places import place_of
-from .reading import Dataset
+from ..data.bucket import Bucket
+from ..data.controls import Controls, files_by_name
+from ..data.faults import PictureError
+from ..data.simpletuner.backend import Backend
+from ..data.simpletuner.entry import DatasetError
+from ..data.simpletuner.pictures import BackendPictures
+from ..data.simpletuner.places import place_of
+from ..data.simpletuner.reading import Dataset
+from ..given import quoted
+from .encode import encoded
+from .encoders import Encoders
 
 # What errors call our widgets, and the keys that do the same.
 THEIRS = {
