@@ -78,14 +78,14 @@ def cells(models: Sequence[str] = MODELS) -> Iterator[Cell]:
                 yield from (Cell(model, "smile", setup, method, seed) for model in chosen)
 
 
-def measured(cell: Cell, loaded: dict[str, Any], unet: Path) -> dict[str, Any]:
+def measured(cell: Cell, loaded: dict[str, Any], noise_model: Path) -> dict[str, Any]:
     """Trains and measures one cell, in this process; models stay in `loaded`."""
     import figures
     import grounds
     import methods
 
     if cell.model not in loaded:
-        loaded[cell.model] = grounds.load_ground(cell.model, unet)
+        loaded[cell.model] = grounds.load_ground(cell.model, noise_model)
     ground, concept = loaded[cell.model], grounds.CONCEPTS[cell.concept]
     setup = grounds.Setup(**SETUPS[cell.setup])
     slider, seconds = methods.trained(ground, cell.concept, setup, methods.METHODS[cell.method], cell.seed)
@@ -96,7 +96,7 @@ def measured(cell: Cell, loaded: dict[str, Any], unet: Path) -> dict[str, Any]:
     return {**asdict(cell), "figures": {**shown, "seconds": seconds}, "leaks": leak, "means": means}
 
 
-def serve(unet: Path, steps: int) -> None:
+def serve(noise_model: Path, steps: int) -> None:
     """A worker: cells come in and results go out, a line of JSON each."""
     import methods
     import torch
@@ -107,7 +107,7 @@ def serve(unet: Path, steps: int) -> None:
     loaded: dict[str, Any] = {}
     for line in sys.stdin:
         try:
-            answer = measured(Cell(**json.loads(line)), loaded, unet)
+            answer = measured(Cell(**json.loads(line)), loaded, noise_model)
         except Exception as error:  # one cell that fails is no reason to lose the others
             answer = {**json.loads(line), "error": repr(error)}
         print(json.dumps(answer), file=answers, flush=True)
@@ -116,9 +116,9 @@ def serve(unet: Path, steps: int) -> None:
 class Pool:
     """Processes of one thread each that share the cells out among themselves until the time is up, and end then."""
 
-    def __init__(self, todo: Sequence[Cell], file: Path, unet: Path, steps: int):
+    def __init__(self, todo: Sequence[Cell], file: Path, noise_model: Path, steps: int):
         self.todo, self.file = list(todo), file
-        self.asked = ["--serve", "--unet", str(unet), "--steps", str(steps)]
+        self.asked = ["--serve", "--noise-model", str(noise_model), "--steps", str(steps)]
         self.results: list[dict[str, Any]] = []
         self.workers: list[subprocess.Popen[str]] = []
         self.lock = threading.Lock()

@@ -27,7 +27,7 @@ from concept_sliders.slider_core.lora.reading import deltas_for  # noqa: E402
 from faces import Face, draw, random_faces  # noqa: E402
 
 MODELS = ("flow", "noise")
-UNET_FILE = ROOT / "benchmarks" / "model" / "tiny_unet.safetensors"
+NOISE_FILE = ROOT / "benchmarks" / "model" / "tiny_noise.safetensors"
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 CONCEPTS = {
     **demo.CONCEPTS,
@@ -59,18 +59,18 @@ class Ground:
 
 
 @torch.inference_mode()
-def load_ground(name: str = "flow", unet: Path = UNET_FILE) -> Ground:
-    """`flow`: the demo's model. `noise`: the UNet whose captions name smile and eyes, with the demo's VAE."""
+def load_ground(name: str = "flow", noise_model: Path = NOISE_FILE) -> Ground:
+    """`flow`: the demo's model. `noise`: the one that predicts noise and has words for smile and eyes, with its VAE."""
     file = str(DEMO / "model" / "tiny_faces.safetensors")
     model, _, vae, _ = sd.load_checkpoint_guess_config(file, output_clip=False)
     if name == "flow":
         return Ground(model, load_clip(utils.load_torch_file(file)), vae)
     from functools import partial
 
-    import tiny_unet
+    import tiny_noise
 
-    model, text = tiny_unet.load(unet)
-    return Ground(model, None, vae, name, partial(tiny_unet.conditioning, text))
+    model, text = tiny_noise.load(noise_model)
+    return Ground(model, None, vae, name, partial(tiny_noise.conditioning, text))
 
 
 @dataclass(frozen=True)

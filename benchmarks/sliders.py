@@ -50,7 +50,7 @@ def look(ground: Ground, slider: Any, concept: Any, strengths: Any = grounds.STR
 
 def chosen(options: argparse.Namespace) -> list[grid.Cell]:
     """The cells of the grid, or all of what is asked for."""
-    models = grid.MODELS if options.unet.is_file() else ("flow",)
+    models = grid.MODELS if options.noise_model.is_file() else ("flow",)
     models = tuple(model for model in models if not options.models or model in options.models.split(";"))
     if not (options.methods or options.concepts or options.setups):
         return list(grid.cells(models))
@@ -76,12 +76,12 @@ def main() -> None:
     parser.add_argument("--models", help="flow; noise")
     parser.add_argument("--steps", type=int, default=methods.STEPS, help="of each training")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--unet", type=Path, default=grounds.UNET_FILE)
+    parser.add_argument("--noise-model", type=Path, default=grounds.NOISE_FILE)
     parser.add_argument("--tables", type=Path, help="print the tables of these results")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        return grid.serve(options.unet, options.steps)
+        return grid.serve(options.noise_model, options.steps)
     if options.tables:
         print(grid.tables([json.loads(line) for line in options.tables.read_text().splitlines()]))
         return None
@@ -89,7 +89,7 @@ def main() -> None:
     file = options.output / "results.jsonl"
     file.unlink(missing_ok=True)
     todo = chosen(options)
-    pool = grid.Pool(todo, file, options.unet, options.steps)
+    pool = grid.Pool(todo, file, options.noise_model, options.steps)
     done = pool.run(options.cpu, options.gpu, options.seconds)
     text = grid.tables(done)
     (options.output / "tables.md").write_text(text + "\n", encoding="utf-8")

@@ -38,9 +38,9 @@ with_weights = replaced(comfy.memory_management, "aimdo_enabled", False)
 
 
 @with_weights
-def new_transformer() -> nn.Module:
+def new_transformer(kind: type[nn.Module] = OpenAISignatureMMDITWrapper) -> nn.Module:
     """An SD3-type transformer (MMDiT) of 3.7 million parameters that starts as the zero function."""
-    model = OpenAISignatureMMDITWrapper(
+    model = kind(
         input_size=None,
         patch_size=2,
         in_channels=CHANNELS,

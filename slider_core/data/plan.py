@@ -46,6 +46,11 @@ def warnings(cycle: Cycle) -> list[str]:
                 f"bucket {bucket.name!r} is learned at strength 1 as it is ('plain', as in SimpleTuner), which weakens "
                 "the slider. Choose 'off' if you do not need SimpleTuner's behaviour."
             )
+        elif bucket.sign == 0 and cycle.neutral == "anchor":
+            found.append(
+                f"bucket {bucket.name!r} holds the slider still ('anchor'), which takes time and made sliders a fifth "
+                "weaker and no purer where it was measured. Choose 'off' to leave it out."
+            )
         elif bucket.sign == 0 and cycle.neutral == "off":
             found.append(f"bucket {bucket.name!r} is neutral and neutral is 'off', so it is not used.")
     found += same_on_both_sides(cycle.buckets)

@@ -1,11 +1,10 @@
-"""Trains the bench's second model: a UNet that predicts noise, on faces whose captions name smile and eyes.
+"""Trains the bench's second model: the demo's goes on, to predict noise, on captions that name smile and eyes.
 
-    python3 scripts/run.py python scripts/demo/train_unet.py --output FOLDER                     one H100, 16 cores
-    python3 scripts/run.py python scripts/demo/train_unet.py --seconds 60 --pictures 64 --batch 8 --output FOLDER
+    python3 scripts/run.py python scripts/demo/train_noise.py --seconds 1500 --output FOLDER                  one core
+    python3 scripts/run.py python scripts/demo/train_noise.py --seconds 90 --batch 512 --workers 16 --output FOLDER
 
-It takes as long as it is told, drawing, training and checks together; while the pictures are drawn, the rest is
-rehearsed, so that what cannot work ends soon. Below the folder: tiny_unet.safetensors (float16, every half minute, the
-last one is the best), unet.json (what it has learned) and samples.png. The VAE is the demo's.
+It takes as long as it is told, and draws faces while it trains. Below the folder: tiny_noise.safetensors (float16,
+every minute), noise.json (what it has learned) and samples.png. The VAE is the demo's.
 """
 
 from __future__ import annotations
@@ -14,12 +13,10 @@ import argparse
 import copy
 import json
 import math
-import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -34,13 +31,14 @@ import train_vae
 from comfy import model_sampling
 from faces import SIZE, Face, draw_many
 from named_faces import entangled_faces, named_caption, random_caption
-from tiny_unet import VOCABULARY, NamedFaceModel
+from tiny_noise import VOCABULARY, NamedFaceModel, from_demo
 from train_model import decoded, sheet
 
 WITHOUT_CAPTION = 0.1
 VARIANTS = 4  # captions drawn for each face
-DRAWN_AT_ONCE = 128
-RATE = 1e-3
+DRAWN_AT_ONCE = 32
+AVERAGED = 0.005  # of each step's weights
+NAME = "tiny_noise.safetensors"
 
 
 def shipped_vae() -> torch.nn.Module:
@@ -62,29 +60,49 @@ def save(model: NamedFaceModel, file: Path) -> None:
     save_file(weights, file)
 
 
-def train(latents: Tensor, numbers: Tensor, batch: int, until: float, device: str, output: Path):
-    """The averaged model and its losses; the rate falls with the time that is left."""
-    model = NamedFaceModel().to(device)
+def drawn_latents(faces: list[Face]) -> Tensor:
+    """[count, 16, h, w], in a process that trains nothing."""
+    torch.set_num_threads(1)
+    return train_vae.encode(shipped_vae(), draw_many(faces), "cpu")
+
+
+class Latents:
+    """Latents of faces that other processes draw, as many as there are by now."""
+
+    def __init__(self, drawings: list[Future[Tensor]]):
+        self.waiting = drawings
+        self.ready = torch.empty(0, 16, SIZE // 8, SIZE // 8)
+
+    def __call__(self) -> Tensor:
+        """[count, 16, h, w], at least those of the first drawing."""
+        while self.waiting and (self.waiting[0].done() or not len(self.ready)):
+            self.ready = torch.cat([self.ready, self.waiting.pop(0).result().float()])
+        return self.ready
+
+
+def train(latents: Latents, numbers: Tensor, options: argparse.Namespace, until: float, device: str):
+    """The averaged model and its losses, the mean of each 20 steps; the rate falls with the time that is left."""
+    model = from_demo().to(device)
     average = copy.deepcopy(model).requires_grad_(False).eval()
-    latents, numbers = latents.to(device), numbers.to(device)
     sigmas = model_sampling.ModelSamplingDiscrete().sigmas.float().to(device)
     weights, averages = list(model.parameters()), list(average.parameters())
-    optimiser = torch.optim.AdamW(weights, RATE, betas=(0.9, 0.99), weight_decay=0.01, fused=device != "cpu")
-    losses, running, step = [], torch.zeros((), device=device), 0
+    optimiser = torch.optim.AdamW(weights, options.rate, betas=(0.9, 0.99), weight_decay=0.01)
+    losses, running, step = [], 0.0, 0
     started = saved = time.time()
     while (now := time.time()) < until or step == 0:
         done = min(1.0, (now - started) / max(until - started, 1.0))
-        optimiser.param_groups[0]["lr"] = RATE * min(
-            (step + 1) / 100, 0.5 * (1 + math.cos(math.pi * done)) + 0.01
+        rate = options.rate * min((step + 1) / 50, 0.5 * (1 + math.cos(math.pi * done)) + 0.01)
+        optimiser.param_groups[0]["lr"] = rate
+        known, batch = latents(), options.batch
+        chosen = torch.randint(0, len(known), (batch,))
+        words = numbers[chosen, torch.randint(0, VARIANTS, (batch,))] * (
+            torch.rand(batch, 1) >= WITHOUT_CAPTION
         )
-        chosen = torch.randint(0, len(latents), (batch,), device=device)
-        words = numbers[chosen, torch.randint(0, VARIANTS, (batch,), device=device)]
-        words = words * (torch.rand(batch, 1, device=device) >= WITHOUT_CAPTION)
-        clean, times = latents[chosen].float(), torch.randint(0, 1000, (batch,), device=device)
+        clean, times = known[chosen].to(device), torch.randint(0, 1000, (batch,), device=device)
         noise, sigma = torch.randn_like(clean), sigmas[times].reshape(-1, 1, 1, 1)
         noisy = (clean + sigma * noise) / (sigma.square() + 1).sqrt()
-        with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
-            predicted = model(noisy, times, words)
+        with torch.autocast(device, torch.bfloat16):
+            predicted = model(noisy, times, words.to(device))
         loss = (predicted.float() - noise).square().mean()
         optimiser.zero_grad()
         loss.backward()
@@ -92,17 +110,16 @@ def train(latents: Tensor, numbers: Tensor, batch: int, until: float, device: st
         optimiser.step()
         step += 1
         with torch.no_grad():
-            torch._foreach_lerp_(averages, weights, max(0.002, 1 / step))
-        running += loss.detach()
-        if step % 100 == 0:
-            losses.append(round(float(running) / 100, 5))
-            running.zero_()
-            if step % 500 == 0:
-                print(f"step {step} loss {losses[-1]:.4f} {now - started:.0f} s", flush=True)
-        if now - saved > 30:
-            save(average, output / "tiny_unet.safetensors")
+            torch._foreach_lerp_(averages, weights, max(AVERAGED, 1 / step))
+        running += float(loss.detach())
+        if step % 20 == 0:
+            losses.append(round(running / 20, 5))
+            running = 0.0
+            print(f"step {step} loss {losses[-1]:.4f} of {len(known)} faces, {now - started:.0f} s", flush=True)
+        if now - saved > 60:
+            save(average, options.output / NAME)
             saved = now
-    save(average, output / "tiny_unet.safetensors")
+    save(average, options.output / NAME)
     return average, losses, step
 
 
@@ -154,59 +171,39 @@ def check(model, vae, count: int, device: str, output: Path) -> dict:
     }
 
 
-def rehearse(options: argparse.Namespace, device: str) -> None:
-    """A few steps on noise, and all checks: fails where the real ones would, before they cost anything."""
-    latents, numbers = torch.randn(2, 16, SIZE // 8, SIZE // 8), caption_numbers(entangled_faces(2, seed=1), 0)
-    with TemporaryDirectory() as folder:
-        model, _, _ = train(latents, numbers, options.batch, time.time() + 0.2, device, Path(folder))
-        check(model, shipped_vae().to(device), options.checked, device, Path(folder))
-
-
-def drawn_latents(faces: list[Face], options: argparse.Namespace, device: str) -> Tensor:
-    """Latents of the faces, [count, 16, h, w], drawn by other processes while this one rehearses."""
-    with ProcessPoolExecutor(options.workers) as pool:
-        parts = [faces[i : i + DRAWN_AT_ONCE] for i in range(0, len(faces), DRAWN_AT_ONCE)]
-        drawings = [pool.submit(draw_many, part) for part in parts]
-        try:
-            rehearse(options, device)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-        vae = shipped_vae().to(device)
-        return torch.cat([train_vae.encode(vae, drawing.result(), device) for drawing in drawings])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument(
-        "--checks", type=float, default=12, help="seconds of these that are kept for the checks"
+        "--seconds", type=float, default=1500, help="of the training; drawing goes on beside it"
     )
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that draw")
-    parser.add_argument("--pictures", type=int, default=20480)
-    parser.add_argument("--batch", type=int, default=512)
-    parser.add_argument("--checked", type=int, default=128, help="pictures of each check")
-    parser.add_argument("--output", type=Path, default=Path("demo_output/unet"))
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw")
+    parser.add_argument("--pictures", type=int, default=4096)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--checked", type=int, default=32, help="pictures of each check")
+    parser.add_argument("--output", type=Path, default=Path("demo_output/noise"))
     options = parser.parse_args()
     started = time.time()
     options.output.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     faces = entangled_faces(options.pictures, seed=1)
+    numbers = caption_numbers(faces, seed=5)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    latents = drawn_latents(faces, options, device)
-    vae, numbers = shipped_vae().to(device), caption_numbers(faces, seed=5)
-    print(f"latents, deviation {float(latents.float().std()):.3f}, {time.time() - started:.0f} s", flush=True)
-    until = started + options.seconds - options.checks
-    model, losses, steps = train(latents, numbers, options.batch, until, device, options.output)
+    with ProcessPoolExecutor(options.workers) as pool:
+        parts = [faces[i : i + DRAWN_AT_ONCE] for i in range(0, len(faces), DRAWN_AT_ONCE)]
+        latents = Latents([pool.submit(drawn_latents, part) for part in parts])
+        until = time.time() + options.seconds
+        model, losses, steps = train(latents, numbers, options, until, device)
+        pool.shutdown(cancel_futures=True)
     result = {
-        "recipe": {"pictures": options.pictures, "batch": options.batch, "steps": steps, "rate": RATE},
+        "recipe": {"batch": options.batch, "steps": steps, "rate": options.rate},
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "seconds": round(time.time() - started),
         "parameters": sum(weight.numel() for weight in model.parameters()),
-        **check(model, vae, options.checked, device, options.output),
+        **check(model, shipped_vae().to(device), options.checked, device, options.output),
         "loss": losses,
     }
-    (options.output / "unet.json").write_text(json.dumps(result, indent=1) + "\n")
+    (options.output / "noise.json").write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps({name: value for name, value in result.items() if name != "loss"}, indent=1))
 
 
