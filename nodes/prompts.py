@@ -1,4 +1,4 @@
-"""Prompts with a slider strength each, in the guide's JSON."""
+"""Prompts with a slider strength each, in SimpleTuner's JSON."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ ENDED = "CONCEPT_SLIDERS_ENDED"  # see run.py
 DEAF = 3.0  # seconds: torchrun hands on a signal that its processes may have got themselves
 
 
-class ComfyPlaces:
+class FoldersOfComfy:
     """ComfyUI's folders."""
 
     def find(self, kind: str, name: str) -> Path | None:
@@ -113,7 +113,7 @@ def configs(path: Path, count: int = 1) -> list[Config]:
     found, faults = [], [] if files else [f"{path} holds no .toml or .json file."]
     for file in files:
         try:
-            found.append(read_config(file, ComfyPlaces()))
+            found.append(read_config(file, FoldersOfComfy()))
         except ConfigError as error:
             faults.append(str(error))
     for config in found:

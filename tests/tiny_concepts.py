@@ -9,7 +9,8 @@ from concept_sliders.slider_core.data import Bucket, Cycle, Example, Words
 from concept_sliders.slider_core.gradients.trainable import trainable
 from concept_sliders.slider_core.training.model_call import ModelCalls
 from concept_sliders.slider_core.training.timesteps import draw_levels, sigmas_at
-from tiny_models import CONFIGS, tiny_model
+from families import TINY
+from tiny_models import tiny_model
 
 ROWS = 4
 AMOUNTS = (-1.0, 0.0, 1.0)
@@ -17,7 +18,7 @@ SAYS = 8  # numbers of a text that name the amount
 
 
 def channels(name: str) -> int:
-    return CONFIGS[name]["x"][1]
+    return TINY[name].x[1]
 
 
 def square(name: str) -> torch.Tensor:
@@ -29,7 +30,7 @@ def square(name: str) -> torch.Tensor:
 
 def conditioning(name: str, amount: float) -> list:
     """Text whose last number says the amount."""
-    shapes, random = CONFIGS[name]["apply_model"], torch.Generator().manual_seed(1)
+    shapes, random = TINY[name].call, torch.Generator().manual_seed(1)
     text = torch.randn(1, *shapes["c_crossattn"][1:], generator=random)
     text[..., -SAYS:] = 2 * amount
     return [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..architectures import select_targets
+from ..architectures.lycoris_lists import LISTS, listed_targets, names_in
 from ..architectures.target import Target
 from ..given import checked_text, parsed_json, quoted
 from ..layers import layer_at
@@ -20,7 +21,6 @@ from .registry import KINDS, Plan, adapter_class, nearest, target_shape
 
 PRESET = {"enable_conv", "target_module", "target_name", "module_algo_map", "name_algo_map"}
 PRESET |= {"use_fnmatch", "exclude_name", "lora_prefix"}
-LISTS = ("target_module", "target_name", "unet_target_module", "unet_target_name")
 TEXT_LISTS = {"text_encoder_target_module", "text_encoder_target_name"}  # sliders leave text encoders alone
 PRESET |= {*LISTS, *TEXT_LISTS}
 MOST_ENTRIES = 1000  # of a map
@@ -97,14 +97,17 @@ def read_config(config: str | Path | Mapping[str, Any]) -> LycorisConfig:
     _check_keys(settings, KNOWN, "a LyCORIS config")
     _check_keys(preset, PRESET, "apply_preset")
     maps = {name: _map(preset, name) for name in ("module_algo_map", "name_algo_map")}
-    listed = [name for key in LISTS for name in _names(preset, key)]
+    try:
+        listed, excluded = listed_targets(preset), names_in(preset, "exclude_name")
+    except ValueError as error:
+        raise LycorisConfigError(f"apply_preset.{error}") from None
     mapped = [*maps["module_algo_map"], *maps["name_algo_map"]] if listed else []
     read = LycorisConfig(
         base=checked_settings(settings),
         modules=maps["module_algo_map"],
         names=maps["name_algo_map"],
         targets=tuple(dict.fromkeys([*listed, *mapped])),
-        exclude=tuple(_names(preset, "exclude_name")),
+        exclude=tuple(excluded),
         by_fnmatch=switch("use_fnmatch", preset.get("use_fnmatch", False)),
         enable_conv=switch("enable_conv", preset.get("enable_conv", True)),
     )
@@ -162,13 +165,6 @@ def _check_keys(given: Mapping[str, Any], known: set[str], where: str) -> None:
     for key in given:
         if key not in known:
             raise LycorisConfigError(f"{where} has the unknown key {quoted(key)}. {nearest(key[:100], known)}")
-
-
-def _names(preset: Mapping[str, Any], key: str) -> list[str]:
-    names = preset.get(key) or []
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise LycorisConfigError(f"apply_preset.{key} must be a list of names, not {quoted(names)}.")
-    return list(names)
 
 
 def adapter_config(settings: Mapping[str, Any]) -> AdapterConfig:

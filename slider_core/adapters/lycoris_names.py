@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any
 
 from ..architectures.candidates import candidates, elsewhere
+from ..architectures.lycoris_lists import CLASSES
 from ..architectures.network import network_of
 from ..architectures.patterns import matches
 from ..architectures.registry import family_of
@@ -19,8 +20,6 @@ from ..architectures.target import Target
 from ..given import quoted
 from ..layers import root_of
 from .expressions import matched, unreadable
-
-ROLES = {"Attention": ("attention", "other"), "FeedForward": ("mlp",)}  # classes of diffusers
 
 Entry = Mapping[str, Any]
 
@@ -74,7 +73,7 @@ class AlgoMaps:
         """Whether the layer lies within a module of the class, or plays the part that the class of diffusers holds."""
         if name in self.classes:
             return matches(self.classes[name], target.layer.partition(".")[2])
-        return target.role in ROLES.get(name, ()) or name in self._classes_around(target)
+        return target.role in CLASSES.get(name, ()) or name in self._classes_around(target)
 
     def _classes_around(self, target: Target) -> Iterator[str]:
         """The names of the classes of the layer and of the modules that it lies in."""

@@ -20,7 +20,7 @@ class Layers:
     Attributes:
         native: pattern of their names below the diffusion model. `*` stands for anything within one part of a
             dotted name, `{a,b}` for alternatives. Attention lists q, k, v and output in this order; time lists
-            the first layer before the second: the guide's names are understood by this order.
+            the first layer before the second: names of SimpleTuner's lists are understood by this order.
         diffusers: the same layers in diffusers, with as many `*`, and an alternative for each native one, or for
             each row range. Empty where diffusers does not have them.
         rows: how the rows of the fused weight divide; None where the weight is not fused.
@@ -146,4 +146,4 @@ SHARED = (
     "Text and picture pass through the same projections in single-stream blocks: a slider there also changes "
     "the text tokens."
 )
-GUIDE_ATTENTION_ONLY = "the guide trains visual attention only on this family"
+VISUAL_ATTENTION_ONLY = "as in SimpleTuner, only visual attention is trained on this family"

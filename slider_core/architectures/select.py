@@ -40,7 +40,7 @@ def select(
             the projections and convolutions in and out of the picture and the time embedding; `attention`, all
             attention projections, of text too; `mlp`, the picture stream's MLP layers; `custom`, the names given.
         custom: native or diffusers names, or text that lists them; each selects the layers whose name ends with it
-            at a dot. Names of the guide's lists select what they mean, in the picture's stream only.
+            at a dot. Names of SimpleTuner's slider lists select what they mean, in the picture's stream only.
         exclude: names of layers to leave out, whatever the preset.
 
     Raises:
@@ -131,7 +131,7 @@ def _missing(what: str, names: Sequence[str]) -> list[str]:
 
 
 def _also_matched(wanted: Sequence[str], possible: Sequence[Candidate]) -> list[str]:
-    """Says which layers the guide's names match letter by letter beyond what they mean."""
+    """Says which layers the names of SimpleTuner's lists match letter by letter beyond what they mean."""
     other = [entry for entry in possible if entry.part not in PICTURE]
     matched = {entry.layer for name in wanted if name in names.MEANING for entry in names.called(name, other)}
     patterns = [pattern for pattern, _ in summed_up(entry.layer for entry in other if entry.layer in matched)]

@@ -18,7 +18,7 @@ from .plan import BucketPlan, ModelPlan, NodeCall, Source
 from .reading import Faults
 
 
-class Places(Protocol):
+class ComfyFolders(Protocol):
     """ComfyUI's folders, which the core does not know itself."""
 
     def find(self, kind: str, name: str) -> Path | None:
@@ -38,7 +38,7 @@ class Files:
         beside: the folder of the config.
     """
 
-    def __init__(self, beside: Path, places: Places, said: Faults):
+    def __init__(self, beside: Path, places: ComfyFolders, said: Faults):
         self.beside, self.places, self.said = beside, places, said
 
     def file(self, kind: str, name: str, where: str) -> Path | None:

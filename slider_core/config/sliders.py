@@ -21,7 +21,7 @@ from ..evaluation.prompts import Prompt, PromptLibraryError, parse_library
 from ..evaluation.strengths import StrengthsError, sweep_strengths
 from ..files.naming import FileNameError, slider_name
 from ..settings import BucketSettings, CycleSettings, Settings, SweepSettings, TargetSettings, TrainSettings
-from .files import Files, Places
+from .files import ComfyFolders, Files
 from .keys import BucketKeys, ModelKeys, OutputSettings, SweepKeys, TargetKeys, TrainKeys
 from .plan import BucketPlan, Config, SliderPlan, SweepPlan
 from .reading import ConfigError, Faults, read_file, table
@@ -40,7 +40,7 @@ OF_SLIDER = ("targets", "bucket", "cycle", "train", "sweep")
 WITHOUT = {"sweep": ("denoise",)}
 
 
-def read_config(path: Path, places: Places) -> Config:
+def read_config(path: Path, places: ComfyFolders) -> Config:
     """Reads and checks a config.
 
     Raises:

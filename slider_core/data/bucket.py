@@ -59,7 +59,7 @@ class Bucket:
     """Examples that share a strength.
 
     Attributes:
-        strength: signed strength (`slider_strength` of the guide); None or 0 makes the bucket neutral.
+        strength: signed strength (`slider_strength` in SimpleTuner); None or 0 makes the bucket neutral.
         probability: relative weight among the buckets of the same sign.
         repeats: how often each example may be drawn before the bucket is exhausted.
     """

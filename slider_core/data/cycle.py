@@ -1,4 +1,4 @@
-"""The order of training: positive → negative → neutral, again and again (the guide, "how sampling works").
+"""The order of training: positive → negative → neutral, again and again (as SimpleTuner does with sliders).
 
 Buckets are grouped by the sign of their strength. Each turn draws from the groups in this order; within a group
 the bucket is chosen by its probability. A bucket whose examples are all drawn drops out, and the cycle goes on
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from ..given import STRONGEST, quoted
 from ..settings import CycleSettings, SettingsError, faults, settings_of
 from .bucket import Bucket, Example
-from .pairing import Place, pair_up
+from .pairing import ExampleIndex, pair_up
 
 SIGNS = (+1, -1, 0)
 MOST = 1_000_000  # draws in an epoch
@@ -110,7 +110,7 @@ class Cycle:
         self.pairs  # noqa: B018 - raises where the pairing asked for is impossible
 
     @property
-    def pairs(self) -> dict[Place, Place]:
+    def pairs(self) -> dict[ExampleIndex, ExampleIndex]:
         """Negative partner of each positive example that has one, as (bucket, example) indices."""
         return pair_up(self.buckets, self.pairing)
 
@@ -190,7 +190,7 @@ class _Epoch:
     def turn(self, signs: tuple[int, ...], anchor_sign: int) -> Turn:
         draws: list[Draw] = []
         for pair in range(self.cycle.batch_size):
-            partner: Place | None = None
+            partner: ExampleIndex | None = None
             lot = self.captions.random()  # the pictures of a pair draw the same of their captions
             for sign in signs:
                 place = self._take(partner) if sign < 0 else None
@@ -203,7 +203,7 @@ class _Epoch:
                 draws.append(replace(draw, example=draw.example.with_caption(lot)))
         return tuple(draws)
 
-    def _made(self, place: Place, sign: int, pair: int, matched: bool, anchor_sign: int) -> Draw:
+    def _made(self, place: ExampleIndex, sign: int, pair: int, matched: bool, anchor_sign: int) -> Draw:
         bucket = self.cycle.buckets[place[0]]
         strength = bucket.strength_of(bucket.examples[place[1]])
         if sign == 0:
@@ -212,7 +212,7 @@ class _Epoch:
         number = pair if sign else -1 - pair
         return Draw(bucket, bucket.examples[place[1]], strength, self.cycle.weight(sign), number, matched)
 
-    def _draw(self, sign: int) -> Place | None:
+    def _draw(self, sign: int) -> ExampleIndex | None:
         """An example of a bucket of this sign, or None if all are exhausted."""
         live = [i for i, b in enumerate(self.cycle.buckets) if b.sign == sign and self.decks[i]]
         if not live:
@@ -220,7 +220,7 @@ class _Epoch:
         (chosen,) = self.chance.choices(live, [self.cycle.buckets[i].probability for i in live])
         return chosen, self.decks[chosen].pop()
 
-    def _take(self, place: Place | None) -> Place | None:
+    def _take(self, place: ExampleIndex | None) -> ExampleIndex | None:
         """This very example, if it is still to be drawn."""
         if place is None or place[1] not in self.decks[place[0]]:
             return None

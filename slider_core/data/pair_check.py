@@ -11,7 +11,7 @@ from torch import Tensor
 from .bucket import Bucket, Example
 from .cycle import Cycle
 from .pair_measures import agreement, apart, flat_picture, motion, outside, rms
-from .pairing import Place
+from .pairing import ExampleIndex
 
 NO_PAIRS = 0.7  # partners that differ by this share of what any two pictures differ by are no pairs
 NOTHING = 0.1  # of the median size of a difference
@@ -36,8 +36,8 @@ class Pair:
         fault: what is wrong with it, in a sentence; empty for nothing.
     """
 
-    place: Place
-    partner: Place
+    place: ExampleIndex
+    partner: ExampleIndex
     bucket: Bucket
     example: Example
     other_bucket: Bucket
@@ -112,7 +112,7 @@ def check_pairs(cycle: Cycle) -> PairCheck:
     return PairCheck(tuple(_compared(known, pictures, others, unlike)), ratio)
 
 
-def _pair(cycle: Cycle, place: Place, partner: Place) -> Pair | None:
+def _pair(cycle: Cycle, place: ExampleIndex, partner: ExampleIndex) -> Pair | None:
     bucket, other_bucket = cycle.buckets[place[0]], cycle.buckets[partner[0]]
     example, other = bucket.examples[place[1]], other_bucket.examples[partner[1]]
     both = (example.latent, other.latent)

@@ -1,4 +1,4 @@
-"""The prompt library of the slider guide: named prompts, each with the strength it is to be seen at."""
+"""A prompt library as SimpleTuner reads it: named prompts, each with the strength it is to be seen at."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TEXTS = ("prompt", "caption", "tags")  # keys of an entry's text, the first one 
 
 
 class PromptLibraryError(ValueError):
-    """The library is not in the guide's form; the message names the entry and the key."""
+    """The library is not in that form; the message names the entry and the key."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from ..files.reading import read
 from ..files.unread import unread
 from ..layers import root_of
 from ..strength import Delta
-from .changes import Place, Unusable, without_overlap
+from .changes import ParameterSlice, Unusable, without_overlap
 from .readers import delta_of
 
 
@@ -90,7 +90,7 @@ def _as_comfyui_reads(root: Any, names: Mapping[str, Any], tensors: Mapping[str,
         layer, _, parameter = weight.rpartition(".")
         try:
             module = reduce(getattr, layer.split("."), root)
-            found.append((layer, delta_of(patch, Place(module, parameter, rows, reorder))))
+            found.append((layer, delta_of(patch, ParameterSlice(module, parameter, rows, reorder))))
         except (Unusable, AttributeError, IndexError, TypeError, ValueError) as reason:
             unusable.append(f"{weight} ({reason})")
     return found, unusable

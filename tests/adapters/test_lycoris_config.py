@@ -1,4 +1,4 @@
-"""LyCORIS configs as the guide and SimpleTuner's users write them."""
+"""LyCORIS configs as SimpleTuner's slider guide and its users write them."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The cycle positive → negative → neutral, as the guide describes it."""
+"""The cycle positive → negative → neutral, as SimpleTuner's slider guide describes it."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The guide's prompt library."""
+"""SimpleTuner's prompt library."""
 
 import json
 

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from ..family import (
-    GUIDE_ATTENTION_ONLY,
     MIXED_OUT,
     MODULATION,
     POOLED,
     SHARED,
     TEXT,
+    VISUAL_ATTENTION_ONLY,
     Family,
     Layers,
     mlp_after_qkv,
@@ -52,7 +52,7 @@ FLUX = Family(
     time=TIME,
     other_attention=TEXT_ATTENTION,
     mlp=MLP,
-    attention_only=GUIDE_ATTENTION_ONLY,
+    attention_only=VISUAL_ATTENTION_ONLY,
     skipped=SKIPPED,
     caveats=(SHARED,),
 )

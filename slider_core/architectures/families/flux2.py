@@ -1,12 +1,12 @@
 """Flux.2 (dev, klein)."""
 
 from ..family import (
-    GUIDE_ATTENTION_ONLY,
     MIXED_OUT,
     MODULATION,
     POOLED,
     SHARED,
     TEXT,
+    VISUAL_ATTENTION_ONLY,
     Family,
     Layers,
     mlp_after_qkv,
@@ -45,7 +45,7 @@ FAMILIES = (
             Layers("double_blocks.*.img_mlp.{0,2}", "transformer_blocks.*.ff.{linear_in,linear_out}"),
             Layers("single_blocks.*.linear1", "", mlp_after_qkv),
         ),
-        attention_only=GUIDE_ATTENTION_ONLY,
+        attention_only=VISUAL_ATTENTION_ONLY,
         skipped=(
             ("txt_in", TEXT),
             ("double_blocks.*.txt_**", TEXT),

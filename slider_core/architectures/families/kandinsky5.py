@@ -25,7 +25,7 @@ FAMILIES = (
         skipped=(
             (
                 "visual_transformer_blocks.*.self_attention.out_layer",
-                "the guide's Kandinsky list leaves it out",
+                "SimpleTuner's Kandinsky list leaves it out",
             ),
             ("**.{visual_modulation,text_modulation,modulation}.**", MODULATION),
             ("visual_transformer_blocks.*.cross_attention.**", TEXT),

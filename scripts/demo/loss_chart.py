@@ -6,9 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
-
-from .lettering import Font, font_for
+from PIL import Image, ImageDraw, ImageFont
 
 COLOURS = {"positive": "#d9480f", "negative": "#1c7ed6", "neutral": "#74808c", "loss": "#2b8a3e"}
 OTHER_COLOURS = ("#7048e8", "#c2255c", "#0c8599", "#5f3dc4")
@@ -16,6 +14,7 @@ INK, LINE, PAPER = "#1c1c20", "#e3e3e8", "#ffffff"
 SHARPNESS = 2  # drawn larger and scaled down, which smooths the lines
 
 Point = tuple[float, float]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Box = tuple[float, float, float, float]
 
 
@@ -48,7 +47,7 @@ def loss_chart(losses: Mapping[str, Sequence[float]], size: tuple[int, int] = (7
     series = {name: points for name, points in series.items() if points}
     image = Image.new("RGB", (size[0] * SHARPNESS, size[1] * SHARPNESS), PAPER)
     draw = ImageDraw.Draw(image)
-    font = font_for("0", 13 * SHARPNESS)
+    font = ImageFont.load_default(13 * SHARPNESS)
     box = (64 * SHARPNESS, 34 * SHARPNESS, (size[0] - 18) * SHARPNESS, (size[1] - 40) * SHARPNESS)
     if not series:
         draw.text((box[0], box[1]), "no losses yet", fill=INK, font=font)
