@@ -35,7 +35,7 @@ def options() -> argparse.Namespace:
         "--steps", type=int, default=10, help="of each measurement, the first three not counted"
     )
     parser.add_argument("--kill", action="store_true")
-    parser.add_argument("--limit", type=float, default=70, help="seconds after which a run is ended")
+    parser.add_argument("--limit", type=float, default=90, help="seconds after which a run is ended")
     parser.add_argument(
         "--tiny", action="store_true", help="a tiny model on the CPU: the same code without a card"
     )

@@ -7,9 +7,11 @@ import os
 import signal
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from concept_sliders.slider_core.data import Bucket, Cycle
 from concept_sliders.slider_core.headless import Cancel
 from concept_sliders.slider_core.training import StepDone, loop, train
@@ -72,6 +74,20 @@ def memory_runs_out(model, processes):
         loop._Run._gradients = real
 
 
+def one_is_busy(model, processes):
+    """The first process for longer than the others would wait for one that says nothing."""
+    patient, processes._meetings = processes._meetings, dist.new_group(timeout=timedelta(seconds=3))
+
+    def on_event(event):
+        if isinstance(event, StepDone) and event.step == 2 and processes.first:
+            time.sleep(4.5)
+
+    try:
+        return outcome(wanted(model, **EQUAL["SGD"], steps=3), processes, on_event)
+    finally:
+        processes._meetings = patient
+
+
 def other_pictures(processes):
     more = Bucket("more", tuple(example(n, 1.0) for n in ("abc", "abd")[processes.number]), 0.5)
     return Cycle((more, *buckets()[1:]), batch_size=2)
@@ -83,6 +99,7 @@ def main(folder):
     for name, settings in EQUAL.items():
         kept(folder, name, processes, outcome(wanted(model, **settings), processes))
     kept(folder, "memory", processes, memory_runs_out(model, processes))
+    kept(folder, "busy", processes, one_is_busy(model, processes))
     kept(folder, "one of two", processes, outcome(wanted(model, Cycle(buckets(), batch_size=3)), processes))
     kept(folder, "other pictures", processes, outcome(wanted(model, other_pictures(processes)), processes))
     saved = {**EQUAL["SGD"], "checkpoint_every": 100, "resume": True}

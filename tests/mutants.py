@@ -429,6 +429,13 @@ MUTANTS = (
         PROCESSES,
     ),
     Mutant(
+        "a process that is busy says nothing",
+        "slider_core/training/meeting.py",
+        "self._over.wait(BEAT)",
+        "self._over.wait()",
+        PROCESSES,
+    ),
+    Mutant(
         "a cancel in one process is not heard in the others",
         "slider_core/training/launched.py",
         "if worst > own:",

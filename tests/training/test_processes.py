@@ -87,6 +87,11 @@ def test_memory_that_runs_out_in_one_changes_nothing(run):
     assert close(alone(**SGD).slider, first) and close(first, second, 0)
 
 
+def test_one_that_is_busy_for_long_is_not_taken_for_dead(run):
+    for made in run.both("busy"):
+        assert len(made[1]["loss"]) == 3, made
+
+
 def test_a_cancel_in_one_keeps_the_same_step_in_all_and_two_go_on(run):
     assert run.both("cancelled") == ["KeyboardInterrupt: ", "KeyboardInterrupt: "]
     straight = alone(**SGD).slider
