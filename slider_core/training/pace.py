@@ -23,7 +23,7 @@ SMALL, LARGE = (
     0.2,
     2.0,
 )  # reach that a trial must add: it is in proportion to the rate, much further than a training is
-MORE = 3.0  # times as much at ten times the rate; less is what a model of low precision rounds
+MORE = 5.0  # times as much at ten times the rate; less is what a model of low precision rounds
 NONE = 1e-6
 TRIALS = 12
 COHERENT = 0.8  # way of a step, over that of one in a trial

@@ -72,13 +72,10 @@ class Paced:
         return pace.begun(start, 0.0 if gradient is None else self._found(calls, start, gradient))
 
     def _reach(self, calls: ModelCalls) -> float:
-        self.slider.joined.refresh()
-        return self._probed(calls).reach(calls)
-
-    def _probed(self, calls: ModelCalls) -> Probe:
         if self._probe is None:
             self._probe = Probe(self.request, calls, self.slider.attach, self.fit.rows_at_once)
-        return self._probe
+        self.slider.joined.refresh()
+        return self._probe.reach(calls)
 
     def _first_gradient(self, gradients: Gradients, checked: Callable[[Losses], bool]) -> Tensor:
         """The mean one of the cycle's first turns, finite also for float16 models."""
@@ -92,12 +89,9 @@ class Paced:
         return self.slider.flat.gradient.clone() if finite else self._first_gradient(gradients, checked)
 
     def _found(self, calls: ModelCalls, start: float, gradient: Tensor) -> float:
-        probe = self._probed(calls)
-
         def reached(rate: float) -> float:
             self.slider.flat.gradient.copy_(gradient)
             with self.state.tried(rate, TRIED):
-                self.slider.joined.refresh()
-                return probe.small_reach(calls)
+                return self._reach(calls)
 
         return TRIED * first_rate(reached, FIRST_TRIAL, start)

@@ -10,7 +10,7 @@ of the concept.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -25,10 +25,6 @@ from .timesteps import spread_levels
 
 ROWS = 12  # of a probe, at least
 HARM = 1e-3  # what a slider that takes nothing off may change, over the error, both squared
-
-
-# What a slider takes off rows with these predictions of the base model, measured twice.
-Changes = Callable[[list[TrainRow], list[Tensor]], tuple[list[Tensor], list[Tensor]]]
 
 
 @dataclass(frozen=True)
@@ -69,34 +65,17 @@ class Probe:
         return [found[i] for i in range(len(rows))]
 
     def reach(self, calls: ModelCalls) -> float:
-        """Of the slider as it is: 0 for none; NaN for one that does harm."""
-        return self._reach(lambda rows, base: self._change(rows, base, calls))
-
-    def small_reach(self, calls: ModelCalls) -> float:
-        """The same where the slider is so small that what a model of low precision rounds would count as its size.
+        """Of the slider as it is: 0 for none; NaN for one that does harm.
 
         The change from half the strength below 0 to half above has no prediction in common with the change from 0 to
-        the strength, nor with the error: what is rounded in one is not in the other.
+        the strength, nor with the error: so what a model of low precision rounds does not count as the slider's size.
         """
-
-        def changes(rows: list[TrainRow], base: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-            below, above = (self._predictions(rows, calls, scale) for scale in (-0.5, 0.5))
-            across = [one - other for one, other in zip(below, above, strict=True)]
-            return self._change(rows, base, calls)[0], across
-
-        return self._reach(changes)
-
-    def _change(
-        self, rows: list[TrainRow], base: list[Tensor], calls: ModelCalls
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        now = self._predictions(rows, calls, 1.0)
-        change = [one - other for one, other in zip(base, now, strict=True)]
-        return change, change
-
-    def _reach(self, changes: Changes) -> float:
         along, size, whole = 0.0, 0.0, 0.0
         for turn in self.turns:
-            of_rows = (_odd(turn.rows, values) for values in (turn.error, *changes(turn.rows, turn.base)))
+            below, above, now = (self._predictions(turn.rows, calls, scale) for scale in (-0.5, 0.5, 1.0))
+            change = [one - other for one, other in zip(turn.base, now, strict=True)]
+            across = [one - other for one, other in zip(below, above, strict=True)]
+            of_rows = (_odd(turn.rows, values) for values in (turn.error, change, across))
             for e, d, other in zip(*of_rows, strict=True):
                 along += float((other * e).sum())
                 size += float((d * other).sum())
