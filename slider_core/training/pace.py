@@ -23,7 +23,7 @@ SMALL, LARGE = (
     0.2,
     2.0,
 )  # reach that a trial must add: it is in proportion to the rate, much further than a training is
-MORE = 5.0  # times as much at ten times the rate; less is what a model of low precision rounds
+MORE = 5.0  # times as much at ten times the rate, or it may be what a model of low precision rounds
 NONE = 1e-6
 TRIALS = 12
 COHERENT = 0.8  # way of a step, over that of one in a trial
@@ -78,7 +78,7 @@ def first_rate(reached: Callable[[float], float], rate: float, start: float = 0.
 
     for _ in range(TRIALS):
         now = further(rate)
-        if SMALL <= now <= LARGE and not further(10 * rate) < MORE * now:
+        if SMALL <= now <= LARGE and (MORE * further(rate / 10) < now or not further(10 * rate) < MORE * now):
             return rate * max(FULL - start, SMALL) / (COHERENT * now)
         if NONE < now == known.get(rate / 10):  # Adafactor limits its steps, whatever the rate
             return rate / 10 * FULL / (COHERENT * now)

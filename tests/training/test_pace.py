@@ -27,7 +27,7 @@ def test_the_rate_found_does_not_depend_on_the_first_trial(first):
         return 40.0 * rate if rate < 1 else math.nan
 
     found = first_rate(reached, first)
-    assert found == pytest.approx(1 / (0.8 * 40 / FULL), rel=0.1) and len(tried) <= 7
+    assert found == pytest.approx(1 / (0.8 * 40 / FULL), rel=0.1) and len(tried) <= 8
 
 
 def test_what_a_model_of_low_precision_rounds_is_not_taken_for_a_slider():
