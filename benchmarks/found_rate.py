@@ -27,8 +27,8 @@ import figures
 import grounds
 import torch
 
-FIRST = (1e-5, 1e-4, 1e-3, 3e-3)  # rates of the first trial
-FIXED = {"lora": (1e-4, 2e-4, 5e-4, 1e-3), "lokr": (5e-4, 1e-3, 2e-3, 5e-3), "full": (5e-6, 1e-5, 2e-5, 5e-5)}
+FIRST = (1e-5, 3e-3)  # rates of the first trial
+FIXED = {"lora": (2e-4, 5e-4), "lokr": (1e-3, 3e-3), "full": (1e-5, 3e-5)}
 STEPS = 150  # of the fixed rates, and the most of the others
 
 

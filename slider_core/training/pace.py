@@ -19,7 +19,11 @@ from typing import Any
 from ..settings import SettingsError
 from .schedules import falling
 
-SMALL, LARGE = 0.005, 0.15  # reach that a trial must add
+SMALL, LARGE = (
+    0.2,
+    2.0,
+)  # reach that a trial must add: it is in proportion to the rate, much further than a training is
+MORE = 5.0  # times as much at ten times the rate, or it may be what a model of low precision rounds
 NONE = 1e-6
 TRIALS = 12
 COHERENT = 0.8  # way of a step, over that of one in a trial
@@ -65,14 +69,20 @@ def first_rate(reached: Callable[[float], float], rate: float, start: float = 0.
     Raises:
         PaceError: if no step does anything.
     """
-    before = 0.0
+    known: dict[float, float] = {}
+
+    def further(rate: float) -> float:
+        if rate not in known:
+            known[rate] = reached(rate) - start
+        return known[rate]
+
     for _ in range(TRIALS):
-        further = reached(rate) - start
-        no_more = NONE < before <= further < 2 * before  # Adafactor limits its steps, whatever the rate
-        if SMALL <= further <= LARGE or no_more:
-            return rate / (COHERENT * (way(start + further) - way(start)))
-        before = further
-        rate *= 10.0 if -SMALL < further < SMALL else 0.1
+        now = further(rate)
+        if SMALL <= now <= LARGE and (MORE * further(rate / 10) < now or not further(10 * rate) < MORE * now):
+            return rate * max(FULL - start, SMALL) / (COHERENT * now)
+        if NONE < now == known.get(rate / 10):  # Adafactor limits its steps, whatever the rate
+            return rate / 10 * FULL / (COHERENT * now)
+        rate = rate / 10 if now > LARGE or math.isnan(now) else 10 * rate
     raise PaceError(
         "No learning rate could be found: a step brings the slider no nearer to what its pictures have and the model "
         "has not. See that the positive pictures have more of the concept and the negative ones less, or set "

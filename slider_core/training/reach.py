@@ -65,19 +65,25 @@ class Probe:
         return [found[i] for i in range(len(rows))]
 
     def reach(self, calls: ModelCalls) -> float:
-        """Of the slider as it is: 0 for none; NaN for one that does harm."""
+        """Of the slider as it is: 0 for none; NaN for one that does harm.
+
+        The change from half the strength below 0 to half above has no prediction in common with the change from 0 to
+        the strength, nor with the error: so what a model of low precision rounds does not count as the slider's size.
+        """
         along, size, whole = 0.0, 0.0, 0.0
         for turn in self.turns:
-            now = self._predictions(turn.rows, calls, 1.0)
-            change = [base - new for base, new in zip(turn.base, now, strict=True)]
-            for e, d in zip(_odd(turn.rows, turn.error), _odd(turn.rows, change), strict=True):
-                along += float((d * e).sum())
-                size += float((d * d).sum())
+            below, above, now = (self._predictions(turn.rows, calls, scale) for scale in (-0.5, 0.5, 1.0))
+            change = [one - other for one, other in zip(turn.base, now, strict=True)]
+            across = [one - other for one, other in zip(below, above, strict=True)]
+            of_rows = (_odd(turn.rows, values) for values in (turn.error, change, across))
+            for e, d, other in zip(*of_rows, strict=True):
+                along += float((other * e).sum())
+                size += float((d * other).sum())
                 whole += float((e * e).sum())
         if not math.isfinite(size):
             return math.nan
         if along > 0:
-            return size / along
+            return max(size, 0.0) / along
         return math.nan if size > HARM * whole else 0.0
 
 

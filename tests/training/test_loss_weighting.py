@@ -17,7 +17,7 @@ from concept_sliders.slider_core.lora import deltas_for
 from concept_sliders.slider_core.training import TrainRequest, train
 from concept_sliders.slider_core.training.model_call import ModelCalls
 from concept_sliders.slider_core.training.rows import rows_of_turn
-from concept_sliders.slider_core.training.step import _shares, _targets, forward_backward
+from concept_sliders.slider_core.training.step import _shares, forward_backward, targets_of
 from small_training import example, request
 
 sys.path.append(str(Path(__file__).resolve().parent.parent.parent / "benchmarks"))
@@ -56,7 +56,7 @@ def rows_and_targets(model):
                 assert not strengths.any(), "the base model"
                 yield
 
-            targets = _targets(rows, calls, attach, 0)
+            targets = targets_of(rows, calls, attach, 0)
             perfect = [calls.target(row.row.latent, row.noise, row.sigmas) for row in rows]
             with torch.no_grad():
                 base = [

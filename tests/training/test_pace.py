@@ -24,10 +24,19 @@ def test_the_rate_found_does_not_depend_on_the_first_trial(first):
 
     def reached(rate):
         tried.append(rate)
-        return min(40.0 * rate, 3.0) if rate < 1 else math.nan
+        return 40.0 * rate if rate < 1 else math.nan
 
     found = first_rate(reached, first)
-    assert found == pytest.approx(1 / (0.8 * 40 / FULL), rel=0.1) and len(tried) <= 6
+    assert found == pytest.approx(1 / (0.8 * 40 / FULL), rel=0.1) and len(tried) <= 8
+
+
+def test_what_a_model_of_low_precision_rounds_is_not_taken_for_a_slider():
+    found = first_rate(lambda rate: max(1000.0 * rate, 0.3 + 10.0 * rate), 1e-6)
+    assert found == pytest.approx(1 / (0.8 * 1000 / FULL), rel=0.1)
+
+
+def test_an_optimiser_that_limits_its_steps():
+    assert first_rate(lambda rate: min(rate, 1.0) / 1000, 1e-4) == pytest.approx(1000 * FULL / 0.8, rel=0.1)
 
 
 def test_a_step_that_does_nothing_at_any_rate():
