@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
+from torch import Tensor
 
 from ..curve import CURVE, Curve
 from ..files.slider import Slider
 from .measures import Array
+from .report import Report, with_range
 
 POINTS = 8  # of the stored curve, for each unit of strength
 LEAST_RISE = 1e-6  # of the whole effect, from one strength to the next
@@ -67,7 +70,37 @@ def _grid(low: float, high: float) -> Array:
     return np.unique([low, *inner[apart], high])
 
 
-def with_curve(slider: Slider, curve: Curve | None) -> Slider:
+def curve_of_report(measured: Report, by: Curve | None = None) -> Curve | None:
+    """The curve that a sweep has found; None without a usable range on it.
+
+    Args:
+        by: the curve that the strengths of the sweep went by.
+    """
+    raws = [_raw(s, by) for s in measured.strengths]
+    low, high = (_raw(s, by) for s in measured.usable_range)
+    return curve_from(raws, measured.effect, (low, high)) if low < high else None
+
+
+def measured_slider(
+    slider: Mapping[str, Tensor], measured: Report, by: Curve | None = None, store: bool = True
+) -> Slider:
+    """The slider with its usable range and, if asked, its response curve as a sweep has found them.
+
+    Without a range it gets neither. What is not stored anew stays as it was.
+
+    Args:
+        by: the curve that the strengths of the sweep went by; the range in the file is of raw strengths.
+    """
+    low, high = (_raw(s, by) for s in measured.usable_range)
+    with_it = with_range(slider, replace(measured, usable_range=(round(low, 6), round(high, 6))))
+    return with_curve(with_it, curve_of_report(measured, by)) if store else with_it
+
+
+def _raw(strength: float, by: Curve | None) -> float:
+    return strength if by is None else by.raw(strength)
+
+
+def with_curve(slider: Mapping[str, Tensor], curve: Curve | None) -> Slider:
     """The slider with this curve in its metadata, or with none."""
     metadata = {key: value for key, value in getattr(slider, "metadata", {}).items() if key != CURVE}
     return Slider(slider, metadata | ({CURVE: curve.as_json()} if curve else {}))

@@ -68,8 +68,8 @@ def _multiplied(layer: str, named: Mapping[str, str]) -> list[str]:
     if bent or not (found or bias):
         what = f" ({bent})" if bent else ""
         raise SliderFileError(
-            f"the change of {layer}{what} is not in proportion to the strength, so the slider cannot be scaled. Save it "
-            "as trained."
+            f"the change of {layer}{what} is not in proportion to the strength, so the slider cannot be scaled. Save "
+            "it as trained."
         )
     return [*([found] if found else []), *bias]
 

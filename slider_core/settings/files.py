@@ -34,7 +34,7 @@ class SaveSettings(Settings):
     one_is: str = choice(
         AS_TRAINED,
         SCALES,
-        "What strength 1 is in other loaders. usable range: the end of the range that Slider Sweep has measured, by the "
-        "file's alpha; Apply Slider does the same with either.",
+        "What strength 1 is in other loaders. usable range: the end of the range that Slider Sweep has measured, by "
+        "the file's alpha. A response curve is kept, so Apply Slider does the same with either.",
         advanced=True,
     )
