@@ -12,18 +12,22 @@ from .prompts import SliderPromptLibrary
 from .routes import add_routes
 from .sweep import SliderSweep
 from .targets import SliderTargets
+from .tiny_faces import offer_tiny_faces
 from .train import SliderTrainer
+from .words import SliderFromWords
 
 
 class SliderExtension(ComfyExtension):
     async def on_load(self) -> None:
         add_routes()
+        offer_tiny_faces()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [
             SliderTargets,
             BucketLoader,
             CycleSampler,
+            SliderFromWords,
             SliderTrainer,
             SliderLoad,
             SliderApply,

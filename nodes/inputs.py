@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from comfy_api.latest import io
 
+from ..slider_core import internals
 from ..slider_core.given import quoted
 from ..slider_core.settings import Choice, Real, Setting, Switch, Text, Whole
 
@@ -45,7 +46,8 @@ def checked(many: Sequence[str] = (), own: Sequence[str] = ()) -> Callable[[Call
                     for value in values:
                         _check(widget, value)
                 given[widget.id] = values if widget.id in many else values[0]
-            return execute(cls, **given)
+            with internals.named():
+                return execute(cls, **given)
 
         return run
 

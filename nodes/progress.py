@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from comfy.model_management import InterruptProcessingException
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
@@ -24,6 +23,8 @@ class TrainingProgress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        from comfy.model_management import InterruptProcessingException
+
         stopped = kind is not None and issubclass(kind, InterruptProcessingException)
         self.events.end("stopped" if stopped else "failed" if kind else "finished")
 
@@ -49,6 +50,11 @@ class TrainingProgress:
     def picture(self, image: Any) -> None:
         """A PIL picture, shown on the node with the next step."""
         self.preview = ("JPEG", image, 1024)
+
+    def kept(self, files: list[dict[str, Any]]) -> None:
+        """The previews so far, for the panel, which shows them in place of ComfyUI's own picture."""
+        self.preview = None
+        self.events.previews(files)
 
 
 def workflow_id(pnginfo: dict[str, Any] | None) -> str | None:

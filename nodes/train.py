@@ -103,8 +103,11 @@ class SliderTrainer(io.ComfyNode):
         )
         hidden = cls.hidden
         with TrainingProgress(settings.steps, hidden.unique_id, hidden.extra_pnginfo) as progress:
-            run = TrainingRun(parts, settings, output_folder(), progress)
+            output = output_folder()
+            run = TrainingRun(
+                parts, settings, output, progress, lambda files: progress.kept(previews_for_page(files, output))
+            )
             trained = run.train()
         report = run.report(trained)
-        shown = {"text": (report,), "slider_previews": previews_for_page(run.shown, output_folder())}
+        shown = {"text": (report,), "slider_previews": previews_for_page(run.shown, output)}
         return io.NodeOutput(trained.slider, trained.losses, report, ui=shown)

@@ -21,6 +21,7 @@ class TrainingEvents:
         self.place = {"node_id": node_id, "workflow_id": workflow_id}
         self.curve: list[tuple[int, dict[str, float]]] = []
         self.last: dict[str, Any] = {}
+        self.shown: list[dict[str, Any]] = []
         if node_id is not None:
             _latest = self
 
@@ -31,6 +32,11 @@ class TrainingEvents:
         if len(self.curve) > 2 * POINTS:
             del self.curve[1::2]
         self._send(event)
+
+    def previews(self, files: list[dict[str, Any]]) -> None:
+        """All previews so far, as ComfyUI tells the page of files, each with its step."""
+        self.shown = files
+        self._send({"previews": files})
 
     def end(self, how: str) -> None:
         """How it ended: finished, stopped or failed."""
@@ -44,10 +50,10 @@ class TrainingEvents:
 
 
 def latest_training() -> dict[str, Any]:
-    """The running training, or the last one: its place, its whole curve and its last event. Empty if there is none."""
+    """The running training, or the last one: place, curve, previews and last event. Empty if there is none."""
     if _latest is None:
         return {}
-    return {**_latest.place, **_latest.last, "curve": _latest.curve}
+    return {**_latest.place, **_latest.last, "curve": _latest.curve, "previews": _latest.shown}
 
 
 def server_instance() -> Any:

@@ -5,6 +5,7 @@
     python3 scripts/run.py test [ARGS]       lint, type check and tests (ARGS go to pytest, and skip the rest)
     python3 scripts/run.py test --comfyui PATH [ARGS]    the tests on the ComfyUI in PATH, of any version
     python3 scripts/run.py server [ARGS]     ComfyUI with the pack installed; ARGS go to its main.py
+    python3 scripts/run.py bench-sliders     the methods of training a slider compared, in 15 minutes
     python3 scripts/run.py python FILE ...   a script in that environment (ComfyUI and the pack importable)
 
 An existing ComfyUI is used when COMFYUI_PATH names it or when this pack lies in its custom_nodes folder;
@@ -126,7 +127,7 @@ def train_arguments(args: list[str]) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["demo", "train", "test", "server", "python"])
+    parser.add_argument("command", choices=["demo", "train", "test", "server", "bench-sliders", "python"])
     parser.add_argument("args", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     testing = options.command == "test"
@@ -141,6 +142,8 @@ def main() -> int:
         return test(python, env, args, checks=not (args or named))
     if options.command == "server":
         return run(*server_command(comfyui, python, args), env=env)
+    if options.command == "bench-sliders":
+        args = [str(ROOT / "benchmarks" / "sliders.py"), *args]
     script = ROOT / "scripts" / ("demo.py" if options.command == "demo" else "in_comfyui.py")
     if options.command == "train":
         args = train_arguments(args)

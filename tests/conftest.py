@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 
-from in_comfyui import import_comfyui, import_pack  # noqa: E402
+from in_comfyui import import_comfyui, import_pack
 
 import_comfyui(["--cpu"])
 import_pack()

@@ -145,6 +145,27 @@ MUTANTS = (
         "strengths, None, self.joined",
         SETTINGS,
     ),
+    Mutant(
+        "more and less exchanged",
+        "slider_core/training/words.py",
+        "base + amount",
+        "base - amount",
+        "tests/training/test_words.py -k target",
+    ),
+    Mutant(
+        "words not scaled to the prediction",
+        "slider_core/training/words.py",
+        "return moved * ",
+        "return moved + 0 * ",
+        "tests/training/test_words.py -k target",
+    ),
+    Mutant(
+        "low noise levels as the usual ones",
+        "slider_core/training/timesteps.py",
+        "generator=generator) - 1)",
+        "generator=generator))",
+        "tests/training/test_settings.py -k noise_levels",
+    ),
     Mutant("assistant off", ON_MODEL, "torch.ones(len(strengths))", "torch.zeros(len(strengths))", SETTINGS),
     *(
         Mutant(

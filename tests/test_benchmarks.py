@@ -69,17 +69,106 @@ def test_the_benchmark_tells_each_measurement_and_keeps_it(tmp_path):
     )
 
 
+def sweep_of(smiles, strengths):
+    """Pictures of which only the smile changes, as the regressor would measure them."""
+    import sliders
+
+    found = {name: numpy.full((2, len(smiles)), mean) for name, (mean, _) in sliders.measure.NUMBERS.items()}
+    found |= {name: numpy.full((2, len(smiles)), names[0]) for name, names in sliders.measure.CHOICES.items()}
+    found["smile"] = numpy.array([smiles, smiles])
+    return sliders.results.Results("smile", strengths, found)
+
+
 def test_the_figures_of_a_slider_are_those_of_its_pictures():
     """A smile of −0.5 to 0.7 over ±1, that moves the eyes by half a deviation on one side."""
     import sliders
-    from sliders import measure, results
 
-    found = {name: numpy.full((2, 3), mean) for name, (mean, _) in measure.NUMBERS.items()}
-    found |= {name: numpy.full((2, 3), names[0]) for name, names in measure.CHOICES.items()}
-    found["smile"] = numpy.array([[-0.5, 0.0, 0.7], [-0.5, 0.0, 0.7]])
-    found["eye_size"][:, 2] += 0.5 * measure.NUMBERS["eye_size"][1]
-    figures = sliders.figures(results.Results("smile", [-1.0, 0.0, 1.0], found))
+    looked = sweep_of([-0.5, 0.0, 0.7], [-1.0, 0.0, 1.0])
+    deviation = sliders.measure.NUMBERS["eye_size"][1]
+    looked.found["eye_size"][:, 2] += 0.5 * deviation
     leak = 0.5 / 2 / 5  # mean of two sides and of five other numbers
-    expected = [1.2, 1.0, 0.7 / 0.6, leak, leak / 1.2, 0.0]
-    assert list(figures.values()) == pytest.approx(expected)
-    assert sliders.row("mine", [figures]).startswith("| mine | 1.200 | 1.000 | 1.167 | 0.050 ")
+    slopes = 0.6 / sliders.measure.NUMBERS["smile"][1], 0.25 / 5
+    expected = [1.2, 1.0, 0.7 / 0.6, 1.4, leak, leak / 1.2, slopes[0] / slopes[1], 0.0]
+    shown = sliders.figures(looked)
+    assert list(shown.values()) == pytest.approx(expected)
+    assert sliders.row("mine", [shown]).startswith("| mine | 1 | 1.200 | 1.000 | 1.167 |  | 1.400 | 0.050 ")
+
+
+def test_a_slider_that_goes_the_wrong_way_has_its_line_in_the_table():
+    """It has no evenness, and one run of it spoils no table."""
+    import sliders
+
+    wrong = sliders.figures(sweep_of([0.5, 0.0, -0.7], [-1.0, 0.0, 1.0]))
+    assert sliders.row("wrong", [wrong, wrong]).startswith(
+        "| wrong | 2 | -1.200 (0.000) | -1.000 (0.000) | nan"
+    )
+
+
+def test_half_the_strength_and_where_pictures_change_are_measured():
+    import sliders
+
+    looked = sweep_of([-1.0, -0.8, 0.0, 0.8, 1.0], [-1.0, -0.5, 0.0, 0.5, 1.0])
+    pictures, mask = torch.zeros(2, 5, 4, 4, 3), torch.zeros(4, 4, dtype=torch.bool)
+    mask[:2] = True
+    pictures[:, (0, 4), :2], pictures[:, (0, 4), 2:] = 0.6, 0.2
+    shown = sliders.figures(looked, pictures, mask)
+    assert shown["gain at half"] == pytest.approx(1.6) and shown["inside / outside"] == pytest.approx(3)
+
+
+def test_cells_come_in_the_order_of_their_importance_and_every_method_is_known():
+    import sliders
+
+    cells = list(sliders.grid.cells())
+    assert len(set(cells)) == len(cells)
+    assert {cell.method for cell in cells} == set(sliders.methods.METHODS)
+    assert [cell.seed for cell in cells[:40]] == [0] * 40 and cells[0].method == "denoise"
+
+
+def test_other_trainers_train_on_the_same_model_pictures_and_steps():
+    """One step of each on the demo's model changes the slider, and leaves the model as it was."""
+    import sliders
+
+    ground = sliders.load_ground()
+    before = {name: weight.clone() for name, weight in ground.model.model.state_dict().items()}
+    setup = sliders.Setup(pictures=1)
+    for name, method in sliders.methods.METHODS.items():
+        if method.step is not None:
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(sliders.methods, "STEPS", 2)
+                slider, _ = sliders.methods.trained(ground, "smile", setup, method, seed=0)
+            assert slider and all(bool(torch.isfinite(tensor).all()) for tensor in slider.values()), name
+    after = ground.model.model.state_dict()
+    assert all(torch.equal(weight, after[name]) for name, weight in before.items())
+
+
+def test_the_second_model_predicts_noise_from_captions_that_name_smile_and_eyes(tmp_path):
+    """Untrained here: it is SD1.x to the pack, its words are its own, and pictures and words train on it."""
+    import sliders
+    import tiny_unet
+    from concept_sliders.slider_core.architectures import select
+    from train_unet import caption_numbers, save
+
+    torch.manual_seed(0)
+    save(tiny_unet.NamedFaceModel(), tmp_path / "unet.safetensors")
+    ground = sliders.load_ground("noise", tmp_path / "unet.safetensors")
+    assert select(ground.model).family == "SD1.x" and ground.model.model.model_type.name == "EPS"
+    smiling, frowning = (ground.text(f"a {mood} person")[0][0] for mood in ("smiling", "frowning"))
+    assert not torch.equal(smiling, frowning)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sliders.methods, "STEPS", 1)
+        for name in ("words, preserve", "words and pictures", "LECO"):
+            method = sliders.methods.METHODS[name]
+            slider, _ = sliders.methods.trained(ground, "smile", sliders.Setup(pictures=1), method, seed=0)
+            assert all(bool(torch.isfinite(tensor).all()) for tensor in slider.values()), name
+
+    from named_faces import NAMED, entangled_faces, named_caption
+
+    faces = entangled_faces(600, seed=1)
+    assert numpy.corrcoef([f.smile for f in faces], [f.eye_brightness for f in faces])[0, 1] > 0.4
+    assert named_caption("a person with tan skin", smile="smiling", eye_size="large") == (
+        "a smiling person with large eyes, tan skin"
+    )
+    numbers = caption_numbers(faces, seed=2)
+    said = (numbers == tiny_unet.VOCABULARY.index("smiling")) | (numbers == tiny_unet.VOCABULARY.index("calm"))
+    said |= numbers == tiny_unet.VOCABULARY.index("frowning")
+    assert float(said.any(-1).float().mean()) == pytest.approx(NAMED["smile"], abs=0.05)

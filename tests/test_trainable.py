@@ -18,7 +18,7 @@ from concept_sliders.slider_core.gradients.trainable import normal_twin, trainab
 from concept_sliders.slider_core.strength import attached
 from tiny_models import CPU, tiny_call, tiny_model
 from torch import nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 NARROW, WIDE = 256, 512  # sizes that every quantised format takes
 STRENGTH = torch.tensor([1.0, -0.5, 2.0])

@@ -1,16 +1,19 @@
 """Tiny models of each kind of prediction that have learned a concept: a bright or dark square in the latent."""
 
+from dataclasses import replace
 from functools import cache
 
 import torch
 from comfy.model_patcher import ModelPatcher
-from concept_sliders.slider_core.data import Bucket, Cycle, Example
+from concept_sliders.slider_core.data import Bucket, Cycle, Example, Words
 from concept_sliders.slider_core.gradients.trainable import trainable
 from concept_sliders.slider_core.training.model_call import ModelCalls
 from concept_sliders.slider_core.training.timesteps import draw_levels, sigmas_at
 from tiny_models import CONFIGS, tiny_model
 
 ROWS = 4
+AMOUNTS = (-1.0, 0.0, 1.0)
+SAYS = 8  # numbers of a text that name the amount
 
 
 def channels(name: str) -> int:
@@ -24,13 +27,20 @@ def square(name: str) -> torch.Tensor:
     return concept
 
 
-def example(name: str, file: str, amount: float, seed: int) -> Example:
-    """A latent with `amount` of the square over a faint ground of its own."""
+def conditioning(name: str, amount: float) -> list:
+    """Text whose last number says the amount."""
     shapes, random = CONFIGS[name]["apply_model"], torch.Generator().manual_seed(1)
     text = torch.randn(1, *shapes["c_crossattn"][1:], generator=random)
-    options = {"pooled_output": torch.randn(1, shapes["y"][1], generator=random)} if "y" in shapes else {}
+    text[..., -SAYS:] = 2 * amount
+    return [
+        [text, {"pooled_output": torch.randn(1, shapes["y"][1], generator=random)} if "y" in shapes else {}]
+    ]
+
+
+def example(name: str, file: str, amount: float, seed: int, named: float = 0.0) -> Example:
+    """A latent with `amount` of the square over a faint ground of its own, and a caption that says `named`."""
     ground = 0.3 * torch.randn(1, channels(name), 8, 8, generator=torch.Generator().manual_seed(seed))
-    return Example(file, "a square", amount * square(name) + ground, [[text, options]])
+    return Example(file, "a square", amount * square(name) + ground, conditioning(name, named))
 
 
 def cycle(name: str, paired: bool) -> Cycle:
@@ -43,13 +53,26 @@ def cycle(name: str, paired: bool) -> Cycle:
     )
 
 
+def words_cycle(name: str, words: Words | None = None) -> Cycle:
+    """No pictures of the concept: faint grounds, and prompts that say more and less of the square."""
+    words = words or Words((conditioning(name, 1.0),), (conditioning(name, -1.0),))
+    practice = tuple(replace(example(name, f"{i}", 0.0, seed=20 + i), words=words) for i in range(4))
+    return Cycle((Bucket("more", practice, 1.0), Bucket("less", practice, -1.0)))
+
+
+def named_model(name: str) -> ModelPatcher:
+    """As `learned_model`, of captions that say the amount in two of three pictures."""
+    return learned_model(name, 120, named=True)
+
+
 @cache
-def learned_model(name: str, steps: int = 50) -> ModelPatcher:
+def learned_model(name: str, steps: int = 50, named: bool = False) -> ModelPatcher:
     """The random model of this name, trained for a moment on squares of every amount from −1 to 1."""
     model, random = tiny_model(name), torch.Generator().manual_seed(0)
     with trainable(model) as network:
         calls, weights = ModelCalls(model), list(network.diffusion_model.parameters())
-        row = calls.row(example(name, "", 0.0, seed=0))
+        examples = [example(name, "", 0.0, seed=0, named=amount) for amount in AMOUNTS]
+        rows = [calls.row(one) for one in examples]
         for weight in weights:
             weight.requires_grad_(True)
         optimiser = torch.optim.Adam(weights)
@@ -60,7 +83,8 @@ def learned_model(name: str, steps: int = 50) -> ModelPatcher:
             noise = torch.randn(latents.shape, generator=random)
             levels = draw_levels(ROWS, "auto", calls.is_flow, random)
             sigmas = sigmas_at(levels, calls.sampling.percent_to_sigma)
-            prediction = calls.predict([row] * ROWS, calls.noised(latents, noise, sigmas), sigmas)
+            said = [rows[nearest(float(a), named)] for a in amount]
+            prediction = calls.predict(said, calls.noised(latents, noise, sigmas), sigmas)
             calls.backward((prediction - calls.target(latents, noise, sigmas)).square().mean())
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
             optimiser.step()
@@ -69,6 +93,11 @@ def learned_model(name: str, steps: int = 50) -> ModelPatcher:
         for weight in weights:
             weight.requires_grad_(False)
     return model
+
+
+def nearest(amount: float, named: bool) -> int:
+    """Which of AMOUNTS a caption says; the middle one, which is unsaid, for small amounts."""
+    return min(range(len(AMOUNTS)), key=lambda i: abs(AMOUNTS[i] - amount)) if named else len(AMOUNTS) // 2
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from comfy import latent_formats, model_base, ops, supported_models_base
 from comfy.model_patcher import ModelPatcher
 from tiny_models import CPU, randomise
 from torch import nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 WIDTH, CHANNELS, TEXT = 32, 16, 48  # channels of the latent and width of the text as in `small_training`
 

@@ -6,6 +6,7 @@ import { Curve } from "./curve.js";
 import { addToNode, element, fit } from "./elements.js";
 import { isOpen, keep, nodeAt, onResult } from "./results.js";
 import { EVENT, latestTraining } from "./training.js";
+import { TrainingPreviews } from "./training_previews.js";
 import { words } from "./words.js";
 
 const NODE = "SliderTrainer";
@@ -17,12 +18,14 @@ const panels = new WeakMap();
 api.addEventListener(EVENT, ({ detail }) => {
   const panel = isOpen(detail.workflow_id) && panels.get(nodeAt(detail.node_id));
   if (!panel) return;
-  panel.add(detail);
-  if (detail.ended) keep(detail.workflow_id, detail.node_id, { training: panel.kept() });
+  if (detail.previews) panel.picture(detail.previews);
+  else panel.add(detail);
+  if (detail.ended) keep(detail.workflow_id, detail.node_id, panel.kept());
 });
 
-onResult((node, { training }) => {
+onResult((node, { training, slider_previews: previews }) => {
   if (training) panels.get(node)?.restore(training);
+  if (previews?.length) panels.get(node)?.picture(previews);
 });
 
 app.registerExtension({
@@ -48,14 +51,17 @@ class TrainingPanel {
     this.node = node;
     this.status = element("div", { role: "status" });
     this.curve = new Curve();
-    this.root = element("div", { hidden: true }, this.status, this.curve.frame, this.curve.legend);
+    this.previews = new TrainingPreviews();
+    const parts = [this.status, this.curve.frame, this.curve.legend, ...this.previews.parts];
+    this.root = element("div", { hidden: true }, ...parts);
     addToNode(node, "training_panel", this.root);
     this.points = [];
     this.last = {};
   }
 
   /** Takes a whole training: its last event and its curve. */
-  restore({ curve, ...last }) {
+  restore({ curve, previews, ...last }) {
+    if (previews) this.picture(previews);
     if (!curve?.length) return;
     this.points = curve;
     this.last = last;
@@ -65,9 +71,15 @@ class TrainingPanel {
   /** Takes one event of a running training. */
   add(event) {
     if (event.step <= this.last.step && !event.ended) this.points = [];
+    if (!this.points.length) this.picture([]);
     if (!event.ended && event.loss) this.points.push([event.step, event.loss]);
     this.last = event;
     if (this.points.length) this.show();
+  }
+
+  picture(entries) {
+    this.previews.show(entries);
+    fit(this.node, this.root);
   }
 
   show() {
@@ -89,7 +101,7 @@ class TrainingPanel {
     const every = Math.ceil(this.points.length / KEPT);
     const { step, steps, ended } = this.last;
     const curve = this.points.filter((_, index) => (this.points.length - 1 - index) % every === 0);
-    return { step, steps, ended, curve };
+    return { training: { step, steps, ended, curve }, slider_previews: this.previews.entries };
   }
 }
 

@@ -63,15 +63,15 @@ CLIP = ["checkpoint", 1]
 
 
 def train_example() -> Example:
-    graph = workflow.training("my_slider", 300, 2e-4, "anchor")
-    del graph["clip"]
+    graph = workflow.training("my_slider", 300, 2e-4, "off")
+    del graph["clip"], graph["neutral"]
     folder = {"clip": CLIP, "resolution": 1024}
     graph = changed(
         graph,
         checkpoint=REAL,
         positive={**folder, "folder": "my_slider/more"},
         negative={**folder, "folder": "my_slider/less"},
-        neutral={**folder, "folder": "my_slider/neutral"},
+        cycle={"buckets": ["negative", 0]},
         train={
             "resume": "continue",
             "gradient_checkpointing": True,
@@ -85,17 +85,17 @@ def train_example() -> Example:
         graph,
         {
             "1  Model": ["checkpoint", "targets"],
-            "2  Pictures, a folder each": ["positive", "negative", "neutral"],
+            "2  Pictures, a folder each": ["positive", "negative"],
             "3  Order and training": ["cycle", "train"],
             "4  Look at it": ["loss"],
         },
         {
-            "2  Pictures, a folder each": "Make three folders below ComfyUI's `input` folder: `my_slider/more`, "
-            "`my_slider/less` and, if you have them, neutral pictures in `my_slider/neutral`. Four to six pictures a "
-            "side are enough, as many on one side as on the other. The purest sliders come from pairs: the same "
+            "2  Pictures, a folder each": "Make two folders below ComfyUI's `input` folder: `my_slider/more` and "
+            "`my_slider/less`. Four to six pictures a side are enough, as many on one side as on the "
+            "other. The purest sliders come from pairs: the same "
             "picture with more and with less of the concept, under the same file name.\n\nEach picture's caption is "
-            "in a `.txt` file of the same name. It says what is to be seen, **but not the concept**. Without neutral "
-            "pictures, delete that node and connect the one before it.",
+            "in a `.txt` file of the same name. It says what is to be seen, **but not the concept**. Neutral pictures "
+            "are not needed: they take range and time, and made no slider purer where it was measured.",
             "4  Look at it": "The slider is written to `output/loras` and is in every list of LoRAs at once. Open "
             "*02 apply and sweep a slider* next.",
         },
@@ -189,7 +189,45 @@ def demo_example() -> Example:
     )
 
 
-EXAMPLES = (train_example, apply_example, demo_example)
+def words_example() -> Example:
+    graph = changed(workflow.training("smile_of_words", 300, 2e-4, "off"), checkpoint=REAL)
+    for name in ("clip", "positive", "negative", "neutral", "cycle"):
+        del graph[name]
+    graph["words"] = workflow.node(
+        "SliderFromWords", "More, less, and what stays", model=["checkpoint", 0], clip=CLIP, vae=["checkpoint", 2],
+        more="a portrait photo of a smiling person", less="a portrait photo of a sad person",
+        neutral="a portrait photo of a person", preserve="old, young\nman, woman", guidance=3.0, pictures=8, seed=0,
+        steps=20, cfg=4.0, sampler_name="euler", scheduler="simple", width=1024, height=1024,
+    )  # fmt: skip
+    graph["look"] = workflow.node("PreviewImage", "The direction, before training", images=["words", 2])
+    graph = changed(
+        graph,
+        train={
+            "cycle": ["words", 0],
+            "resume": "continue",
+            "gradient_checkpointing": True,
+            "checkpoint_every": 50,
+        },
+    )
+    return Example(
+        "04_train_a_slider_from_words",
+        graph,
+        {
+            "1  Model": ["checkpoint", "targets"],
+            "2  Words": ["words"],
+            "3  The direction, before training": ["look"],
+            "4  Training": ["train"],
+        },
+        {
+            "2  Words": "No pictures are needed: the model shows what it knows. Each line of `preserve` is something "
+            "that should not come along with the smile, with two or more values of it.",
+            "3  The direction, before training": "Run this first, with *Train Slider* bypassed (Ctrl+B). If the "
+            "concept is not to be seen here, other words are needed, and no training.",
+        },
+    )
+
+
+EXAMPLES = (train_example, apply_example, demo_example, words_example)
 
 
 def numbered(example: Example, schemas: dict[str, Any]) -> tuple[workflow.Workflow, dict[str, str]]:

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from faces import BACKGROUNDS, HAIRS, SHIRTS, SKINS, STYLES, Face  # noqa: E402
+from faces import BACKGROUNDS, HAIRS, SHIRTS, SKINS, STYLES, Face
 
-WEIGHTS = Path(__file__).resolve().parent / "model" / "measure.safetensors"
+WEIGHTS = Path(__file__).resolve().parent / "measure.safetensors"
 WIDEN = 1.6  # how far smiles go in its training pictures
 PALETTES = {"hair": HAIRS, "skin": SKINS, "shirt": SHIRTS, "background": BACKGROUNDS}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import comfy.cli_args
@@ -20,7 +21,7 @@ FOLDER = Path(__file__).resolve().parent
 CHECKPOINT = FOLDER / "model" / "tiny_faces.safetensors"
 sys.path.insert(0, str(FOLDER / "custom_nodes" / "comfyui_tiny_faces"))
 
-from text_encoder import LENGTH, WIDTH, TinyFacesText, WordTokenizer  # noqa: E402
+from text_encoder import LENGTH, WIDTH, WORDS, TinyFacesText, WordTokenizer  # noqa: E402
 
 DEPTH = 3  # blocks; ComfyUI takes the width of an SD3-type model to be 64 * depth
 CHANNELS = 16
@@ -55,8 +56,8 @@ def new_transformer() -> nn.Module:
     return model
 
 
-def new_text() -> TinyFacesText:
-    model = TinyFacesText({}, torch.float32, "cpu", comfy.ops.disable_weight_init)
+def new_text(words: int = len(WORDS)) -> TinyFacesText:
+    model = TinyFacesText({"words": words}, torch.float32, "cpu", comfy.ops.disable_weight_init)
     start(model)
     for table in (model.words, model.places):
         nn.init.normal_(table.weight, std=0.5)
@@ -82,9 +83,9 @@ def start(model: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
         elif isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)
-        if isinstance(module, (nn.Conv2d, nn.Linear, nn.LayerNorm)) and module.bias is not None:
+        if isinstance(module, (nn.Conv2d, nn.Linear, nn.LayerNorm, nn.GroupNorm)) and module.bias is not None:
             nn.init.zeros_(module.bias)
-        if isinstance(module, nn.LayerNorm) and module.weight is not None:
+        if isinstance(module, (nn.LayerNorm, nn.GroupNorm)) and module.weight is not None:
             nn.init.ones_(module.weight)
     for name, weight in model.named_parameters():
         if name.endswith(("ln_q.weight", "ln_k.weight")):
@@ -94,9 +95,9 @@ def start(model: nn.Module) -> None:
                 weight.mul_(0.1)
 
 
-def tokens(captions: list[str]) -> Tensor:
+def tokens(captions: list[str], words: Sequence[str] = WORDS) -> Tensor:
     """Captions as [count, 16] numbers, filled up with 0."""
-    tokenizer = WordTokenizer()
+    tokenizer = WordTokenizer(words)
     rows = [tokenizer(caption)["input_ids"][:LENGTH] for caption in captions]
     return torch.tensor([row + [0] * (LENGTH - len(row)) for row in rows])
 

@@ -25,12 +25,12 @@ from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import measure  # noqa: E402
-import tiny_model  # noqa: E402
-import train_flow  # noqa: E402
-import train_vae  # noqa: E402
-from faces import SIZE, draw_many, random_faces  # noqa: E402
-from PIL import Image  # noqa: E402
+import measure
+import tiny_model
+import train_flow
+import train_vae
+from faces import SIZE, draw_many, random_faces
+from PIL import Image
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,9 @@ def _free(sliders: Sequence[ByRow], patcher: ModelPatcher) -> None:
         by_row.free()
 
 
-def read_strengths(executor, model, conds, x_in, timestep, model_options):
+def read_strengths(
+    executor: Any, model: Any, conds: Any, x_in: Tensor, timestep: Tensor, model_options: dict[str, Any]
+) -> Any:
     """Brings the strengths that the conditionings carry to the model calls made for them."""
     given = {
         entry["uuid"]: entry[STRENGTH_KEY]
@@ -68,8 +70,17 @@ def read_strengths(executor, model, conds, x_in, timestep, model_options):
     return executor(model, conds, x_in, timestep, model_options)
 
 
-def _call(at_rest: Sequence[ByRow], executor, x, t, c_concat=None,
-          c_crossattn=None, control=None, transformer_options=None, **kwargs):  # fmt: skip
+def _call(
+    at_rest: Sequence[ByRow],
+    executor: Any,
+    x: Tensor,
+    t: Tensor,
+    c_concat: Any = None,
+    c_crossattn: Any = None,
+    control: Any = None,
+    transformer_options: dict[str, Any] | None = None,
+    **kwargs: Any,
+) -> Any:
     """A model call with the sliders that are not in the weights; outside a sampling run, those `at_rest`."""
     options = transformer_options or {}
     model = executor.class_obj

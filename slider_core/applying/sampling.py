@@ -48,6 +48,9 @@ class SamplerSettings:
 # denoised latents as they are so far.
 OnStep = Callable[[int, int, Tensor], None]
 
+# What ComfyUI's samplers call after a step: its index, the picture so far, the latent, the number of steps.
+Callback = Callable[[int, Tensor, Tensor, int], None]
+
 
 def empty_latent(model: ModelPatcher, width: int, height: int, length: int = 1) -> Tensor:
     """An empty latent [1, C, (T,) H, W] in the model's own format, for pictures of `width` x `height` pixels.
@@ -132,7 +135,16 @@ def batch_size(model: ModelPatcher, latent: Tensor, wanted: int, most: int) -> i
 
 
 def _sample_batch(
-    model, slider, positive, negative, latent, seed, strengths, settings, callback, mask
+    model: ModelPatcher,
+    slider: str,
+    positive: list[Any],
+    negative: list[Any],
+    latent: Tensor,
+    seed: int,
+    strengths: Sequence[float],
+    settings: SamplerSettings,
+    callback: Callback,
+    mask: Tensor | None,
 ) -> Tensor:
     each = [len(strengths), *[1] * (latent.ndim - 1)]
     return sample.sample(
@@ -149,7 +161,7 @@ def at_strengths(conditioning: list[Any], slider: str, strengths: Sequence[float
     return [[tensor, with_strength(options, list(strengths), slider)] for tensor, options in conditioning]
 
 
-def _counting(on_step: OnStep | None, before: int, batch: int, latents: int, steps: int):
+def _counting(on_step: OnStep | None, before: int, batch: int, latents: int, steps: int) -> Callback:
     def callback(step: int, denoised: Tensor, x: Tensor, total: int) -> None:
         if on_step is not None:
             on_step(

@@ -5,6 +5,7 @@ from .cycle import Cycle, CycleError, Draw, Turn
 from .pairing import PairingError
 from .pictures import Picture, PictureError
 from .plan import describe_cycle
+from .words import Words, WordsError, phrases
 
 __all__ = [
     "Bucket",
@@ -16,5 +17,8 @@ __all__ = [
     "Picture",
     "PictureError",
     "Turn",
+    "Words",
+    "WordsError",
     "describe_cycle",
+    "phrases",
 ]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..given import counted
 from ..settings import BucketSettings
+from .words import Words
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Example:
         latent: as the VAE gives it, batch of 1: [1, C, H, W] or, with frames, [1, C, T, H, W].
         conditioning: ComfyUI's CONDITIONING list for the caption.
         control: control picture [1, H, W, 3] in 0..1 at the picture's size, if there is one.
+        words: what the target is made from, if not from the picture, which then only lends its latent.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Example:
     latent: Tensor
     conditioning: list[Any]
     control: Tensor | None = None
+    words: Words | None = None
 
 
 @dataclass(frozen=True)

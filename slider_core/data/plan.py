@@ -37,6 +37,11 @@ def warnings(cycle: Cycle) -> list[str]:
     for bucket in cycle.buckets:
         if bucket.probability == 0:
             found.append(f"bucket {bucket.name!r} has probability 0 and is never drawn.")
+        elif bucket.sign == 0 and cycle.neutral == "plain":
+            found.append(
+                f"bucket {bucket.name!r} is learned at strength 1 as it is ('plain', as in SimpleTuner), which weakens "
+                "the slider. Choose 'off' if you do not need SimpleTuner's behaviour."
+            )
         elif bucket.sign == 0 and cycle.neutral == "off":
             found.append(f"bucket {bucket.name!r} is neutral and neutral is 'off', so it is not used.")
     if cycle.pairs and cycle.mode == "together":

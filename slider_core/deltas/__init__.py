@@ -5,7 +5,7 @@ layer on it as one forward hook; `low_rank` computes those that are a product of
 matrices of all layers, and collects their gradients, in one piece of memory.
 """
 
-from .addition import Delta, Joined, Share, StrengthError, added, put_on, scale_for
+from .addition import Delta, Joined, Share, StrengthError, added, put_on, scale_for, take_off
 from .low_rank import Factors, Thin
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "added",
     "put_on",
     "scale_for",
+    "take_off",
 ]

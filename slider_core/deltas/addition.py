@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -142,7 +141,7 @@ class Share:
         """`onto`, to which this is added as to `y`, the base layer's output for `x`."""
         if self.low_rank is None or x.dtype != y.dtype:
             return added(layer, x, y, self.deltas, self._scale(x, 1.0), onto)
-        return self.low_rank.added(x, onto, self._scale(x, self.ratio))
+        return self.low_rank.added(x, onto, self._scale_of_each(x))
 
     def _scale(self, x: Tensor, ratio: float) -> Tensor:
         form = (x.shape[self.batch_dim], self.batch_dim, x.ndim, x.device, x.dtype, ratio)
@@ -150,29 +149,38 @@ class Share:
             self.scales[form] = scale_for(x, self.strength, self.batch_dim) * ratio
         return self.scales[form]
 
+    def _scale_of_each(self, x: Tensor) -> Tensor:
+        """The scale of each of the vectors in `x`, [n, 1]."""
+        form = (x.shape[:-1], self.batch_dim, x.device, x.dtype, self.ratio)
+        if form not in self.scales:
+            scale = self._scale(x, self.ratio)
+            self.scales[form] = scale.expand(*x.shape[:-1], 1).reshape(-1, 1)
+        return self.scales[form]
 
-class Sum:
+
+HOOK: Any = "concept sliders"
+"""The key of `Sum` among a layer's forward hooks. Torch's own way there costs more than a layer's arithmetic."""
+
+
+class Sum(list[Share]):
     """The forward hook of a layer: every share is computed from the base layer's own output."""
-
-    def __init__(self, layer: nn.Module):
-        self.shares: list[Share] = []
-        self.handle = layer.register_forward_hook(self)
 
     def __call__(self, layer: nn.Module, args: tuple, y: Tensor) -> Tensor:
         total = y
-        for share in self.shares:
+        for share in self:
             total = share.added(layer, args[0], y, total)
         return total
 
-    def take_off(self, share: Share) -> None:
-        self.shares.remove(share)
-        if not self.shares:
-            self.handle.remove()
+
+def put_on(layer: nn.Module, share: Share) -> None:
+    """Adds a share to a layer."""
+    shares: Any = layer._forward_hooks.setdefault(HOOK, Sum())
+    shares.append(share)
 
 
-def put_on(layer: nn.Module, share: Share) -> Callable[[], None]:
-    """Adds a share to a layer; what is returned takes it off again."""
-    there = next((hook for hook in layer._forward_hooks.values() if isinstance(hook, Sum)), None)
-    total = there or Sum(layer)
-    total.shares.append(share)
-    return partial(total.take_off, share)
+def take_off(layer: nn.Module, share: Share) -> None:
+    """The layer is without this share again."""
+    shares: Any = layer._forward_hooks[HOOK]
+    shares.remove(share)
+    if not shares:
+        del layer._forward_hooks[HOOK]

@@ -43,6 +43,7 @@ class Cast:
     def __init__(self, layers: Sequence[LowRank], x: Tensor):
         self._by_layer = [layer.sources(x) for layer in layers]
         self._sources = [tensor for sources in self._by_layer for tensor in sources]
+        self._whole = _as_one(self._sources)
         self._sizes = [tensor.numel() for tensor in self._sources]
         self.trained = any(tensor.requires_grad for tensor in self._sources)
         self._anchor: Tensor | None = None
@@ -57,9 +58,8 @@ class Cast:
         self._reached = set()
         for matrices in self.matrices:
             matrices.changed()
-        whole = _as_one(self._sources)
-        if whole is not None:
-            self._memory.copy_(whole)
+        if self._whole is not None:
+            self._memory.copy_(self._whole)
         else:
             torch._foreach_copy_(self._views(self._memory), [tensor.detach() for tensor in self._sources])
 

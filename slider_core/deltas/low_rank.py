@@ -54,27 +54,28 @@ class LowRank:
         return [up for up, _ in factors] + [down for _, down in factors]
 
     def added(self, x: Tensor, y: Tensor, scale: Tensor) -> Tensor:
-        """`y` [batch, …, rows] plus `scale` · up · down · `x` [batch, …, columns]; `scale` is shaped to broadcast."""
+        """`y` [batch, …, rows] plus `scale` [n, 1] · up · down · `x` [batch, …, columns], seen as n vectors."""
         cast = self._joint.cast(x)
         matrices = cast.matrices[self._index]
         up = matrices.joint_up(self.rows, y.shape[-1])
         if torch.is_grad_enabled() and cast.trained:
-            return _Added.apply(x, y, scale, cast.anchor(), up, matrices.down, cast, self)
+            return _Added.apply(x, y, cast.anchor(), (scale, up, matrices.down, cast, self))
         return _product(x, y, scale, up, matrices.down)[1].view(y.shape)
 
     def add_gradients(self, cast: Cast, x: Tensor, hidden: Tensor, grad: Tensor, of_hidden: Tensor) -> None:
         """Adds the gradients of both sides; all arguments are [n, …], `hidden` and `of_hidden` scaled."""
         gradients = cast.gradients(self._index)
-        for rows, ranks, up in zip(self.rows, gradients.ranks, gradients.ups, strict=True):
-            whole = len(self.rows) == 1 and len(up) == grad.shape[1]
-            up.addmm_(*((grad.t(), hidden) if whole else (grad[:, rows].t(), hidden[:, ranks])))
         gradients.down.addmm_(of_hidden.t(), x)
+        if len(self.rows) == 1 and len(gradients.ups[0]) == grad.shape[1]:
+            gradients.ups[0].addmm_(grad.t(), hidden)
+            return
+        for rows, ranks, up in zip(self.rows, gradients.ranks, gradients.ups, strict=True):
+            up.addmm_(grad[:, rows].t(), hidden[:, ranks])
 
 
 def _product(x: Tensor, y: Tensor, scale: Tensor, up: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
     """The scaled hidden values [n, ranks], and `y` with their product through `up` [n, rows]."""
-    hidden = _flat(x) @ down.t()
-    hidden = (hidden.view(*x.shape[:-1], len(down)) * scale).view(hidden.shape)
+    hidden = torch.mm(_flat(x), down.t()).mul_(scale)
     return hidden, torch.addmm(_flat(y), hidden, up.t())
 
 
@@ -113,13 +114,11 @@ class _Added(torch.autograd.Function):
     """`LowRank.added` with a gradient for `x` and for the matrices, which do not pass through autograd themselves."""
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, y: Tensor, scale: Tensor, anchor: Tensor, up: Tensor, down: Tensor, cast: Cast,
-        layer: LowRank,
-    ) -> Tensor:  # fmt: skip
+    def forward(ctx: Any, x: Tensor, y: Tensor, anchor: Tensor, constants: tuple) -> Tensor:
+        scale, up, down, *_ = constants
         hidden, whole = _product(x, y, scale, up, down)
         ctx.save_for_backward(x, hidden)
-        ctx.constants = scale, up, down, cast, layer
+        ctx.constants = constants
         return torch.ops.aten._unsafe_view(whole, y.shape)  # a view of its own could not be written to
 
     @staticmethod
@@ -127,11 +126,11 @@ class _Added(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         x, hidden = ctx.saved_tensors
         scale, up, down, cast, layer = ctx.constants
-        of_hidden = _flat(grad) @ up
-        of_hidden = (of_hidden.view(*x.shape[:-1], len(down)) * scale).view(of_hidden.shape)
-        layer.add_gradients(cast, _flat(x), hidden, _flat(grad), of_hidden)
-        of_x = (of_hidden @ down).view(x.shape) if ctx.needs_input_grad[0] else None
-        return of_x, grad, None, None, None, None, None, None
+        flat_grad = _flat(grad)
+        of_hidden = torch.mm(flat_grad, up).mul_(scale)
+        layer.add_gradients(cast, _flat(x), hidden, flat_grad, of_hidden)
+        of_x = torch.mm(of_hidden, down).view(x.shape) if ctx.needs_input_grad[0] else None
+        return of_x, grad, None, None
 
 
 def _flat(tensor: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -16,6 +16,7 @@ INK, LINE, PAPER = "#1c1c20", "#e3e3e8", "#ffffff"
 SHARPNESS = 2  # drawn larger and scaled down, which smooths the lines
 
 Point = tuple[float, float]
+Box = tuple[float, float, float, float]
 
 
 def smoothed(values: Sequence[float], span: float) -> np.ndarray:
@@ -60,7 +61,7 @@ def _points(values: Sequence[float]) -> list[Point]:
     return [(step, float(value)) for step, value in enumerate(values, 1) if math.isfinite(value)]
 
 
-def _draw_series(draw: ImageDraw.ImageDraw, series: Mapping[str, list[Point]], box, font: Font) -> None:
+def _draw_series(draw: ImageDraw.ImageDraw, series: Mapping[str, list[Point]], box: Box, font: Font) -> None:
     means = {name: _mean_line(points) for name, points in series.items()}
     last = max(points[-1][0] for points in series.values())
     low, high = _value_range(series, means)
@@ -88,7 +89,7 @@ def _mean_line(points: list[Point]) -> list[Point]:
     return [(step, float(mean)) for (step, _), mean in zip(points, means, strict=True)]
 
 
-def _value_range(series, means) -> Point:
+def _value_range(series: Mapping[str, list[Point]], means: Mapping[str, list[Point]]) -> Point:
     """Room for all mean lines and for all values but single spikes."""
     values = np.array([value for points in series.values() for _, value in points])
     lines = np.array([value for points in means.values() for _, value in points])
@@ -97,7 +98,14 @@ def _value_range(series, means) -> Point:
     return low, high + 0.08 * (high - low) if high > low else low + 1.0
 
 
-def _draw_axes(draw: ImageDraw.ImageDraw, box, place, levels, steps, font: Font) -> None:
+def _draw_axes(
+    draw: ImageDraw.ImageDraw,
+    box: Box,
+    place: Callable[[Point], Point],
+    levels: Sequence[float],
+    steps: Sequence[float],
+    font: Font,
+) -> None:
     left, top, right, bottom = box
     for level in levels:
         y = place((1, level))[1]

@@ -67,7 +67,7 @@ def load(path: Path | str) -> Slider:
         return _load_pickled(path)
     try:
         with safe_open(path, framework="pt") as file:
-            return Slider({key: file.get_tensor(key) for key in file.keys()}, file.metadata())  # noqa: SIM118
+            return Slider({key: file.get_tensor(key) for key in file.keys()}, file.metadata())
     except Exception as error:
         raise SliderFileError(f"{Path(path).name} is no whole safetensors file ({error}).") from error
 

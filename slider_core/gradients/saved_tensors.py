@@ -90,7 +90,7 @@ class CopyOnWrite(TorchFunctionMode):
         memory.kept.append(weakref.ref(kept))
         return kept
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         if getattr(func, "__name__", "") == "__setitem__" and _is_part(args[2], *args[:2]):
             self.acted = True

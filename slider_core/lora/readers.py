@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from comfy.weight_adapter import BOFTAdapter, GLoRAAdapter, LoHaAdapter, LoKrAdapter, LoRAAdapter, OFTAdapter
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..adapters import loha, lokr, lora
 from ..adapters.oft import turned, turned_by_butterfly
 from ..layers import apply_pointwise, apply_weight, is_conv, through_base, without_bias
-from .changes import LayerDelta, ParameterDelta, Place, Unusable, WeightChange
+from .changes import LayerDelta, ParameterDelta, Place, Tensors, Unusable, WeightChange
 from .magnitudes import scaled_to
 
 
@@ -49,7 +49,7 @@ def _difference(value: Tensor, place: Place) -> WeightChange:
     if tuple(value.shape) != place.shape.full:
         raise Unusable(f"a difference of shape {tuple(value.shape)} for a weight of {place.shape.full}")
 
-    def add(x, y, layer, scale, tensors):
+    def add(x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor, tensors: Tensors) -> Tensor:
         return apply_weight(layer, x, tensors[0]) * scale
 
     return LayerDelta(place, [value], add)
@@ -66,7 +66,7 @@ def _lora(weights: Sequence[Any], place: Place) -> WeightChange:
     down = down.reshape(rank, shape.columns, *shape.kernel)
     ratio = 1.0 if alpha is None else alpha / rank
 
-    def add(x, y, layer, scale, tensors):
+    def add(x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor, tensors: Tensors) -> Tensor:
         return lora.addition(x, layer, tensors[0], tensors[1], scale * ratio)
 
     delta = scaled_to(magnitudes, place, [up, down], add)
@@ -82,7 +82,7 @@ def _loha(weights: Sequence[Any], place: Place) -> WeightChange:
     wide, thin = (shape.rows, -1), (-1, shape.patch)
     factors = [w1a.reshape(wide), w1b.reshape(thin), w2a.reshape(wide), w2b.reshape(thin)]
 
-    def add(x, y, layer, scale, tensors):
+    def add(x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor, tensors: Tensors) -> Tensor:
         return loha.addition(x, layer, tuple(tensors), scale * ratio, shape)
 
     return scaled_to(magnitudes, place, factors, add)
@@ -103,7 +103,7 @@ def _lokr(weights: Sequence[Any], place: Place) -> WeightChange:
     if len(w1) * len(second[0]) != place.shape.rows or w1.shape[1] * columns != place.shape.columns:
         raise Unusable("a Kronecker product of another size than the weight")
 
-    def add(x, y, layer, scale, tensors):
+    def add(x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor, tensors: Tensors) -> Tensor:
         return lokr.addition(x, layer, tensors[0], tuple(tensors[1:]), scale * ratio)
 
     return scaled_to(magnitudes, place, [w1, *second], add)
@@ -123,7 +123,7 @@ def _glora(weights: Sequence[Any], place: Place) -> WeightChange:
         b2.reshape(rank, shape.columns, *shape.kernel),
     ]
 
-    def add(x, y, layer, scale, tensors):
+    def add(x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor, tensors: Tensors) -> Tensor:
         a1, a2, b1, b2 = tensors
         on_input = apply_pointwise(apply_pointwise(x * (scale * ratio), a2), a1)
         return through_base(on_input, layer, place.rows) + lora.addition(x, layer, b1, b2, scale * ratio)
@@ -137,7 +137,7 @@ def _rotation(turn: Callable[..., Tensor]) -> Callable[[Sequence[Any], Place], W
         if blocks.shape[-3] * blocks.shape[-1] != place.shape.rows:
             raise Unusable("rotations of another size than the weight")
 
-        def add(x, y, layer, scale, tensors):
+        def add(x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor, tensors: Tensors) -> Tensor:
             plain = without_bias(y, layer, place.rows)
             if is_conv(layer):
                 return turn(plain.movedim(1, -1), tensors[0], alpha or 0.0).movedim(-1, 1) * scale

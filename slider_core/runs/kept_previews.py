@@ -26,8 +26,8 @@ class KeptPreviews:
     def __init__(self, output: Path, name: str):
         self.root, self.name = output / FOLDER, name
 
-    def add(self, result: TrainedSlider, picture: Image.Image) -> Path:
-        """Writes the preview of a slider so far; its file.
+    def add(self, result: TrainedSlider, picture: Image.Image) -> list[Path]:
+        """Writes the preview of a slider so far; the files of all previews, by step.
 
         Raises:
             OSError: if it cannot be written.
@@ -35,12 +35,12 @@ class KeptPreviews:
         training = result.slider.metadata.get(TRAINING, "")[:12]
         folder = self.root / (f"{self.name}-{training}" if training else self.name)
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"step_{result.steps:06}.png"
-        picture.save(path)
+        picture.save(folder / f"step_{result.steps:06}.png")
         index = folder / f".{INDEX}"
-        index.write_text(json.dumps(entries(folder)))
+        found = entries(folder)
+        index.write_text(json.dumps(found))
         os.replace(index, folder / INDEX)
-        return path
+        return [folder / str(entry["file"]) for entry in found]
 
 
 def entries(folder: Path) -> list[dict[str, object]]:

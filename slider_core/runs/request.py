@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -24,6 +25,8 @@ def request_of(parts: Parts, settings: TrainSettings, output: Path) -> TrainRequ
     Raises:
         SettingsError, AdapterError, FileNameError: for settings that do not go with the parts or each other.
     """
+    if all(example.words for bucket in parts.cycle.buckets for example in bucket.examples):
+        settings = replace(settings, objective="prompts")
     plan = plan_of(parts, settings)
     return TrainRequest(
         model=parts.model,

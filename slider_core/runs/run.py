@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -40,11 +41,18 @@ class TrainingRun:
 
     Attributes:
         path: of the slider file, once there is one.
-        shown: previews that are kept, by their files.
+        shown: the files of its previews, by step; also those from before it was stopped.
     """
 
-    def __init__(self, parts: Parts, settings: TrainSettings, output: Path, progress: Progress):
-        self.settings, self.output, self.progress = settings, output, progress
+    def __init__(
+        self,
+        parts: Parts,
+        settings: TrainSettings,
+        output: Path,
+        progress: Progress,
+        on_previews: Callable[[list[Path]], None] = lambda files: None,
+    ):
+        self.settings, self.output, self.progress, self.on_previews = settings, output, progress, on_previews
         self.messages = list(parts.selection.warnings)
         self.path: Path | None = None
         self.preview = TrainingPreview(parts, settings)
@@ -104,7 +112,8 @@ class TrainingRun:
         try:
             self.thumbnail = self.preview.picture(result.slider)
             self.progress.picture(self.thumbnail)
-            self.shown.append(self.previews.add(result, self.thumbnail))
+            self.shown = self.previews.add(result, self.thumbnail)
+            self.on_previews(self.shown)
         except InterruptProcessingException:
             raise
         except Exception as error:  # memory runs out, a prompt for another model, …

@@ -22,6 +22,7 @@ from .setting import (
 from .sweep import ShownSweepSettings, SweepSettings
 from .targets import TargetSettings
 from .training import LoopSettings, TrainSettings
+from .words import WordsSettings
 
 __all__ = [
     "BucketSettings",
@@ -40,6 +41,7 @@ __all__ = [
     "Text",
     "TrainSettings",
     "Whole",
+    "WordsSettings",
     "default_of",
     "faults",
     "nearest",

@@ -73,7 +73,7 @@ class CycleSettings(Settings):
         "anchor",
         NEUTRALS,
         "anchor: the slider must leave neutral pictures alone. plain: they are learned at "
-        "strength 1, as SimpleTuner does it. off: not used.",
+        "strength 1, as SimpleTuner does it, which weakens the slider. off: not used.",
     )
     batch_size: int = whole(1, 1, 64, "Pictures per sign and step.")
     seed: int = seed("Of the order. The same seed gives the same draws.")

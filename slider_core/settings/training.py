@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from .setting import Settings, choice, real, seed, switch, text, whole
 
-OBJECTIVES = ("denoise", "difference")
-DENSITIES = ("auto", "uniform", "logit_normal")
+OBJECTIVES = ("denoise", "difference", "prompts")
+DENSITIES = ("auto", "uniform", "logit_normal", "low")
 OPTIMISERS = ("AdamW", "Adam", "RAdam", "NAdam", "Adafactor", "SGD")
 SCHEDULES = ("cosine", "linear", "constant")
 PRECISIONS = ("float32", "bfloat16")  # torch's names
@@ -35,7 +35,8 @@ class LoopSettings(Settings):
         "denoise",
         OBJECTIVES,
         "denoise: learn the pictures of each side (the guide's). difference: learn only how the "
-        "two sides differ, and leave to the model what it gets wrong on both; needs cycle together.",
+        "two sides differ, and leave to the model what it gets wrong on both; needs cycle together. "
+        "prompts: words alone, from Slider from Words, whose examples train so under every objective.",
     )
     anchor_weight: float = real(
         1.0,
@@ -56,7 +57,8 @@ class LoopSettings(Settings):
     noise_levels: str = choice(
         "auto",
         DENSITIES,
-        "Density of the noise levels. auto: what this kind of model is usually trained with.",
+        "Density of the noise levels. auto: what this kind of model is usually trained with. low: "
+        "where small things take shape; it needs a higher rate.",
         advanced=True,
     )
     optimiser: str = choice("AdamW", OPTIMISERS, "What makes steps of gradients.", advanced=True)

@@ -10,6 +10,7 @@ from torch import nn
 
 from ..data.bucket import Bucket, Example
 from ..data.cycle import Cycle
+from ..data.words import Words
 from .contents import deciding, names_of_modules
 from .digest import Digest
 from .request import TrainRequest
@@ -22,7 +23,8 @@ DECIDING: dict[type, set[str]] = {
     ),
     Cycle: set("buckets mode pairing weighting neutral batch_size seed one_sided".split()),
     Bucket: set("name examples strength probability repeats".split()),
-    Example: set("name latent conditioning control".split()),
+    Example: set("name latent conditioning control words".split()),
+    Words: set("more less guidance".split()),
 }
 # … and what changes how it is run or described, but not what comes out of it.
 WITHOUT_EFFECT: dict[type, set[str]] = {

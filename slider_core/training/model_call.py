@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -68,6 +68,7 @@ class ModelCalls:
         sampler_helpers.prepare_model_patcher(patcher, {}, self.options)
         samplers.cast_to_load_options(self.options, device=self.device, dtype=patcher.model_dtype())
         self._rows: dict[int, Row] = {}
+        self._under: dict[tuple[int, int], Row] = {}
         self._wrapped = WrappedCalls()
 
     @property
@@ -86,6 +87,14 @@ class ModelCalls:
             latent = self.model.process_latent_in(normal(example.latent).to(self.device, torch.float32))
             self._rows[id(example)] = Row(latent, self._processed(example, latent))
         return self._rows[id(example)]
+
+    def row_under(self, example: Example, conditioning: list[Any]) -> Row:
+        """The example's latent under another CONDITIONING, once."""
+        key = (id(example), id(conditioning))
+        if key not in self._under:
+            latent = self.row(example).latent
+            self._under[key] = Row(latent, self._processed(replace(example, conditioning=conditioning), latent))
+        return self._under[key]
 
     def _processed(self, example: Example, latent: Tensor) -> dict[str, Any]:
         tensor, options = normal(list(example.conditioning[0]))

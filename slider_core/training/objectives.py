@@ -5,6 +5,7 @@ strength s, v* what a perfect model would predict, x⁺ and x⁻ the noised pict
 
 - `denoise` (the guide's): each picture's own target at its strength, ‖f_{+s}(x⁺) − v*⁺‖² + ‖f_{−s}(x⁻) − v*⁻‖².
 - `difference`: the same without the part of the base model's error that both sides share; see `odd_target`.
+- `prompts`: words alone; see `words`. An example that has words is trained so under every objective.
 - anchor, for neutral pictures: the prediction must not move, ‖f_{±s}(x) − f_0(x)‖².
 """
 

@@ -75,6 +75,11 @@ class TrainRequest(LoopSettings):
                 "The objective 'difference' compares a positive with a negative picture in every step. Use cycle "
                 "'together' with pictures on both sides, or the objective 'denoise'."
             )
+        if self.objective == "prompts" and any(e.words is None for b in self.cycle.buckets for e in b.examples):
+            raise RequestError(
+                "The objective 'prompts' trains on words alone, and some buckets hold pictures. Connect the cycle of "
+                "Slider from Words, or choose 'denoise', which takes both."
+            )
         if self.train_control and any(e.control is None for b in self.cycle.buckets for e in b.examples):
             raise RequestError(
                 "The targets are a ControlNet's, but not every picture has a control picture. Connect control images "

@@ -12,6 +12,7 @@ from ..data.cycle import Draw, Turn
 from .model_call import ModelCalls, Row
 from .request import TrainRequest
 from .timesteps import draw_levels, sigmas_at
+from .words import Steering, steering
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class TrainRow:
         sign: of the bucket, for the record of losses.
         anchor: whether the base model's prediction is the target, and not what a perfect model would predict.
         partner: index among the turn's rows of the one that this is compared with (objective `difference`).
+        steering: prompts that the target is made from, in place of a picture.
     """
 
     row: Row
@@ -34,6 +36,7 @@ class TrainRow:
     sign: int
     anchor: bool = False
     partner: int | None = None
+    steering: Steering | None = None
 
     @property
     def sigmas(self) -> Tensor:
@@ -44,12 +47,15 @@ class TrainRow:
 def rows_of_turn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator: Generator) -> list[TrainRow]:
     """A row for each draw; draws of one pair share noise and noise level where their sizes allow."""
     shared: dict[int, tuple[Tensor, Tensor]] = {}
+    spoken: dict[tuple[int, int], Steering | None] = {}
     rows = []
     for draw in turn:
         row, anchor = calls.row(draw.example), _is_anchor(draw, request)
         noise, sigma = _noise(draw, row, shared, calls, request, generator)
         weight = draw.weight * (request.anchor_weight if anchor else 1.0)
-        rows.append(TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, anchor))
+        if (key := (id(noise), id(draw.example))) not in spoken:
+            spoken[key] = steering(draw.example, calls, generator)
+        rows.append(TrainRow(row, noise, sigma, draw.strength, weight, draw.sign, anchor, steering=spoken[key]))
     rows = [row for row in rows if row.weight > 0]
     if request.objective == "difference":
         rows = [replace(row, partner=_partner(row, rows)) for row in rows]
@@ -59,7 +65,7 @@ def rows_of_turn(turn: Turn, calls: ModelCalls, request: TrainRequest, generator
 def _partner(row: TrainRow, rows: Sequence[TrainRow]) -> int | None:
     """The row of the other sign that has this one's noise; one-sided turns and other sizes have none."""
     others = (i for i, other in enumerate(rows) if other.noise is row.noise and other.sign == -row.sign)
-    return next(others, None) if row.sign else None
+    return next(others, None) if row.sign and row.steering is None else None
 
 
 def _is_anchor(draw: Draw, request: TrainRequest) -> bool:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from .model_call import ModelCalls
+from .model_call import ModelCalls, Row
 from .objectives import odd_target, row_losses
 from .rows import TrainRow, stacked
+from .words import steered_targets
 
 
 class Attach(Protocol):
@@ -65,9 +67,15 @@ def _chunks(rows: Sequence[TrainRow], calls: ModelCalls, rows_at_once: int) -> l
 def _targets(rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows_at_once: int) -> list[Tensor]:
     """What each row's prediction is compared with, in float32."""
     perfect = [calls.target(row.row.latent, row.noise, row.sigmas) for row in rows]
-    base = _base_predictions(rows, calls, attach, rows_at_once)
+    needed = [i for i, row in enumerate(rows) if row.anchor or row.partner is not None]
+    predicted = base_predictions([rows[i] for i in needed], calls, attach, rows_at_once)
+    base = dict(zip(needed, predicted, strict=True))
+    steered = _steered(rows, calls, attach, rows_at_once)
     targets = []
     for i, row in enumerate(rows):
+        if i in steered:
+            targets.append(steered[i])
+            continue
         if row.partner is None:
             targets.append(base[i] if row.anchor else perfect[i])
             continue
@@ -77,17 +85,36 @@ def _targets(rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows_a
     return targets
 
 
-def _base_predictions(
-    rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows_at_once: int
-) -> dict[int, Tensor]:
-    """The model's predictions at strength 0, in float32, for the rows whose targets need them, by their index."""
-    needed = [i for i, row in enumerate(rows) if row.anchor or row.partner is not None]
+def base_predictions(
+    rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows_at_once: int = 0
+) -> list[Tensor]:
+    """The model's predictions for these rows at strength 0, in float32."""
     predictions: dict[int, Tensor] = {}
-    for indices in _chunks([rows[i] for i in needed], calls, rows_at_once):
-        chunk = [rows[needed[i]] for i in indices]
+    for indices in _chunks(rows, calls, rows_at_once):
+        chunk = [rows[i] for i in indices]
         latents, noise, sigmas = stacked(chunk)
         with torch.no_grad(), attach(torch.zeros(len(chunk))):
             stack = calls.predict([row.row for row in chunk], calls.noised(latents, noise, sigmas), sigmas)
         parts = stack.float().split([row.row.size for row in chunk])
-        predictions |= {needed[i]: part for i, part in zip(indices, parts, strict=True)}
-    return predictions
+        predictions |= dict(zip(indices, parts, strict=True))
+    return [predictions[i] for i in range(len(rows))]
+
+
+def _steered(
+    rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows_at_once: int
+) -> dict[int, Tensor]:
+    """The targets of the rows that words steer, by their index; rows of one noised latent share the predictions."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for i, row in enumerate(rows):
+        if row.steering is not None:
+            groups.setdefault((id(row.row.latent), id(row.noise)), []).append(i)
+    targets: dict[int, Tensor] = {}
+    for group in groups.values():
+        first = rows[group[0]]
+
+        def predict(under: Sequence[Row], first: TrainRow = first) -> list[Tensor]:
+            return base_predictions([replace(first, row=row) for row in under], calls, attach, rows_at_once)
+
+        steerings = [(row.row, row.steering, row.strength) for row in (rows[i] for i in group) if row.steering]
+        targets |= dict(zip(group, steered_targets(steerings, predict), strict=True))
+    return targets

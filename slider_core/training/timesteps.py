@@ -11,9 +11,12 @@ from torch import Generator, Tensor
 def draw_levels(count: int, density: str, is_flow: bool, generator: Generator) -> Tensor:
     """`count` noise levels in (0, 1), 0 the clean picture and 1 pure noise, before the model's own shift.
 
-    `auto` is logit-normal for flow models (Esser et al. 2024, section 3.1) and uniform for noise models.
+    `low` is logit-normal around a quarter (mean −1), where small things take shape. `auto` is
+    logit-normal for flow models (Esser et al. 2024, section 3.1) and uniform for noise models.
     """
-    if density == "logit_normal" or (density == "auto" and is_flow):
+    if density == "low":
+        levels = (torch.randn(count, generator=generator) - 1).sigmoid()
+    elif density == "logit_normal" or (density == "auto" and is_flow):
         levels = torch.randn(count, generator=generator).sigmoid()
     else:
         levels = torch.rand(count, generator=generator)

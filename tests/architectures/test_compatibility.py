@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
-import compatibility  # noqa: E402
+import compatibility
 
 
 @pytest.fixture(scope="module")

@@ -131,5 +131,7 @@ def test_the_plan_says_what_is_unequal_unused_or_of_different_size():
     assert "2 more draws an epoch than the negative side" in plan
     assert "turn 1: positive more/" in plan
     assert "not used" in describe_cycle(Cycle(THREE, neutral="off"))
+    assert "weakens the slider" in describe_cycle(Cycle(THREE, neutral="plain"))
+    assert "weakens the slider" not in describe_cycle(Cycle(THREE, neutral="anchor"))
     sizes = describe_cycle(Cycle((bucket("more", 0.5), bucket("less", -0.5, size=16))))
     assert "3 pairs differ in size" in sizes

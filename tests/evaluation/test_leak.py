@@ -13,7 +13,7 @@ from concept_sliders.slider_core.evaluation.report import report
 from concept_sliders.slider_core.evaluation.sweep import small
 
 sys.path.append(str(Path(__file__).parent.parent.parent / "scripts" / "demo"))
-from faces import draw, random_faces  # noqa: E402
+from faces import draw, random_faces
 
 STRENGTHS = [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0]
 FACES = [replace(face, smile=0.0, eye_brightness=0.5) for face in random_faces(3, seed=5)]

@@ -18,7 +18,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 sys.path.append(str(Path(__file__).parent.parent))
-from tiny_models import tiny_model  # noqa: E402
+from tiny_models import tiny_model
 
 
 class TinyClip:

@@ -16,7 +16,7 @@ from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.strength import StrengthError, with_strength
 
 sys.path.append(str(Path(__file__).parent.parent))
-from tiny_models import tiny_model  # noqa: E402
+from tiny_models import tiny_model
 
 STRENGTHS = (-2.0, -0.5, 0.0, 1.0, 2.0)
 LAYERS = ("joint_blocks.0.x_block.attn.qkv", "joint_blocks.1.x_block.attn.proj")

@@ -14,10 +14,10 @@ from concept_sliders.slider_core.strength import attached
 from tiny_models import shared_model, tiny_call
 
 sys.path.insert(0, str(Path(__file__).parent))
-import foreign  # noqa: E402
-from diffusers_twins import TWINS, in_diffusers  # noqa: E402
-from test_foreign_files import assert_same, file_of, outputs  # noqa: E402
-from test_stock_loader import in_stock_loader  # noqa: E402
+import foreign
+from diffusers_twins import TWINS, in_diffusers
+from test_foreign_files import assert_same, file_of, outputs
+from test_stock_loader import in_stock_loader
 
 PROJ = "diffusion_model.double_blocks.0.img_attn.proj"
 QKV = "diffusion_model.double_blocks.0.img_attn.qkv"

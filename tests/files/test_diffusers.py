@@ -17,7 +17,7 @@ from concept_sliders.slider_core.files import convert, load, save, to_slider
 from tiny_models import shared_model
 
 sys.path.insert(0, str(Path(__file__).parent))
-from diffusers_twins import TWINS, called, in_diffusers  # noqa: E402
+from diffusers_twins import TWINS, called, in_diffusers
 
 
 def trained(patcher, config):

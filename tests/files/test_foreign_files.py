@@ -16,8 +16,8 @@ from concept_sliders.slider_core.strength import added
 from tiny_models import NAMES, shared_model
 
 sys.path.insert(0, str(Path(__file__).parent))
-import foreign  # noqa: E402
-from diffusers_twins import TWINS, in_diffusers  # noqa: E402
+import foreign
+from diffusers_twins import TWINS, in_diffusers
 
 STRENGTH = -0.7
 

@@ -157,11 +157,16 @@ def test_a_dry_run_tells_and_writes_nothing(tmp_path, output, train):
     [
         ("steps = 4", "steps = 4\nrank = 0", "rank is 0; it must be a whole number from 1 to 1024."),
         ("TinyFacesCLIPLoader", "NoSuchLoader", "[model] text_encoders: "),
-        ('tiny_faces.safetensors"  #', 'measure.safetensors"  #', "[model] checkpoint: measure.safetensors"),
+        (
+            'model/tiny_faces.safetensors"  #',
+            'measure.safetensors"  #',
+            "[model] checkpoint: measure.safetensors",
+        ),
     ],
 )
 def test_what_cannot_be_ends_with_2_and_a_sentence(tmp_path, output, train, old, new, message):
     file = config_of(tmp_path)
+    (tmp_path / "measure.safetensors").symlink_to(DEMO / "measure.safetensors")  # of no diffusion model
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new))
     code, told = train(file)

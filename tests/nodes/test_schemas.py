@@ -26,6 +26,10 @@ SOCKETS = {
         ["buckets", "cycle", "pairing", "weighting", "neutral", "batch_size", "seed", "one_sided"],
         ["SLIDER_CYCLE", "STRING"],
     ),
+    "SliderFromWords": (
+        "model clip vae more less neutral preserve guidance pictures seed steps cfg sampler_name scheduler".split(),
+        ["SLIDER_CYCLE", "SLIDER_BUCKETS", "IMAGE", "STRING"],
+    ),
     "SliderTrainer": (
         "model targets cycle file_name steps learning_rate seed kind rank alpha objective".split(),
         ["LORA_MODEL", "LOSS_MAP", "STRING"],

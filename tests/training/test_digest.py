@@ -79,7 +79,7 @@ def test_what_something_holds_is_seen_and_where_it_lies_is_not(kind):
 
 
 def test_functions_and_classes_are_told_apart():
-    first, second = (lambda x: x), (lambda x: x * 2)  # noqa: E731
+    first, second = (lambda x: x), (lambda x: x * 2)
     assert len({of(part) for part in (first, second, max, min, Held, Counting, "max")}) == 7
 
 

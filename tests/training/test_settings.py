@@ -13,6 +13,7 @@ from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.data import Bucket, Cycle
 from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.training import StepDone, loop, train
+from concept_sliders.slider_core.training.timesteps import draw_levels
 from safetensors.torch import load_file
 from small_training import buckets, example, request
 from tiny_models import CPU, model_config, randomise, tiny_model
@@ -34,6 +35,15 @@ def rates(model, **settings):
     told = []
     train(request(model, **settings), told.append)
     return [event.learning_rate for event in told if isinstance(event, StepDone)]
+
+
+def test_low_noise_levels_lie_around_a_quarter_and_the_others_around_a_half():
+    random = torch.Generator().manual_seed(0)
+    drawn = {name: draw_levels(4000, name, True, random) for name in ("low", "logit_normal", "uniform", "auto")}
+    medians = {name: float(levels.median()) for name, levels in drawn.items()}
+    expected = {"low": 0.269, "logit_normal": 0.5, "uniform": 0.5, "auto": 0.5}
+    assert medians == pytest.approx(expected, abs=0.02)
+    assert all(0 < levels.min() and levels.max() < 1 for levels in drawn.values())
 
 
 def test_a_gradient_is_clipped_to_the_norm_given(model):

@@ -65,3 +65,28 @@ def test_a_finished_training_is_in_every_list_of_loras_and_other_workflows_show_
     page.wait_for("window.done === 'execution_success'")
     page.wait_for(f"{before} > {count}")
     assert not page.run(f"{STATUS}")
+
+
+def test_previews_are_scrolled_through_by_step_while_it_trains_and_after(page):
+    track, image, step = (
+        f"document.querySelector('.concept-sliders {what}')"
+        for what in ("input[type=range]", ".preview img", ".line output")
+    )
+    graph = training_workflow(4005 + page.vue)
+    train = next(entry for entry in graph.values() if entry["class_type"] == "SliderTrainer")
+    checkpoint = next(name for name, entry in graph.items() if entry["class_type"] == "CheckpointLoaderSimple")
+    train["inputs"] |= {"preview_every": 3, "preview_steps": 1, "vae": [checkpoint, 2]}
+    page.load(graph, PLACES, scale=0.5)
+    page.queue(until=f"Number({track}?.max) >= 2")
+    assert page.run(f"{step}.value") not in ("3", "6"), "the newest is shown"
+    page.run(f"{{ {track}.focus() }}")
+    page.key("Home")
+    page.wait_for(f"{step}.value === '3' && {image}.complete && {image}.naturalWidth > {image}.naturalHeight")
+    seen = int(page.run(f"{track}.max"))
+    page.wait_for(f"Number({track}.max) > {seen}")
+    assert page.run(f"{step}.value") == "3", "a new one does not take away the one that is looked at"
+    cancelled(page)
+    page.wait_for(f"{STATUS}.endsWith('cancelled')")
+    newest = page.run(f"{track}.max")
+    page.reload()
+    page.wait_for(f"{track}?.max === '{newest}' && {image}.naturalWidth > 0")

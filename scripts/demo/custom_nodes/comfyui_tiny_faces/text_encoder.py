@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -26,8 +26,9 @@ class WordTokenizer:
     def from_pretrained(cls, path: str, **kwargs: Any) -> WordTokenizer:
         return cls()
 
-    def __init__(self) -> None:
-        self.numbers = {word: number for number, word in enumerate(WORDS)}
+    def __init__(self, words: Sequence[str] = WORDS) -> None:
+        self.words = words
+        self.numbers = {word: number for number, word in enumerate(words)}
 
     def __call__(self, text: str) -> dict[str, list[int]]:
         words = re.findall(r"[a-z]+", text.lower())
@@ -37,7 +38,7 @@ class WordTokenizer:
         return self.numbers
 
     def decode(self, tokens: list[int], skip_special_tokens: bool = True) -> str:
-        return " ".join(WORDS[token] for token in tokens if token or not skip_special_tokens)
+        return " ".join(self.words[token] for token in tokens if token or not skip_special_tokens)
 
 
 class Layer(nn.Module):
@@ -61,13 +62,14 @@ class Layer(nn.Module):
 
 
 class TinyFacesText(nn.Module):
-    """Words and their places to a [batch, words, 64] context; no pooled output."""
+    """Words and their places to a [batch, words, 64] context; no pooled output. `config` may say how many `words`."""
 
     num_layers = LAYERS
 
     def __init__(self, config: Mapping[str, Any], dtype: torch.dtype | None, device: Any, operations: Any):
         super().__init__()
-        self.words = operations.Embedding(len(WORDS), WIDTH, dtype=dtype, device=device)
+        count = config.get("words", len(WORDS))
+        self.words = operations.Embedding(count, WIDTH, dtype=dtype, device=device)
         self.places = operations.Embedding(LENGTH, WIDTH, dtype=dtype, device=device)
         self.layers = nn.ModuleList(Layer(dtype, device, operations) for _ in range(LAYERS))
         self.norm = operations.LayerNorm(WIDTH, dtype=dtype, device=device)
