@@ -3,8 +3,8 @@
     python3 scripts/run.py python benchmarks/one_is_one.py [--concepts smile,eyes,eye_size,face_size] [--sliders FOLDER]
 
 Trains a slider for each concept (or takes those that `response.py` left in FOLDER), measures its curve as Slider Sweep
-does, and looks at other prompts and seeds at −1, −0.5, 0, 0.5 and 1: raw strengths up to the end of the usable range, and
-by the curve. Figures are from the change of the pictures, and from the demo's network, which reads the concept itself.
+does, and looks at other prompts and seeds at −1, −0.5, 0, 0.5 and 1: raw, 1 being the end of the usable range, and by
+the curve. Figures are from the change of the pictures, and from the demo's network, which reads the concept itself.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def main() -> None:
             attribute = true[CONCEPTS[concept][0]].mean(0) * np.sign(
                 CONCEPTS[concept][1] - CONCEPTS[concept][2]
             )
-            for how, values in (("pictures", np.array(seen.effect)), ("network", attribute)):
+            for how, values in (("pictures", np.array(seen.way)), ("network", attribute)):
                 cells = " | ".join(f"{value:.2f}" for value in figures(values))
                 print(f"| {concept} | {low:g} to {high:g} | {name} | {how} | {cells} |", flush=True)
 

@@ -57,7 +57,7 @@ class SliderTrainer(io.ComfyNode):
                     "preview_prompt", optional=True, tooltip="Else the first positive picture's caption."
                 ),
                 io.Conditioning.Input("preview_negative", optional=True, tooltip="Else an empty prompt."),
-                *widgets(TrainSettings, "keep_checkpoint save_every", later=True),
+                *widgets(TrainSettings, "keep_checkpoint save_every store_curve", later=True),
             ],
             outputs=[
                 LoraModel.Output(

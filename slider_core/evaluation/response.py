@@ -12,10 +12,12 @@ from torch import Tensor
 
 from ..curve import CURVE, Curve
 from ..files.slider import Slider
-from .measures import Array
+from .measures import Array, rises
 from .report import Report, with_range
 
 POINTS = 8  # of the stored curve, for each unit of strength
+FURTHEST = 4.0  # strength that a curve goes up to, on the side that has more to give
+SLOW = 0.2  # rise of the effect, over that next to 0, from which on a slider comes to its end
 LEAST_RISE = 1e-6  # of the whole effect, from one strength to the next
 
 
@@ -40,7 +42,7 @@ def curve_from(
         return None
     one = min(ends)
     rising = _rising(e / one, int(np.flatnonzero(s == 0)[0]))
-    asked = _grid(float(rising[0]), float(rising[-1]))
+    asked = _grid(max(float(rising[0]), -FURTHEST), min(float(rising[-1]), FURTHEST))
     raw = np.where(asked < 0, _inverse(rising, s, asked, s <= 0), _inverse(rising, s, asked, s >= 0))
     return Curve(tuple((round(float(a), 6), round(float(r), 6) + 0.0) for a, r in zip(asked, raw, strict=True)))
 
@@ -71,14 +73,26 @@ def _grid(low: float, high: float) -> Array:
 
 
 def curve_of_report(measured: Report, by: Curve | None = None) -> Curve | None:
-    """The curve that a sweep has found; None without a usable range on it.
+    """The curve that a sweep has found; None without a usable range.
+
+    ±1 is the end of the usable range, or of the part of it in which the effect does not rise SLOW yet: there, equal
+    steps would be very unequal raw ones.
 
     Args:
         by: the curve that the strengths of the sweep went by.
     """
+    low, high = measured.usable_range
+    if not low < high:
+        return None
     raws = [_raw(s, by) for s in measured.strengths]
-    low, high = (_raw(s, by) for s in measured.usable_range)
-    return curve_from(raws, measured.effect, (low, high)) if low < high else None
+    rise, zero = rises(raws, measured.effect), measured.strengths.index(0.0)
+    fast = rise >= SLOW * rise[max(0, zero - 1) : zero + 1].mean()
+    first, last = measured.strengths.index(low), measured.strengths.index(high)
+    while first < zero and not fast[first:zero].all():
+        first += 1
+    while last > zero and not fast[zero:last].all():
+        last -= 1
+    return curve_from(raws, measured.way, (raws[first], raws[last]))
 
 
 def measured_slider(
