@@ -24,9 +24,10 @@ LEAST_RISE = 1e-6  # of the whole effect, from one strength to the next
 def curve_from(
     strengths: Sequence[float], effect: Sequence[float] | Array, usable: tuple[float, float]
 ) -> Curve | None:
-    """The curve on which ±1 is the usable range and the effect is proportional to the strength; None without a range.
+    """The curve on which the effect is proportional to the strength, on each side for itself; None without a range.
 
-    The side with the smaller effect decides what 1 means, so that +1 and −1 are equally far from 0. The other side goes
+    ±1 is the end that is nearer to 0, on both sides: what changes pictures as much is not as much of the concept (a
+    smile shows teeth, a frown does not), and equal raw strengths are nearer to that (SLIDERS.md). The other side goes
     on beyond 1, to its own end.
 
     Args:
@@ -37,11 +38,13 @@ def curve_from(
     s, e = np.asarray(strengths, dtype=np.float64), np.asarray(effect, dtype=np.float64)
     inside = (s >= usable[0]) & (s <= usable[1])
     s, e = s[inside], e[inside]
-    ends = [abs(value) for value, end in ((e[-1], s[-1]), (e[0], s[0])) if end != 0]
-    if not ends or min(ends) == 0:
+    one = min(-s[0], s[-1]) or max(-s[0], s[-1])
+    if one == 0 or (s[0] < 0 and e[0] == 0) or (s[-1] > 0 and e[-1] == 0):
         return None
-    one = min(ends)
-    rising = _rising(e / one, int(np.flatnonzero(s == 0)[0]))
+    rising = _rising(e, int(np.flatnonzero(s == 0)[0]))
+    at = PchipInterpolator(s, rising)
+    for side, end in ((s < 0, -one), (s > 0, one)):
+        rising[side] /= abs(at(end)) if side.any() else 1.0
     asked = _grid(max(float(rising[0]), -FURTHEST), min(float(rising[-1]), FURTHEST))
     raw = np.where(asked < 0, _inverse(rising, s, asked, s <= 0), _inverse(rising, s, asked, s >= 0))
     return Curve(tuple((round(float(a), 6), round(float(r), 6) + 0.0) for a, r in zip(asked, raw, strict=True)))
