@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import applying_cases
+import gradients
 import meter
 import torch
 import training_cases
@@ -26,7 +27,11 @@ def measurements(case: Case, given: argparse.Namespace) -> Iterator[Callable[[],
         yield lambda: [training_cases.node(case, "ours" in given.case, "bypass" in given.case)]
     elif given.case == "step":
         yield lambda: [training_cases.forward(case)]
-    for checkpointing in [True] if given.case == "small" else given.checkpointing:
+    elif given.case == "gradient":
+        yield lambda: [
+            gradients.compared(case, given.out / f"gradient-{case.name}-{given.dtype}-{case.pixels}.pt")
+        ]
+    for checkpointing in [True] if given.case in ("small", "gradient") else given.checkpointing:
         if given.case == "step":
             yield lambda c=checkpointing: [bare(case, c)]
         if given.case in ("step", "level", "small", "profile"):
@@ -67,7 +72,7 @@ def main() -> None:
         if given.case == "write":
             write(given.file, given.model, given.dtype, given.tiny)
             return
-        others = meter.used() - 0.5 if given.case == "small" else 0.0
+        others = meter.used() - 0.5 if given.case in ("small", "gradient") else 0.0
         model = loaded(given.file) if given.file else built(given.model, given.dtype, given.tiny)
         case = Case(
             given.model, SIZES[given.model], model, given.pixels, given.steps, given.seconds, given.tiny, others

@@ -11,6 +11,7 @@ default on NVIDIA cards) a model comes from a file by the stock loader; without 
     apply    one picture with a slider against the stock LoRA route; a change of strength
     sweep    seven strengths in a batch against one stock batch of seven
     small    a checkpointed step at 512 and 1024 pixels while another process leaves --limit-gb free
+    gradient what a step's gradient differs by when another process leaves --limit-gb free, from all of the card's
     node     ComfyUI's Train LoRA with its own settings, standard and bypass; node_ours: with ours
     profile  where the time of a slider step goes, in --out/profiles.txt
 """
@@ -38,7 +39,8 @@ HERE = Path(__file__).resolve().parent
 START = HERE.parent / "scripts" / "in_comfyui.py"
 CASES = {
     "step": ["step"], "level": ["level"], "apply": ["apply"], "sweep": ["sweep"], "small": ["small"],
-    "node": ["node", "node_bypass"], "node_ours": ["node_ours", "node_ours_bypass"], "profile": ["profile"],
+    "gradient": ["gradient"], "profile": ["profile"],
+    "node": ["node", "node_bypass"], "node_ours": ["node_ours", "node_ours_bypass"],
 }  # fmt: skip
 DYNAMIC = {"on": [True], "off": [False], "both": [False, True]}
 
@@ -63,7 +65,7 @@ class Bench:
         tasks = [
             (part, dynamic, self._needs_file(name, case, dynamic))
             for case in self.given.cases
-            for dynamic in ([True] if case == "small" else DYNAMIC[self.given.dynamic])
+            for dynamic in ([True] if case in ("small", "gradient") else DYNAMIC[self.given.dynamic])
             for part in CASES[case]
         ]
         for case, dynamic, with_file in tasks:
@@ -86,7 +88,13 @@ class Bench:
     def case(self, name: str, case: str, dynamic: bool, file: Path | None = None) -> None:
         more = ["--file", str(file)] if file else []
         if case != "small":
-            return self.child(name, case, dynamic, [*more, "--pixels", str(self.given.size)])
+            self.child(name, case, dynamic, [*more, "--pixels", str(self.given.size)])
+        if case == "gradient":
+            with held(self.given.limit_gb):
+                note = f"{self.given.limit_gb:g} GB free"
+                self.child(name, case, dynamic, [*more, "--pixels", str(self.given.size)], note)
+        if case != "small":
+            return
         for pixels in (512, 1024):
             with held(self.given.limit_gb):
                 note = f"{pixels} pixels, {self.given.limit_gb:g} GB free"

@@ -96,11 +96,13 @@ def measured(cell: Cell, loaded: dict[str, Any], unet: Path) -> dict[str, Any]:
     return {**asdict(cell), "figures": {**shown, "seconds": seconds}, "leaks": leak, "means": means}
 
 
-def serve(unet: Path) -> None:
+def serve(unet: Path, steps: int) -> None:
     """A worker: cells come in and results go out, a line of JSON each."""
+    import methods
     import torch
 
     torch.set_num_threads(1)
+    methods.STEPS = steps
     answers, sys.stdout = sys.stdout, sys.stderr
     loaded: dict[str, Any] = {}
     for line in sys.stdin:
@@ -112,33 +114,44 @@ def serve(unet: Path) -> None:
 
 
 class Pool:
-    """Processes of one thread each that share the cells out among themselves until the time is up."""
+    """Processes of one thread each that share the cells out among themselves until the time is up, and end then."""
 
-    def __init__(self, todo: Sequence[Cell], until: float, file: Path, unet: Path):
-        self.todo, self.until, self.file, self.unet = list(todo), until, file, unet
+    def __init__(self, todo: Sequence[Cell], file: Path, unet: Path, steps: int):
+        self.todo, self.file = list(todo), file
+        self.asked = ["--serve", "--unet", str(unet), "--steps", str(steps)]
         self.results: list[dict[str, Any]] = []
+        self.workers: list[subprocess.Popen[str]] = []
         self.lock = threading.Lock()
 
-    def run(self, cpu: int, gpu: int) -> list[dict[str, Any]]:
+    def run(self, cpu: int, gpu: int, seconds: float) -> list[dict[str, Any]]:
         kinds = [["--force-fp32"]] * gpu + [["--cpu"]] * cpu
         threads = [threading.Thread(target=self.work, args=(kind,)) for kind in kinds]
-        for thread in threads:
+        end = threading.Timer(seconds, self.stop)
+        for thread in (end, *threads):
             thread.start()
         for thread in threads:
             thread.join()
+        end.cancel()
         return self.results
+
+    def stop(self) -> None:
+        """What is being worked on is lost."""
+        with self.lock:
+            self.todo.clear()
+            for worker in self.workers:
+                worker.kill()
 
     def work(self, kind: list[str]) -> None:
         script = [str(ROOT / "scripts" / "in_comfyui.py"), *kind, str(ROOT / "benchmarks" / "sliders.py")]
         env = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         log = self.file.with_suffix(f".{threading.get_ident()}.log").open("w")
         worker = subprocess.Popen(
-            [sys.executable, *script, "--serve", "--unet", str(self.unet)],
+            [sys.executable, *script, *self.asked],
             env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
         )  # fmt: skip
         assert worker.stdin and worker.stdout
-        longest = 0.0
-        while (cell := self.next(longest)) is not None:
+        self.workers.append(worker)
+        while (cell := self.next()) is not None:
             begun = time.time()
             try:
                 worker.stdin.write(json.dumps(asdict(cell)) + "\n")
@@ -148,15 +161,14 @@ class Pool:
                 break
             if not answer:
                 break
-            longest = max(longest, time.time() - begun)
             self.keep(json.loads(answer), begun, kind)
         worker.kill()
         worker.wait()
         log.close()
 
-    def next(self, longest: float) -> Cell | None:
+    def next(self) -> Cell | None:
         with self.lock:
-            return self.todo.pop(0) if self.todo and time.time() + longest < self.until else None
+            return self.todo.pop(0) if self.todo else None
 
     def keep(self, result: dict[str, Any], begun: float, kind: list[str]) -> None:
         with self.lock:

@@ -51,7 +51,7 @@ class Method:
     longer: int = 1
 
 
-LOW, DIFFERENCE = {"density": "low"}, {"objective": "difference"}
+LOW, DIFFERENCE = {"noise_levels": "low"}, {"objective": "difference"}
 METHODS: dict[str, Method] = {
     "denoise": Method(),
     "denoise, low noise": Method(LOW),

@@ -6,8 +6,8 @@
     python3 scripts/run.py bench-sliders --tables FOLDER/results.jsonl    the tables of a run that is over
 
 Cells (a model, a concept, a set of pictures, a method, a seed) are worked through in the order of importance until
-the time is up; the tables say how many runs each line is made of. Every number but the seconds comes again with the
-same seeds on the same machine. SLIDERS.md explains the columns.
+the time is up, and what is not done then is lost; the tables say how many runs each line is made of. Every number but
+the seconds comes again with the same seeds on the same machine. SLIDERS.md explains the columns.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -75,21 +74,23 @@ def main() -> None:
     parser.add_argument("--concepts", help=f"of {', '.join(grounds.CONCEPTS)}")
     parser.add_argument("--setups", help=f"of {'; '.join(grid.SETUPS)}")
     parser.add_argument("--models", help="flow; noise")
+    parser.add_argument("--steps", type=int, default=methods.STEPS, help="of each training")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--unet", type=Path, default=grounds.UNET_FILE)
     parser.add_argument("--tables", type=Path, help="print the tables of these results")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        return grid.serve(options.unet)
+        return grid.serve(options.unet, options.steps)
     if options.tables:
         print(grid.tables([json.loads(line) for line in options.tables.read_text().splitlines()]))
         return None
     options.output.mkdir(parents=True, exist_ok=True)
     file = options.output / "results.jsonl"
     file.unlink(missing_ok=True)
-    todo, until = chosen(options), time.time() + options.seconds
-    done = grid.Pool(todo, until, file, options.unet).run(options.cpu, options.gpu)
+    todo = chosen(options)
+    pool = grid.Pool(todo, file, options.unet, options.steps)
+    done = pool.run(options.cpu, options.gpu, options.seconds)
     text = grid.tables(done)
     (options.output / "tables.md").write_text(text + "\n", encoding="utf-8")
     print(f"\n{len(done)} of {len(todo)} cells\n\n{text}")

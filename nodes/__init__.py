@@ -5,9 +5,12 @@ from comfy_api.latest import ComfyExtension, io
 from .apply import SliderApply, SliderStrength
 from .buckets import BucketLoader
 from .cycle import CycleSampler
+from .dataset import SliderDataset
 from .files import SliderSave
 from .loras import SliderLoad
 from .mixer import SliderMixer
+from .numbers import SliderNumbers
+from .pairs import SliderPairs
 from .prompts import SliderPromptLibrary
 from .routes import add_routes
 from .sweep import SliderSweep
@@ -26,7 +29,10 @@ class SliderExtension(ComfyExtension):
         return [
             SliderTargets,
             BucketLoader,
+            SliderDataset,
+            SliderNumbers,
             CycleSampler,
+            SliderPairs,
             SliderFromWords,
             SliderTrainer,
             SliderLoad,

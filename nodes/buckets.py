@@ -1,23 +1,24 @@
-"""Buckets: pictures of one strength, from a folder below ComfyUI's input directory or from the graph."""
+"""Buckets: pictures of one strength, from a folder of ComfyUI's or from the graph."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
 from typing import Any
 
-from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
 from ..slider_core.given import quoted
-from ..slider_core.settings import BucketSettings
-from .bucket_sources import NO_FOLDER, FromGraph, folder_of, pixels_of, there
+from ..slider_core.settings import BucketSettings, settings_of
+from .bucket_inputs import more_sockets
+from .bucket_sources import NO_FOLDER
 from .input_folder import input_folders, input_path
 from .inputs import checked, one
 from .progress import show
 from .types import CATEGORY, SliderBuckets
 from .widgets import widgets
+
+LATER = "subfolders text_file stride mask_from size_by megapixels crop minimum_size mirrored keep_encoded"
 
 
 class BucketLoader(io.ComfyNode):
@@ -37,7 +38,7 @@ class BucketLoader(io.ComfyNode):
                     "folder",
                     options=[NO_FOLDER, *input_folders()],
                     default=NO_FOLDER,
-                    tooltip="A folder below ComfyUI's input folder. Not used where images are connected.",
+                    tooltip="A folder below ComfyUI's input or datasets folder. Not used where pictures are connected.",
                 ),
                 *widgets(BucketSettings, "captions prompt"),
                 io.Vae.Input("vae", tooltip="The model's VAE."),
@@ -60,6 +61,8 @@ class BucketLoader(io.ComfyNode):
                     tooltip="Used for every picture as it is, in place of captions: for models that take more than "
                     "text (image to video, editing).",
                 ),
+                *more_sockets(),
+                *widgets(BucketSettings, LATER, later=True),
             ],
             outputs=[
                 SliderBuckets.Output(display_name="buckets", tooltip="Those so far, and this one."),
@@ -82,57 +85,32 @@ class BucketLoader(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, folder: str | list[str] = NO_FOLDER, **_: Any) -> str:
+    def fingerprint_inputs(
+        cls, folder: str | list[str] = NO_FOLDER, subfolders: bool | list[bool] = False, **_: Any
+    ) -> str:
         """Changes when a picture or caption of the folder does."""
+        from ..slider_core.data.folder import files_of
+
         if cls.validate_inputs(folder) is not True or one(folder) in (NO_FOLDER, None):
             return ""
-        files = sorted(input_path(one(folder)).iterdir())
-        stats = [(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.is_file()]
-        return hashlib.sha256(repr(stats).encode()).hexdigest()
+        try:
+            files = sorted(files_of(input_path(one(folder)), one(subfolders) is True))
+            stats = [(str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files]
+        except (OSError, ValueError):
+            return ""  # the run says what is wrong
+        return hashlib.sha256(repr(stats).encode("utf-8", "surrogatepass")).hexdigest()
 
     @classmethod
-    @checked(many=["prompt", "images", "control_images", "conditioning", "buckets"], own=["folder"])
-    def execute(
-        cls,
-        folder: str,
-        prompt: list[str],
-        vae: Any,
-        clip: Any = None,
-        images: list[Any] | None = None,
-        control_images: list[Any] | None = None,
-        conditioning: list[Any] | None = None,
-        buckets: Sequence[Any] = (),
-        **given: Any,
-    ) -> io.NodeOutput:
+    @checked(
+        many="prompt images control_images conditioning buckets latents videos masks names".split(),
+        own=["folder"],
+    )
+    def execute(cls, folder: str, prompt: list[str], vae: Any, clip: Any = None, **given: Any) -> io.NodeOutput:
         """With `is_input_list`, pictures of any sizes, prompts and conditionings come as lists: still one bucket."""
-        from ..slider_core.data import Bucket
-        from ..slider_core.data.encode import encoded
-        from ..slider_core.data.folder import FromFolder, one_for_each
+        from .bucket_making import BucketMaking
 
-        settings = BucketSettings(**given)
-        conditionings = there(conditioning)
-        if clip is None and not conditionings:
-            raise ValueError(
-                "There is nothing to encode captions with: connect clip (where a checkpoint has no text encoder, load "
-                "it with a node of its own), or a conditioning that all pictures share."
-            )
-        connected = bool(there(images)) or images == []
-        source: FromGraph | FromFolder
-        if connected:
-            source = FromGraph(settings.name, there(images), settings.frames, prompt)
-        else:
-            source = FromFolder(settings, folder_of(folder), prompt)
-        count = len(source)
-        controls = list(pixels_of(there(control_images), "control image"))
-        one_for_each(settings.name, count, "control images", len(controls), (0, count))
-        one_for_each(settings.name, count, "conditionings", len(conditionings), (0, 1, count))
-        bar = ProgressBar(count)
-        examples = encoded(source, vae, clip, settings.resolution, controls, conditionings, bar.update_absolute)
-        chain = (*(earlier for chained in there(buckets) for earlier in chained), Bucket.of(settings, examples))
-        lines = [bucket.summary() for bucket in chain]
-        if connected and settings.captions != "prompt":
-            lines.append(f"Note: connected images have no {settings.captions}, so their caption is the prompt.")
-        if not connected and settings.frames > 1:
-            lines.append("Note: frames is for connected images; in a folder each picture stands for itself.")
-        report = "\n".join(lines)
+        known = settings_of(BucketSettings)
+        settings = BucketSettings(**{name: value for name, value in given.items() if name in known})
+        connected = {name: value for name, value in given.items() if name not in known}
+        chain, report = BucketMaking(settings, folder, prompt, vae, clip, **connected).made()
         return show(report, chain, report)

@@ -27,6 +27,7 @@ class CycleSampler(io.ComfyNode):
             inputs=[
                 SliderBuckets.Input("buckets", tooltip="From Load Slider Bucket."),
                 *widgets(CycleSettings, "cycle pairing weighting neutral batch_size seed one_sided"),
+                *widgets(CycleSettings, "loss_weighting", later=True),
             ],
             outputs=[
                 SliderCycle.Output(display_name="cycle", tooltip="For Train Slider."),

@@ -165,7 +165,8 @@ def deltas_on(model: Any, slider: Any) -> tuple[dict[str, Any], list[str]]:
         ValueError: if it fits no layer at all.
     """
     from ..slider_core.files import notes_on_fit
-    from ..slider_core.lora.reading import deltas_for, for_text_encoder
+    from ..slider_core.files.keys import for_text_encoder
+    from ..slider_core.lora.reading import deltas_for
 
     deltas, unused = deltas_for(model, slider)
     if not deltas:

@@ -1,21 +1,19 @@
-"""Prompts with a slider strength each, in the guide's JSON."""
+"""Prompts with a slider strength each, in SimpleTuner's JSON."""
 
 from __future__ import annotations
 
-import json
-import os
 from typing import Any
 
 from comfy_api.latest import io
 
-from ..slider_core.given import STRONGEST, quoted
+from ..slider_core.given import STRONGEST
 from .input_folder import input_path, json_files
 from .inputs import checked
+from .json_text import file_text
 from .progress import show
 from .types import CATEGORY, SliderPrompts
 
 NO_FILE = "[text below]"
-LARGEST = 4 << 20  # bytes of a library
 EXAMPLE = """{
   "plain": "regular prompt",
   "slider_plus": { "prompt": "same prompt", "adapter_strength": 1.2 },
@@ -45,7 +43,8 @@ class SliderPromptLibrary(io.ComfyNode):
                     "library",
                     default=EXAMPLE,
                     multiline=True,
-                    tooltip='JSON: "name": "prompt", or "name": {"prompt": …, "adapter_strength": …}. '
+                    tooltip='JSON: "name": "prompt", or "name": {"prompt": …, "adapter_strength": …} '
+                    '(or "caption" or "tags"). '
                     '"neutral": true marks a prompt that the slider should not change.',
                 ),
                 io.Float.Input(
@@ -101,27 +100,12 @@ class SliderPromptLibrary(io.ComfyNode):
             [[tensor, with_strength(options, prompt.strength)] for tensor, options in prompt.conditioning]
             for prompt in prompts
         ]
-        report = "\n".join(f"{prompt.name}: {prompt.strength:+g}  {prompt.text}" for prompt in prompts)
+        lines = [f"{prompt.name}: {prompt.strength:+g}  {prompt.text}" for prompt in prompts]
+        lines += [f"Note: {prompt.name}: {note}" for prompt in prompts for note in prompt.notes]
+        report = "\n".join(lines)
         return show(report, tuple(prompts), conditionings, [prompt.name for prompt in prompts], report)
 
 
 def library_text(file: str) -> str:
-    """The text of a JSON file below ComfyUI's input folder, in any of the encodings of JSON.
-
-    Raises:
-        ValueError: if there is no such file, or it is not text.
-    """
-    path = input_path(file)
-    try:
-        if path.suffix != ".json" or not os.path.isfile(path):
-            raise ValueError(
-                f"There is no prompt library {quoted(file)} below ComfyUI's input folder. Choose one of the list."
-            )
-        if path.stat().st_size > LARGEST:
-            raise ValueError(f"{path.name} is larger than {LARGEST >> 20} MB, so it is no prompt library.")
-        data = path.read_bytes()
-        return data.decode(json.detect_encoding(data))
-    except UnicodeDecodeError:
-        raise ValueError(f"{path.name} is not text in UTF-8. Save it again as UTF-8.") from None
-    except OSError as error:
-        raise ValueError(f"{quoted(file)} cannot be read ({error.strerror}). Choose another file.") from None
+    """The text of a library below ComfyUI's input folder; see `file_text`."""
+    return file_text(file, "prompt library")

@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..slider_core.settings import TrainSettings
 from .inputs import checked
+from .json_text import text_or_file
 from .output_folder import name_fault, output_folder, previews_for_page
 from .progress import TrainingProgress
 from .types import CATEGORY, LoraModel, LossMap, SliderCycle, SliderTargets
@@ -89,7 +90,8 @@ class SliderTrainer(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..slider_core.runs import Parts, TrainingRun
 
-        settings = TrainSettings(**given)
+        config = text_or_file(given.pop("lycoris_config", ""), "LyCORIS config")
+        settings = TrainSettings(**given, lycoris_config=config)
         parts = Parts(
             model,
             targets,

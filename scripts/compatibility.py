@@ -95,20 +95,19 @@ def collected() -> Shown:
 
 def table(shown: Shown) -> str:
     """The page."""
-    from architectures.expected import CONTROL as CONTROL_NETS
-    from architectures.expected import PUBLISHED, SLIDER
-    from architectures.newer import NEWER
     from architectures.test_kinds import LYCORIS
     from concept_sliders.slider_core.architectures import all_families
+    from families import CONTROL as CONTROL_NETS
+    from families import NEWER, TINY, WIDE
 
-    tried = {**SLIDER, **PUBLISHED}
+    tried = {**TINY, **WIDE}
     rows = []
     for family in all_families():
-        names = [name for name, (of, _) in tried.items() if of == family.name]
+        names = [name for name, variant in tried.items() if variant.family == family.name]
         if family.control or not names:
             continue
         steering = [other.name for other in all_families() if family.name in other.control]
-        controls = [name for name, (of, _) in CONTROL_NETS.items() if of in steering]
+        controls = [name for name, control in CONTROL_NETS.items() if control.family in steering]
         marks = (
             mark(shown, names, TRAINED),
             mark(shown, names, [KIND], *LYCORIS),
@@ -119,7 +118,7 @@ def table(shown: Shown) -> str:
             marks = tuple(LAYERS if each == YES else each for each in marks)
         rows.append(f"| {family.name} | {', '.join(names)} | {' | '.join(marks)} |")
     untrainable = [f"{family.untrainable}\n\n" for family in all_families() if family.untrainable]
-    newer = NEWER_THAN_TESTED.format(", ".join(sorted(tried[name][0] for name in NEWER)))
+    newer = NEWER_THAN_TESTED.format(", ".join(sorted(newer.family for newer in NEWER.values())))
     return HEAD + "\n".join(rows) + "\n\n" + "".join(untrainable) + newer + differences() + footnotes(LYCORIS)
 
 
@@ -168,6 +167,7 @@ def footnotes(lycoris: Iterable[str]) -> str:
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT / "tests"))
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(table(collected()), encoding="utf-8")
     print(PAGE.relative_to(ROOT))

@@ -89,8 +89,7 @@ def files_of(outputs: dict[str, Any], node: str, base: Path) -> list[Path]:
 def collect(options: argparse.Namespace, outputs: dict[str, Any], base: Path, progress: Progress) -> bool:
     """Copies and writes the results; whether the slider does what it should."""
     import results
-
-    from slider_core.evaluation.charts import loss_chart
+    from loss_chart import loss_chart
 
     output: Path = options.output
     shutil.copy(files_of(outputs, "grid", base)[0], output / "sweep.png")

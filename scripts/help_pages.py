@@ -1,19 +1,24 @@
-"""Writes the lists of inputs and outputs in web/docs/*.md from the nodes' own schemas.
+"""Writes the lists of inputs and outputs in the help pages from the nodes' schemas and their translations in locales/.
 
     python3 scripts/run.py python scripts/help_pages.py
 
-The rest of a page is written by hand: what the node is for above the lists, from `## Example` on below them.
+web/docs/NODE.md is in English, web/docs/NODE/LANGUAGE.md a translation: there ComfyUI's Info panel looks for them. The
+rest of a page is written by hand: what the node is for above the lists, from the example on below them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+from functools import cache
 from pathlib import Path
 
 from comfy_api.latest import io
+from help_words import WORDS
 
-DOCS = Path(__file__).resolve().parent.parent / "web" / "docs"
-HAND_WRITTEN = "## Example"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "web" / "docs"
+LOCALES = ROOT / "locales"
 CHOICES_OF_COMFYUI = ("sampler_name", "scheduler", "slider_file")
 
 
@@ -24,50 +29,103 @@ def schemas() -> list[io.Schema]:
     return [node.GET_SCHEMA() for node in asyncio.run(SliderExtension().get_node_list())]
 
 
-def lists(schema: io.Schema) -> str:
+def place(node_id: str, language: str) -> Path:
+    """Where ComfyUI looks for a node's help page."""
+    return DOCS / f"{node_id}.md" if language == "en" else DOCS / node_id / f"{language}.md"
+
+
+def english(schema: io.Schema) -> dict:
+    """What a locale's nodeDefs.json can translate of a node, with the schema's own words."""
+    return {
+        "display_name": schema.display_name,
+        "description": schema.description,
+        "inputs": {i.id: _words(i.display_name or i.id, i.tooltip) for i in schema.inputs},
+        "outputs": {str(n): _words(o.display_name, o.tooltip) for n, o in enumerate(schema.outputs)},
+    }
+
+
+def _words(name: str, tooltip: str | None) -> dict:
+    return {"name": name, "tooltip": tooltip} if tooltip else {"name": name}
+
+
+@cache
+def translated(language: str) -> dict:
+    """The nodeDefs.json of a language."""
+    return json.loads((LOCALES / language / "nodeDefs.json").read_text(encoding="utf-8"))
+
+
+def filled(schema: io.Schema, language: str) -> dict:
+    """A node's translation in the order of its schema, English where it is missing."""
+    told = {} if language == "en" else translated(language).get(schema.node_id, {})
+    return _filled(english(schema), told)
+
+
+def _filled(wanted: dict, told: dict) -> dict:
+    return {
+        key: _filled(value, told.get(key, {})) if isinstance(value, dict) else told.get(key) or value
+        for key, value in wanted.items()
+    }
+
+
+def lists(schema: io.Schema, language: str) -> str:
     """The generated part of a page."""
-    inputs = [f"| `{i.id}` | {_kind(i)} | {_sentence(i.tooltip)} |" for i in schema.inputs]
-    outputs = [f"| `{o.display_name}` | {o.io_type} | {_sentence(o.tooltip)} |" for o in schema.outputs]
-    head = ["| | | |", "|---|---|---|"]
-    return "\n".join(["## Inputs", "", *head, *inputs, "", "## Outputs", "", *head, *outputs, "", ""])
+    words = WORDS[language]
+    told = filled(schema, language)
+    inputs = [_item(language, told["inputs"][i.id], i.id, _kind(i, language)) for i in schema.inputs]
+    outputs = [
+        _item(language, told["outputs"][str(n)], o.display_name, o.io_type)
+        for n, o in enumerate(schema.outputs)
+    ]
+    return "\n".join([f"## {words.inputs}", "", *inputs, "", f"## {words.outputs}", "", *outputs, "", ""])
 
 
-def _kind(given: io.Input) -> str:
-    kind = "choice" if given.io_type == "COMBO" else given.io_type
-    options = getattr(given, "options", None)
-    if options and not options[0].startswith("[") and given.id not in CHOICES_OF_COMFYUI:
-        kind = "choice: " + ", ".join(options)
+def _item(language: str, told: dict, name: str, kind: str) -> str:
+    text = told.get("tooltip", "").replace("\n", " ")
+    return WORDS[language].item.format(label=told["name"], id=name, kind=kind, text=text).rstrip(" :：")
+
+
+def _kind(given: io.Input, language: str) -> str:
+    words = WORDS[language]
+    kind = given.io_type
+    if kind == "COMBO":
+        kind = words.choice.format(", ".join(_choices(given))).rstrip(" :：")
     default = getattr(given, "default", None)
     low, high = getattr(given, "min", None), getattr(given, "max", None)
     parts = [kind]
     if isinstance(low, int | float) and isinstance(high, int | float) and high < 1e6:
-        parts.append(f"{low:g} to {high:g}")
+        parts.append(words.between.format(f"{low:g}", f"{high:g}"))
     if default not in (None, "") and "\n" not in str(default):
-        parts.append(f"default {default}")
+        parts.append(words.default.format(default))
     if given.optional:
-        parts.append("optional")
-    return "; ".join(parts).replace("|", "\\|")
+        parts.append(words.optional)
+    return words.apart.join(parts)
 
 
-def _sentence(tooltip: str | None) -> str:
-    return (tooltip or "").replace("|", "\\|").replace("\n", " ")
+def _choices(given: io.Input) -> list[str]:
+    """The choices that are the pack's own; others are files, or those of ComfyUI."""
+    options = getattr(given, "options", None) or ["["]
+    return [] if options[0].startswith("[") or given.id in CHOICES_OF_COMFYUI else options
 
 
-def page(schema: io.Schema, text: str) -> str:
-    """The page `text` with its lists as the schema has them now.
+def page(schema: io.Schema, text: str, language: str = "en") -> str:
+    """The page `text` with its lists as the schema, and the language's translation, have them now.
 
     Raises:
         ValueError: if the part below the lists is missing.
     """
-    above = text.partition("## Inputs")[0].partition(HAND_WRITTEN)[0]
-    _, found, below = text.partition(HAND_WRITTEN)
+    words = WORDS[language]
+    hand_written = f"## {words.example}"
+    above = text.partition(f"## {words.inputs}\n")[0].partition(hand_written)[0]
+    _, found, below = text.partition(hand_written)
     if not found:
-        raise ValueError(f"the help page of {schema.node_id} has no {HAND_WRITTEN!r}")
-    return f"{above.rstrip()}\n\n{lists(schema)}{HAND_WRITTEN}{below}"
+        raise ValueError(f"the help page of {schema.node_id} in {language!r} has no {hand_written!r}")
+    return f"{above.rstrip()}\n\n{lists(schema, language)}{hand_written}{below}"
 
 
 if __name__ == "__main__":
-    for found in schemas():
-        place = DOCS / f"{found.node_id}.md"
-        place.write_text(page(found, place.read_text(encoding="utf-8")), encoding="utf-8")
-        print(place.name)
+    for language in WORDS:
+        for found in schemas():
+            file = place(found.node_id, language)
+            if file.is_file():
+                file.write_text(page(found, file.read_text(encoding="utf-8"), language), encoding="utf-8")
+            print(file.relative_to(DOCS), "" if file.is_file() else "is missing")

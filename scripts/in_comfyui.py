@@ -18,6 +18,25 @@ ROOT = Path(__file__).resolve().parent.parent
 PACK = "concept_sliders"
 
 
+# What ComfyUI's --cuda-device sets.
+VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ASCEND_RT_VISIBLE_DEVICES")
+
+
+def use_own_device() -> None:
+    """Of a host's devices, each process that torchrun has started sees the one of its local rank."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return
+    local, count = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
+    named = next((os.environ[name] for name in VISIBLE if os.environ.get(name)), None)
+    devices = named.split(",") if named else [str(number) for number in range(count)]
+    if len(devices) < count:
+        sys.exit(
+            f"torchrun starts {count} processes on this host, but only devices {named} are visible. Start "
+            f"{len(devices)} (--nproc-per-node)."
+        )
+    os.environ.update(dict.fromkeys(VISIBLE, devices[local]))
+
+
 def import_comfyui(options: Sequence[str] = ()) -> None:
     """Makes ComfyUI importable and starts it with these options of its main.py.
 
@@ -29,6 +48,7 @@ def import_comfyui(options: Sequence[str] = ()) -> None:
 
     cli_args.parser.parse_args(options, namespace=cli_args.args)
     if not cli_args.args.cpu:
+        use_own_device()
         import cuda_malloc  # noqa: F401
 
     dynamic = _start_aimdo(cli_args)

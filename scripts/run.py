@@ -1,7 +1,8 @@
 """Sets up ComfyUI with this pack and runs something in it. Needs only Python 3.11 or newer.
 
     python3 scripts/run.py demo              train a slider on the shipped tiny model, show what it does
-    python3 scripts/run.py train CONFIG      train sliders as a TOML or JSON file says (--dry-run: tell what)
+    python3 scripts/run.py train CONFIG      train sliders as a TOML or JSON file says (--dry-run: tell what;
+                                             --nproc-per-node=2: on two devices, by torchrun)
     python3 scripts/run.py test [ARGS]       lint, type check and tests (ARGS go to pytest, and skip the rest)
     python3 scripts/run.py test --comfyui PATH [ARGS]    the tests on the ComfyUI in PATH, of any version
     python3 scripts/run.py server [ARGS]     ComfyUI with the pack installed; ARGS go to its main.py
@@ -125,6 +126,46 @@ def train_arguments(args: list[str]) -> list[str]:
     return [*(word for word in args if word not in own), str(ROOT / "scripts" / "train.py"), *own]
 
 
+# Options of torchrun that `train` hands on to it.
+TORCHRUN = set(
+    "nproc-per-node nnodes node-rank rdzv-backend rdzv-endpoint rdzv-id rdzv-conf master-addr master-port "
+    "local-addr max-restarts standalone".split()
+)
+ENDED = "CONCEPT_SLIDERS_ENDED"  # a file for the exit code of train.py's first process
+# Without one of these, torchrun is told that this host is the only one.
+HOSTS = ("--nnodes", "--rdzv", "--master", "--standalone")
+
+
+def split_torchrun(args: list[str]) -> tuple[list[str], list[str]]:
+    """torchrun's options, each as one word, and the other arguments."""
+    own, others, words = list[str](), list[str](), iter(args)
+    for word in words:
+        name, equals, _ = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or name.replace("_", "-") not in TORCHRUN:
+            others.append(word)
+        else:
+            own.append(word if equals or name == "standalone" else f"{word}={next(words, '')}")
+    return own, others
+
+
+def train_command(args: list[str]) -> list[str]:
+    """What the interpreter is given: in_comfyui.py, in as many processes as torchrun is asked for."""
+    own, others = split_torchrun(args)
+    script = [str(ROOT / "scripts" / "in_comfyui.py"), *train_arguments(others)]
+    if not own:
+        return script
+    alone = [] if any(word.startswith(HOSTS) for word in own) else ["--standalone"]
+    return ["-m", "torch.distributed.run", *alone, *own, *script]
+
+
+def train(python: Path, args: list[str], env: dict[str, str]) -> int:
+    """Trains; the exit code is train.py's, where torchrun's own is 1 for whatever its processes end with."""
+    with tempfile.TemporaryDirectory() as folder:
+        ended = Path(folder) / "code"
+        code = run(python, *train_command(args), env={**env, ENDED: str(ended)})
+        return int(ended.read_text()) if code and ended.is_file() else code
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=["demo", "train", "test", "server", "bench-sliders", "python"])
@@ -144,9 +185,9 @@ def main() -> int:
         return run(*server_command(comfyui, python, args), env=env)
     if options.command == "bench-sliders":
         args = [str(ROOT / "benchmarks" / "sliders.py"), *args]
-    script = ROOT / "scripts" / ("demo.py" if options.command == "demo" else "in_comfyui.py")
     if options.command == "train":
-        args = train_arguments(args)
+        return train(python, args, env)
+    script = ROOT / "scripts" / ("demo.py" if options.command == "demo" else "in_comfyui.py")
     return run(python, script, *args, env=env)
 
 

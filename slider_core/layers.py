@@ -159,7 +159,7 @@ def base_weight(layer: Any, like: Tensor) -> tuple[Tensor, Tensor | None]:
     if weight.dtype not in PLAIN:
         raise LayerError(
             f"the weight of a {type(layer).__name__} is stored as {weight.dtype}, and this kind of adapter has to "
-            f"read it. lora (without dora), locon, loha, lokr, dylora and full work on such layers."
+            f"read it. lora, locon, loha and lokr (without dora), dylora and full work on such layers."
         )
     weight = weight.dequantize() if hasattr(weight, "dequantize") and type(weight) is not Tensor else weight
     return weight.to(like), None if bias is None else bias.to(like)

@@ -1,7 +1,7 @@
 """Strength is data: adapters are added to layers for the time of one model call, scaled row by row.
 
 While `attached` is open, the forward of each target layer returns `y + strength[row] * a(x)`. Nothing is
-replaced or patched, and nothing stays behind on the model afterwards (DESIGN, section 4).
+replaced or patched, and nothing stays behind on the model afterwards.
 """
 
 from __future__ import annotations

@@ -23,6 +23,14 @@ def model():
         yield tiny_model("sd3")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_user_folder(tmp_path_factory):
+    """What tests encode is neither kept in ComfyUI's user folder nor found there."""
+    import folder_paths
+
+    folder_paths.set_user_directory(str(tmp_path_factory.mktemp("user")))
+
+
 @pytest.fixture(autouse=True)
 def clean_weights():
     """What a test has loaded with patches goes back to its own weights: tests share models."""

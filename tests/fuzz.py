@@ -12,21 +12,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import folder_paths
-from fuzzing import files, folders, texts, widgets
+from fuzzing import datasets, files, folders, sources, texts, widgets
 from fuzzing.judging import Case, verdict
 
 MOST_MEMORY = 8 << 30  # bytes beyond what is taken at the start
 
 
 def cases() -> Iterator[Case]:
-    for part in (texts, folders, widgets, files):
+    for part in (texts, folders, sources, datasets, widgets, files):
         yield from part.cases()
 
 
 def wrong_with(case: Case) -> str:
     """Runs a case in folders of its own; empty where all is well."""
     kept = {
-        name: getattr(folder_paths, name) for name in ("input_directory", "output_directory", "temp_directory")
+        f"{name}_directory": getattr(folder_paths, f"{name}_directory")
+        for name in ("input", "output", "temp", "user")
     }
     with tempfile.TemporaryDirectory() as folder:
         try:

@@ -124,6 +124,18 @@ def test_cells_come_in_the_order_of_their_importance_and_every_method_is_known()
     assert [cell.seed for cell in cells[:40]] == [0] * 40 and cells[0].method == "denoise"
 
 
+def test_every_method_is_made_of_settings_that_there_are():
+    import sliders
+    from concept_sliders.slider_core.data import Cycle
+    from concept_sliders.slider_core.settings import LoopSettings, faults, settings_of
+
+    for name, method in sliders.methods.METHODS.items():
+        assert method.settings.keys() <= settings_of(LoopSettings).keys(), name
+        assert not faults(LoopSettings, dict(method.settings)), name
+        assert method.cycle.keys() <= Cycle.__dataclass_fields__.keys(), name
+        assert method.setup.keys() <= sliders.Setup.__dataclass_fields__.keys(), name
+
+
 def test_other_trainers_train_on_the_same_model_pictures_and_steps():
     """One step of each on the demo's model changes the slider, and leaves the model as it was."""
     import sliders
@@ -172,3 +184,37 @@ def test_the_second_model_predicts_noise_from_captions_that_name_smile_and_eyes(
     said = (numbers == tiny_unet.VOCABULARY.index("smiling")) | (numbers == tiny_unet.VOCABULARY.index("calm"))
     said |= numbers == tiny_unet.VOCABULARY.index("frowning")
     assert float(said.any(-1).float().mean()) == pytest.approx(NAMED["smile"], abs=0.05)
+
+
+def test_the_second_model_is_made_with_weights_where_dynamic_vram_leaves_them_to_the_loader(monkeypatch):
+    """ComfyUI's layers are made empty on a card with dynamic VRAM, to be filled from a file."""
+    import sliders  # noqa: F401
+    import tiny_unet
+    from comfy import memory_management
+    from train_flow import FaceModel
+
+    monkeypatch.setattr(memory_management, "aimdo_enabled", True)
+    for made in (tiny_unet.NamedFaceModel(), FaceModel()):
+        assert all(
+            isinstance(module.weight, torch.nn.Parameter)
+            for module in made.modules()
+            if isinstance(module, torch.nn.Linear | torch.nn.Embedding)
+        )
+
+
+def test_the_second_model_is_drawn_rehearsed_trained_and_checked_unattended(tmp_path):
+    small = "--seconds 6 --checks 1 --pictures 6 --batch 2 --checked 1 --workers 2".split()
+    in_comfyui("--cpu", ROOT / "scripts" / "demo" / "train_unet.py", *small, "--output", tmp_path)
+    learned = json.loads((tmp_path / "unet.json").read_text())
+    assert learned["recipe"]["steps"] > 0 and set(learned["words"]) >= {"smiling", "frowning"}
+    assert (tmp_path / "tiny_unet.safetensors").is_file() and (tmp_path / "smiling.png").is_file()
+
+
+def test_the_grid_ends_when_its_time_is_up_and_keeps_what_is_done(tmp_path):
+    """Its processes are stopped in the middle of a cell."""
+    import sliders
+
+    cells = [sliders.grid.Cell("flow", "smile", "6 pairs", "denoise", seed) for seed in range(3)]
+    pool = sliders.grid.Pool(cells, tmp_path / "results.jsonl", tmp_path / "none", steps=100_000)
+    assert pool.run(cpu=1, gpu=0, seconds=1.0) == [] and not pool.todo
+    assert all(worker.poll() is not None for worker in pool.workers)

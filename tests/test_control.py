@@ -13,15 +13,15 @@ from concept_sliders.slider_core.applying.control import (
 from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.gradients.trainable import trainable
 from concept_sliders.slider_core.strength import attached, with_strength
-from tiny_models import CONTROL_NAMES, TinyVAE, shared_model, tiny_call, tiny_control_net
+from families import CONTROL
+from tiny_models import TinyVAE, shared_model, tiny_call, tiny_control_net
 
 # Of so small a ControlNet, ComfyUI does not use the last block.
-UNUSED = {"sd3": "control_model.joint_blocks.1.", "qwen_image": "control_model.transformer_blocks.1."}
 
 STRENGTHS = torch.tensor([1.0, -0.7])
 
 
-@pytest.fixture(scope="module", params=CONTROL_NAMES)
+@pytest.fixture(scope="module", params=CONTROL)
 def name(request):
     return request.param
 
@@ -104,7 +104,7 @@ def test_gradients_are_exact_with_a_control_active(name, control_net, trained, c
         with attach(root, adapters, STRENGTHS):
             loss_of(model, control, call).backward()
         missed = {layer for layer in adapters if any(p.grad is None for p in adapters[layer][0].parameters())}
-        assert all(root is control_net and layer.startswith(UNUSED.get(name, "none")) for layer in missed)
+        assert all(root is control_net and layer.startswith(CONTROL[name].unused) for layer in missed)
         parameters = parameters_of({layer: adapters[layer] for layer in adapters.keys() - missed})
         norm = torch.stack([p.grad.double().norm() for p in parameters]).norm()
         losses = []

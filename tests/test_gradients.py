@@ -14,19 +14,9 @@ from concept_sliders.slider_core.architectures import batch_dims, select_targets
 from concept_sliders.slider_core.gradients.saved_tensors import SavedTensors
 from concept_sliders.slider_core.gradients.trainable import normal, trainable
 from concept_sliders.slider_core.strength import attached
-
-# How far a finite difference moves an adapter, in parts of the adapter's own size: 1e-4, if not said otherwise.
-STEP = {
-    "cosmos_predict1": 1e-3,
-    "chroma_radiance": 1e-3,
-    "minimax_h3": 1e-3,
-    "ace_step": 1e-6,
-}  # float32 is rough, and ACE-Step's attention has kinks (ReLU)
+from families import TINY
 
 STRENGTHS = torch.tensor([1.0, -0.7])
-
-# Compute in float32 whatever the model is in; the others are checked in float64.
-SINGLE = {"cosmos_predict1", "chroma_radiance", "minimax_h3"}
 
 
 @pytest.fixture(scope="module", params=tiny_models.NAMES)
@@ -53,7 +43,7 @@ def as_loaded(name, dtype=torch.float32) -> ModelPatcher:
 def call_of(name, dtype=torch.float32) -> dict:
     """Arguments of a model call that reaches every target."""
     call = tiny_models.tiny_call(name)
-    if name in ("omnigen2", "boogu"):  # their blocks for reference pictures are targets too
+    if TINY[name].references:
         call["ref_latents"] = [torch.randn(2, 16, 4, 4, generator=torch.Generator().manual_seed(2)).to(dtype)]
     return {k: v.to(dtype) if torch.is_tensor(v) and v.is_floating_point() else v for k, v in call.items()}
 
@@ -138,7 +128,7 @@ def in_groups(adapters, most=8) -> list:
 
 def test_every_targets_gradient_equals_finite_differences(name, monkeypatch):
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # where ComfyUI's code asks for float32
-    dtype = torch.float32 if name in SINGLE else torch.float64
+    dtype = torch.float32 if TINY[name].single else torch.float64
     patcher, call = as_loaded(name, dtype), call_of(name, dtype)
     by_mode = {}
     for checkpointing in (False, True):
@@ -150,7 +140,7 @@ def test_every_targets_gradient_equals_finite_differences(name, monkeypatch):
             if not checkpointing:
                 groups = in_groups(sorted(each(adapters), key=effect))
                 with torch.no_grad():
-                    slopes = [slope(model, call, adapters, group, STEP.get(name, 1e-4)) for group in groups]
+                    slopes = [slope(model, call, adapters, group, TINY[name].step) for group in groups]
     for group, value in zip(groups, slopes, strict=True):
         assert value == pytest.approx(1, abs=1e-3 / len(group)), [a.target.key for a in group]
     for kept, recomputed in zip(by_mode[False], by_mode[True], strict=True):

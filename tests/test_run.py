@@ -1,5 +1,6 @@
 """The command line that sets up and checks: what it refuses, and that a folder's name does not matter."""
 
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "scripts"))
+import in_comfyui  # noqa: E402
 import install  # noqa: E402
 import run  # noqa: E402
 
@@ -87,3 +89,35 @@ def test_a_comfyui_whose_parts_are_there_needs_nothing_aside(tmp_path):
     for name in ("comfyui_version.py", "requirements.txt"):
         (tmp_path / name).touch()
     assert run.with_parts(tmp_path, Path(sys.executable), {"A": "b"}) == {"A": "b"}
+
+
+def test_the_exit_code_behind_torchruns_is_told(monkeypatch):
+    def torchrun(*command, env):
+        Path(env[run.ENDED]).write_text("130")
+        return 1
+
+    monkeypatch.setattr(run, "run", torchrun)
+    assert run.train(Path(sys.executable), ["a.toml", "--nproc-per-node=2"], {}) == 130
+    monkeypatch.setattr(run, "run", lambda *command, env: 1)
+    assert run.train(Path(sys.executable), ["a.toml", "--nproc-per-node=2"], {}) == 1
+
+
+TORCHRUN = {"TORCHELASTIC_RUN_ID": "x", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
+
+
+@pytest.mark.parametrize("named, seen", [({}, "1"), ({"HIP_VISIBLE_DEVICES": "2,3"}, "3")])
+def test_each_process_of_torchruns_sees_a_device_of_its_own(monkeypatch, named, seen):
+    monkeypatch.setattr(os, "environ", dict(named))
+    in_comfyui.use_own_device()
+    assert os.environ == named  # no torchrun, no change
+    os.environ.update(TORCHRUN)
+    in_comfyui.use_own_device()
+    assert {os.environ[name] for name in in_comfyui.VISIBLE} == {seen}
+
+
+def test_more_processes_than_visible_devices_are_refused(monkeypatch):
+    monkeypatch.setattr(os, "environ", {**TORCHRUN, "CUDA_VISIBLE_DEVICES": "1"})
+    with pytest.raises(
+        SystemExit, match="starts 2 processes on this host, but only devices 1 are visible. Start 1"
+    ):
+        in_comfyui.use_own_device()

@@ -9,7 +9,8 @@ from concept_sliders.slider_core.data import Bucket, Cycle, Example, Words
 from concept_sliders.slider_core.gradients.trainable import trainable
 from concept_sliders.slider_core.training.model_call import ModelCalls
 from concept_sliders.slider_core.training.timesteps import draw_levels, sigmas_at
-from tiny_models import CONFIGS, tiny_model
+from families import TINY
+from tiny_models import tiny_model
 
 ROWS = 4
 AMOUNTS = (-1.0, 0.0, 1.0)
@@ -17,7 +18,7 @@ SAYS = 8  # numbers of a text that name the amount
 
 
 def channels(name: str) -> int:
-    return CONFIGS[name]["x"][1]
+    return TINY[name].x[1]
 
 
 def square(name: str) -> torch.Tensor:
@@ -29,7 +30,7 @@ def square(name: str) -> torch.Tensor:
 
 def conditioning(name: str, amount: float) -> list:
     """Text whose last number says the amount."""
-    shapes, random = CONFIGS[name]["apply_model"], torch.Generator().manual_seed(1)
+    shapes, random = TINY[name].call, torch.Generator().manual_seed(1)
     text = torch.randn(1, *shapes["c_crossattn"][1:], generator=random)
     text[..., -SAYS:] = 2 * amount
     return [
@@ -51,6 +52,24 @@ def cycle(name: str, paired: bool) -> Cycle:
     return Cycle(
         (Bucket("more", more, 0.5), Bucket("less", less, -0.5)), pairing="auto" if paired else "random"
     )
+
+
+def graded_cycle(name: str) -> Cycle:
+    """Two strengths a side, of pairs: half of the square at half the strength."""
+    buckets = [
+        Bucket(
+            f"{strength:+g}",
+            tuple(example(name, f"{abs(strength)}{i}", 0.9 * strength, seed=i) for i in range(2)),
+            strength,
+        )
+        for strength in (1.0, 0.5, -0.5, -1.0)
+    ]
+    return Cycle(tuple(buckets), pairing="name")
+
+
+def mixed_cycle(name: str) -> Cycle:
+    """Pictures of the square and prompts that name it, in one cycle."""
+    return Cycle((*cycle(name, True).buckets, *words_cycle(name).buckets), pairing="random")
 
 
 def words_cycle(name: str, words: Words | None = None) -> Cycle:

@@ -1,12 +1,10 @@
 """A tiny random model of each family, made by ComfyUI's own classes: the real code at a hundredth of the width.
 
-The JSON files hold a configuration and the inputs of a model call for each variant. Every weight is random, also of
+`families/` has a configuration and the inputs of a model call for each variant. Every weight is random, also of
 layers that start at zero, so that gradients reach everything. A name and a seed give one model.
 """
 
-import json
 from functools import cache
-from pathlib import Path
 from zlib import crc32
 
 import torch
@@ -17,27 +15,11 @@ from comfy.ldm.flux.controlnet import ControlNetFlux
 from comfy.ldm.hydit.controlnet import HunYuanControlNet
 from comfy.ldm.qwen_image.controlnet import QwenImageControlNetModel, QwenImageFunControlNetModel
 from comfy.model_patcher import ModelPatcher
+from families import TINY
 
-FILES = ("tiny_configs.json", "tiny_configs_more.json")
-CONFIGS = {
-    key: entry for f in FILES for key, entry in json.loads((Path(__file__).parent / f).read_text()).items()
-}
-NAMES: list[str] = list(CONFIGS)
-CONTROL_NAMES = [
-    "sd15",
-    "sd2",
-    "sdxl",
-    "sd3",
-    "sd35_medium",
-    "flux",
-    "qwen_image",
-    "qwen_image_fun",
-    "hunyuan_dit",
-]
-
+NAMES = list(TINY)
 CPU = torch.device("cpu")
 TOKENS = {"lyric_token_idx"}
-DTYPES = {"nerf_embedder_dtype": torch.float32}
 
 
 def tiny_model(name: str, seed: int = 0) -> ModelPatcher:
@@ -51,9 +33,8 @@ def tiny_model(name: str, seed: int = 0) -> ModelPatcher:
 
 def model_config(name: str) -> supported_models.supported_models_base.BASE:
     """ComfyUI's description of the variant, as its model detection would make it from a file."""
-    entry = CONFIGS[name]
-    sizes = {key: DTYPES.get(key, value) for key, value in entry["unet_config"].items()}
-    config = getattr(supported_models, entry["supported_models_class"])(sizes)
+    sizes = dict(TINY[name].config)
+    config = getattr(supported_models, TINY[name].of)(sizes)
     config.unet_config |= sizes  # Ideogram 4's class states the published sizes
     return config
 
@@ -70,11 +51,9 @@ def tiny_call(name: str) -> dict:
     SVD's samples are videos of two frames, and frames are rows of its batch; MiniMax H3 takes one sample a call;
     ACE-Step 1.5 gives the first sample of a batch the others' timbre too, so it gets no conditioning.
     """
-    entry = CONFIGS[name]
-    random = torch.Generator().manual_seed(crc32(name.encode()))
-    call = {key: _input(key, shape, random) for key, shape in entry["apply_model"].items()}
-    batch = entry["x"][0]
-    return {"x": torch.randn(entry["x"], generator=random), "t": torch.full((batch,), entry["sigma"]), **call}
+    tiny, random = TINY[name], torch.Generator().manual_seed(crc32(name.encode()))
+    call = {key: _input(key, shape, random) for key, shape in tiny.call.items()}
+    return {"x": torch.randn(tiny.x, generator=random), "t": torch.full((tiny.x[0],), tiny.sigma), **call}
 
 
 def samples(call: dict) -> int:
@@ -83,7 +62,7 @@ def samples(call: dict) -> int:
 
 
 def _input(key: str, shape, random: torch.Generator):
-    """A random tensor of the shape, or what the file states itself: a tensor's values, or a constant."""
+    """A random tensor of the shape, or what the variant states itself: a tensor's values, or a constant."""
     if isinstance(shape, dict) and "values" in shape:
         return torch.tensor(shape["values"])
     if not isinstance(shape, list) or not all(isinstance(length, int) for length in shape):

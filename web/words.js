@@ -1,7 +1,20 @@
-// All words of the viewer, the panel, the reports and the strength slider, by language.
-// English has every key; where another language lacks one, English stands in.
+// All words of the viewer, the panel, the reports, the mixer and the strength slider, by ComfyUI's codes of languages.
+// English, here, has every key; the other languages, in words/, are held complete by a test.
 
 import { app } from "../../scripts/app.js";
+import ar from "./words/ar.js";
+import es from "./words/es.js";
+import fa from "./words/fa.js";
+import fr from "./words/fr.js";
+import he from "./words/he.js";
+import hi from "./words/hi.js";
+import ja from "./words/ja.js";
+import ko from "./words/ko.js";
+import ptBR from "./words/pt-BR.js";
+import ru from "./words/ru.js";
+import tr from "./words/tr.js";
+import zh from "./words/zh.js";
+import zhTW from "./words/zh-TW.js";
 
 export const WORDS = {
   en: {
@@ -63,6 +76,19 @@ export const WORDS = {
     minutes: "{minutes} min",
     hours: "{hours} h",
   },
+  ar,
+  es,
+  fa,
+  fr,
+  he,
+  hi,
+  ja,
+  ko,
+  "pt-BR": ptBR,
+  ru,
+  tr,
+  zh,
+  "zh-TW": zhTW,
 };
 
 /** The words of a key in the page's language, with {names} replaced by values. */

@@ -12,9 +12,11 @@ import torch
 if not torch.cuda.is_available():
     comfy.cli_args.args.cpu = True  # else comfy.model_management looks for a GPU when it is imported
 
+import comfy.memory_management
 import comfy.ops
 from comfy.ldm.modules.diffusionmodules.mmdit import OpenAISignatureMMDITWrapper
 from comfy.taesd.taesd import TAESD
+from concept_sliders.slider_core.replaced import replaced
 from torch import Tensor, nn
 
 FOLDER = Path(__file__).resolve().parent
@@ -31,6 +33,11 @@ SCALE, SHIFT = (
 )  # of SD3's latents: with these in the VAE the transformer sees the encoder's own output
 
 
+# Under dynamic VRAM, ComfyUI's layers are made empty, to be filled from a file.
+with_weights = replaced(comfy.memory_management, "aimdo_enabled", False)
+
+
+@with_weights
 def new_transformer() -> nn.Module:
     """An SD3-type transformer (MMDiT) of 3.7 million parameters that starts as the zero function."""
     model = OpenAISignatureMMDITWrapper(
@@ -56,6 +63,7 @@ def new_transformer() -> nn.Module:
     return model
 
 
+@with_weights
 def new_text(words: int = len(WORDS)) -> TinyFacesText:
     model = TinyFacesText({"words": words}, torch.float32, "cpu", comfy.ops.disable_weight_init)
     start(model)

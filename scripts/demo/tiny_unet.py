@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from comfy import latent_formats, ops, supported_models
+from comfy import latent_formats, model_management, model_patcher, ops, supported_models
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.model_patcher import ModelPatcher
 from named_faces import NEW_WORDS
 from safetensors.torch import load_file
 from text_encoder import WORDS, TinyFacesText
-from tiny_model import CHANNELS, WIDTH, new_text, start, tokens
+from tiny_model import CHANNELS, WIDTH, new_text, start, tokens, with_weights
 from torch import Tensor, nn
 
 FILE = Path(__file__).resolve().parent.parent.parent / "benchmarks" / "model" / "tiny_unet.safetensors"
@@ -53,6 +53,7 @@ def configuration() -> NamedFaces:
     return config
 
 
+@with_weights
 def new_unet() -> UNetModel:
     """6.6 million parameters, starting as the zero function."""
     config = configuration().unet_config
@@ -97,9 +98,6 @@ def load(file: Path = FILE) -> tuple[ModelPatcher, TinyFacesText]:
     model.diffusion_model.load_state_dict(named["unet."])
     text = new_text(len(VOCABULARY))
     text.load_state_dict(named["text."])
-    from comfy import model_management
-
     device = model_management.get_torch_device()
-    return ModelPatcher(model, load_device=device, offload_device=torch.device("cpu")), text.requires_grad_(
-        False
-    )
+    patcher = model_patcher.CoreModelPatcher(model, load_device=device, offload_device=torch.device("cpu"))
+    return patcher, text.requires_grad_(False)

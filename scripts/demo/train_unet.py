@@ -1,10 +1,11 @@
 """Trains the bench's second model: a UNet that predicts noise, on faces whose captions name smile and eyes.
 
-    python3 scripts/run.py python scripts/demo/train_unet.py --seconds 200 --output FOLDER        one H100, 16 cores
+    python3 scripts/run.py python scripts/demo/train_unet.py --output FOLDER                     one H100, 16 cores
     python3 scripts/run.py python scripts/demo/train_unet.py --seconds 60 --pictures 64 --batch 8 --output FOLDER
 
-It takes as long as it is told, drawing, training and checks together. Below the folder: tiny_unet.safetensors (float16,
-every half minute, the last one is the best), unet.json (what it has learned) and samples.png. The VAE is the demo's.
+It takes as long as it is told, drawing, training and checks together; while the pictures are drawn, the rest is
+rehearsed, so that what cannot work ends soon. Below the folder: tiny_unet.safetensors (float16, every half minute, the
+last one is the best), unet.json (what it has learned) and samples.png. The VAE is the demo's.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import math
 import os
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -36,7 +39,7 @@ from train_model import decoded, sheet
 
 WITHOUT_CAPTION = 0.1
 VARIANTS = 4  # captions drawn for each face
-CHECKS = 20  # seconds kept for the checks at the end
+DRAWN_AT_ONCE = 128
 RATE = 1e-3
 
 
@@ -69,8 +72,8 @@ def train(latents: Tensor, numbers: Tensor, batch: int, until: float, device: st
     optimiser = torch.optim.AdamW(weights, RATE, betas=(0.9, 0.99), weight_decay=0.01, fused=device != "cpu")
     losses, running, step = [], torch.zeros((), device=device), 0
     started = saved = time.time()
-    while (now := time.time()) < until:
-        done = (now - started) / (until - started)
+    while (now := time.time()) < until or step == 0:
+        done = min(1.0, (now - started) / max(until - started, 1.0))
         optimiser.param_groups[0]["lr"] = RATE * min(
             (step + 1) / 100, 0.5 * (1 + math.cos(math.pi * done)) + 0.01
         )
@@ -88,7 +91,8 @@ def train(latents: Tensor, numbers: Tensor, batch: int, until: float, device: st
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
         step += 1
-        torch._foreach_lerp_(averages, weights, max(0.002, 1 / step))
+        with torch.no_grad():
+            torch._foreach_lerp_(averages, weights, max(0.002, 1 / step))
         running += loss.detach()
         if step % 100 == 0:
             losses.append(round(float(running) / 100, 5))
@@ -150,10 +154,36 @@ def check(model, vae, count: int, device: str, output: Path) -> dict:
     }
 
 
+def rehearse(options: argparse.Namespace, device: str) -> None:
+    """A few steps on noise, and all checks: fails where the real ones would, before they cost anything."""
+    latents, numbers = torch.randn(2, 16, SIZE // 8, SIZE // 8), caption_numbers(entangled_faces(2, seed=1), 0)
+    with TemporaryDirectory() as folder:
+        model, _, _ = train(latents, numbers, options.batch, time.time() + 0.2, device, Path(folder))
+        check(model, shipped_vae().to(device), options.checked, device, Path(folder))
+
+
+def drawn_latents(faces: list[Face], options: argparse.Namespace, device: str) -> Tensor:
+    """Latents of the faces, [count, 16, h, w], drawn by other processes while this one rehearses."""
+    with ProcessPoolExecutor(options.workers) as pool:
+        parts = [faces[i : i + DRAWN_AT_ONCE] for i in range(0, len(faces), DRAWN_AT_ONCE)]
+        drawings = [pool.submit(draw_many, part) for part in parts]
+        try:
+            rehearse(options, device)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+        vae = shipped_vae().to(device)
+        return torch.cat([train_vae.encode(vae, drawing.result(), device) for drawing in drawings])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=200)
-    parser.add_argument("--pictures", type=int, default=24576)
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument(
+        "--checks", type=float, default=12, help="seconds of these that are kept for the checks"
+    )
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that draw")
+    parser.add_argument("--pictures", type=int, default=20480)
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--checked", type=int, default=128, help="pictures of each check")
     parser.add_argument("--output", type=Path, default=Path("demo_output/unet"))
@@ -162,13 +192,11 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     faces = entangled_faces(options.pictures, seed=1)
-    pictures = draw_many(faces, workers=os.cpu_count() or 1)
-    print(f"drawing {time.time() - started:.0f} s", flush=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    vae = shipped_vae().to(device)
-    latents, numbers = train_vae.encode(vae, pictures, device), caption_numbers(faces, seed=5)
+    latents = drawn_latents(faces, options, device)
+    vae, numbers = shipped_vae().to(device), caption_numbers(faces, seed=5)
     print(f"latents, deviation {float(latents.float().std()):.3f}, {time.time() - started:.0f} s", flush=True)
-    until = started + options.seconds - CHECKS
+    until = started + options.seconds - options.checks
     model, losses, steps = train(latents, numbers, options.batch, until, device, options.output)
     result = {
         "recipe": {"pictures": options.pictures, "batch": options.batch, "steps": steps, "rate": RATE},

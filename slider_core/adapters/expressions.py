@@ -34,6 +34,16 @@ class ExpressionError(ValueError):
     """An expression is too long, or takes too long."""
 
 
+def unreadable(expression: str) -> None:
+    """Raises ExpressionError for what is no regular expression, saying why."""
+    try:
+        re.compile(expression)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ExpressionError(
+            f"{quoted(expression)} is no regular expression ({error}). Write one, such as .*attn2, or set use_fnmatch."
+        ) from None
+
+
 def matched(expressions: Iterable[str], names: Iterable[str]) -> dict[str, set[str]]:
     """Which of `names` each expression matches, from their beginning on (`re.match`); none for an invalid one.
 

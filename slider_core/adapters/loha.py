@@ -36,11 +36,11 @@ def without_tucker(side: Tensor, other: Tensor, core: Tensor) -> tuple[Tensor, T
 
 
 class Loha(Adapter):
-    """Options: `rslora`, `use_tucker` (2-D convolutions) and `use_scalar`, as for LoRA."""
+    """Options: `rslora`, `use_tucker` (2-D convolutions), `use_scalar` and `dora`, as for LoRA."""
 
     kind = "loha"
     MERGES = True
-    OPTIONS = frozenset({"rslora", "use_tucker", "use_scalar"})
+    OPTIONS = frozenset({"rslora", "dora", "use_tucker", "use_scalar"})
 
     def __init__(self, target: Target, shape: Shape, config: AdapterConfig):
         super().__init__(target, shape, config)

@@ -38,7 +38,7 @@ class Lokr(Adapter):
     """A weight [a·b, c·d] changes by w1 [a, c] ⊗ w2 [b, d]; w2 of low rank, and w1 too with `decompose_both`.
 
     Options: `factor` (a and c at most; −1: near the square root), `full_matrix` (no low rank),
-    `decompose_both`, `unbalanced_factorization` (a and b swapped), `use_tucker`, `use_scalar`, `rslora`.
+    `decompose_both`, `unbalanced_factorization` (a and b swapped), `use_tucker`, `use_scalar`, `rslora`, `dora`.
     """
 
     kind = "lokr"
@@ -52,6 +52,7 @@ class Lokr(Adapter):
             "use_tucker",
             "use_scalar",
             "rslora",
+            "dora",
         }
     )
 

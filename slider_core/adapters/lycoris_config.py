@@ -8,17 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from ..architectures import select_targets
+from ..architectures.lycoris_lists import LISTS, listed_targets, names_in
 from ..architectures.target import Target
 from ..given import checked_text, parsed_json, quoted
 from ..layers import layer_at
 from .base import DROPOUTS, AdapterConfig
 from .expressions import ExpressionError
-from .lycoris_names import AlgoMaps
+from .lycoris_names import AlgoMaps, without_excluded
+from .lycoris_presets import named_preset
 from .lycoris_values import KNOWN, LycorisConfigError, checked_settings, switch
 from .registry import KINDS, Plan, adapter_class, nearest, target_shape
 
 PRESET = {"enable_conv", "target_module", "target_name", "module_algo_map", "name_algo_map"}
 PRESET |= {"use_fnmatch", "exclude_name", "lora_prefix"}
+TEXT_LISTS = {"text_encoder_target_module", "text_encoder_target_name"}  # sliders leave text encoders alone
+PRESET |= {*LISTS, *TEXT_LISTS}
 MOST_ENTRIES = 1000  # of a map
 
 
@@ -57,9 +61,10 @@ def lycoris_plan(
     """
     read = read_config(config)
     if read.targets:
-        targets = select_targets(model, "custom", custom=read.targets, exclude=read.exclude)
+        targets = select_targets(model, "custom", custom=read.targets)
     elif targets is None:
-        targets = select_targets(model, exclude=read.exclude)
+        targets = select_targets(model)
+    targets = _not_excluded(read, targets, model)
     try:
         maps = AlgoMaps(read.names, read.modules, read.by_fnmatch, model, targets)
     except ExpressionError as error:
@@ -73,29 +78,54 @@ def lycoris_plan(
     return plan
 
 
+def _not_excluded(read: LycorisConfig, targets: Sequence[Target], model: Any) -> Sequence[Target]:
+    try:
+        left = without_excluded(targets, read.exclude, read.by_fnmatch, model)
+    except ExpressionError as error:
+        raise LycorisConfigError(f"exclude_name: {error}") from None
+    if not left:
+        raise LycorisConfigError(
+            f"exclude_name {quoted(list(read.exclude))} leaves out all {len(targets)} targets."
+        )
+    return left
+
+
 def read_config(config: str | Path | Mapping[str, Any]) -> LycorisConfig:
     """Reads and checks a config; what it says on a single target is checked too."""
     settings = _parsed(config)
-    preset = settings.pop("apply_preset", None) or {}
+    preset = _preset(settings)
     _check_keys(settings, KNOWN, "a LyCORIS config")
-    if not isinstance(preset, Mapping):
-        raise LycorisConfigError("apply_preset must be an object with lists such as target_module.")
     _check_keys(preset, PRESET, "apply_preset")
     maps = {name: _map(preset, name) for name in ("module_algo_map", "name_algo_map")}
-    listed = [*_names(preset, "target_module"), *_names(preset, "target_name")]
+    try:
+        listed, excluded = listed_targets(preset), names_in(preset, "exclude_name")
+    except ValueError as error:
+        raise LycorisConfigError(f"apply_preset.{error}") from None
     mapped = [*maps["module_algo_map"], *maps["name_algo_map"]] if listed else []
     read = LycorisConfig(
         base=checked_settings(settings),
         modules=maps["module_algo_map"],
         names=maps["name_algo_map"],
         targets=tuple(dict.fromkeys([*listed, *mapped])),
-        exclude=tuple(_names(preset, "exclude_name")),
+        exclude=tuple(excluded),
         by_fnmatch=switch("use_fnmatch", preset.get("use_fnmatch", False)),
         enable_conv=switch("enable_conv", preset.get("enable_conv", True)),
     )
     for entry in ({}, *read.modules.values(), *read.names.values()):
         adapter_class(adapter_config({**read.base, **entry}))
     return read
+
+
+def _preset(settings: dict[str, Any]) -> Mapping[str, Any]:
+    """What `apply_preset` says, or the list of LyCORIS's own that it or `preset` names; both keys are taken out."""
+    given, name = settings.pop("apply_preset", None) or {}, settings.pop("preset", None)
+    if isinstance(given, str) or (name is not None and not given):
+        return named_preset(given or name)
+    if not isinstance(given, Mapping):
+        raise LycorisConfigError(
+            "apply_preset must be an object with lists such as target_module, or the name of a preset."
+        )
+    return given
 
 
 def _map(preset: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
@@ -132,21 +162,9 @@ def _parsed(config: str | Path | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_keys(given: Mapping[str, Any], known: set[str], where: str) -> None:
-    if "preset" in given and "preset" not in known:
-        raise LycorisConfigError(
-            f"{where} has `preset`, a list of LyCORIS's own. Write the targets under apply_preset.target_module, "
-            f"or leave them out and use Slider Targets."
-        )
     for key in given:
         if key not in known:
             raise LycorisConfigError(f"{where} has the unknown key {quoted(key)}. {nearest(key[:100], known)}")
-
-
-def _names(preset: Mapping[str, Any], key: str) -> list[str]:
-    names = preset.get(key) or []
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise LycorisConfigError(f"apply_preset.{key} must be a list of names, not {quoted(names)}.")
-    return list(names)
 
 
 def adapter_config(settings: Mapping[str, Any]) -> AdapterConfig:
@@ -154,8 +172,8 @@ def adapter_config(settings: Mapping[str, Any]) -> AdapterConfig:
     kind = settings.get("algo", "lora")
     if settings.get("train_norm"):
         raise LycorisConfigError("train_norm is not possible: sliders go on linear layers and convolutions.")
-    if settings.get("dora") and KINDS[kind] is not KINDS["lora"]:
-        raise LycorisConfigError(f"dora_wd works with algo lora and locon, not with {kind}.")
+    if settings.get("dora") and "dora" not in KINDS[kind].OPTIONS:
+        raise LycorisConfigError(f"dora_wd works with algo lora, locon, loha and lokr, not with {kind}.")
     if settings.get("dora") and not settings.get("wd_on_output", True):
         raise LycorisConfigError("dora_wd works on the output only: leave wd_on_output out.")
     known = KINDS[kind].OPTIONS | DROPOUTS

@@ -14,7 +14,7 @@ from ..architectures.comfyui_names import part_names
 from ..architectures.target import Target
 from ..layers import LayerError, Shape, layer_at, root_of, shape_of
 from .base import DROPOUTS, Adapter, AdapterConfig, AdapterError
-from .dora import Dora
+from .dora import DECOMPOSED
 from .dylora import Dylora
 from .full import Full
 from .glora import Glora
@@ -140,4 +140,4 @@ def adapter_class(config: AdapterConfig) -> type[Adapter]:
     most = max(config.rank, config.conv_rank or 0)
     if most > MOST_RANK and kind is not Lokr:
         raise AdapterError(f"rank {most} is more than a layer has use for; give at most {MOST_RANK}.")
-    return Dora if config.options.get("dora") else kind
+    return DECOMPOSED[kind] if config.options.get("dora") else kind

@@ -20,7 +20,7 @@ class Layers:
     Attributes:
         native: pattern of their names below the diffusion model. `*` stands for anything within one part of a
             dotted name, `{a,b}` for alternatives. Attention lists q, k, v and output in this order; time lists
-            the first layer before the second: the guide's names are understood by this order.
+            the first layer before the second: names of SimpleTuner's lists are understood by this order.
         diffusers: the same layers in diffusers, with as many `*`, and an alternative for each native one, or for
             each row range. Empty where diffusers does not have them.
         rows: how the rows of the fused weight divide; None where the weight is not fused.
@@ -60,6 +60,8 @@ class Family:
         names: diffusers names by layer name, for families where no pattern gives them.
         elsewhere: layers that no preset has, with their diffusers names: LoRAs of others have them.
         control: for ControlNets, the names of the families that they steer.
+        classes: class names of diffusers that LyCORIS configs list for this family, each with the pattern of the layers
+            that lie in modules of that class.
         component: what diffusers calls the model in a pipeline: its keys begin so.
         layer_names: pattern (with `**`) of the native layer names, by which a file alone says its component; needed
             where that is not `transformer`.
@@ -88,6 +90,7 @@ class Family:
     names: Callable[[nn.Module], dict[str, str]] | None = None
     elsewhere: tuple[Layers, ...] = ()
     control: tuple[str, ...] = ()
+    classes: tuple[tuple[str, str], ...] = ()
     component: str = "transformer"
     layer_names: str = ""
     kohya_names: str = ""
@@ -143,4 +146,4 @@ SHARED = (
     "Text and picture pass through the same projections in single-stream blocks: a slider there also changes "
     "the text tokens."
 )
-GUIDE_ATTENTION_ONLY = "the guide trains visual attention only on this family"
+VISUAL_ATTENTION_ONLY = "as in SimpleTuner, only visual attention is trained on this family"

@@ -1,15 +1,18 @@
-"""Names that a user writes or pastes: native or diffusers names, lists of the guide, LyCORIS presets."""
+"""Names that a user writes or pastes: native or diffusers names, SimpleTuner's slider lists, LyCORIS presets."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
-from ..given import checked_text, parsed_json, quoted
+from ..given import checked_text, parsed_json
 from .candidates import PICTURE, Candidate, whole
+from .lycoris_lists import CLASSES, listed_targets
 from .network import Network, TargetError
-from .patterns import Pieces, ends, pieces_of
+from .patterns import Pieces, ends, matches, pieces_of
 
+EMPTY: Mapping[str, str] = MappingProxyType({})
 MOST = 2000  # names in one list; a list of every layer of the largest model has fewer
 
 _QKV = {"to_q", "to_k", "to_v", "to_qkv"}
@@ -25,7 +28,7 @@ _ATTENTION = {
     "to_qkv": _QKV,
     "to_qkv_mlp_proj": _QKV,
 }
-# The guide's names, which are diffusers' for some models, by what they mean in any model.
+# The names of SimpleTuner's slider lists, which are diffusers' for some models, by what they mean in any model.
 MEANING: dict[str, set[str]] = {
     **{f"{prefix}{name}": meant for name, meant in _ATTENTION.items() for prefix in ("", "attn.", "attn1.")},
     "proj_in": {"in"},
@@ -35,8 +38,6 @@ MEANING: dict[str, set[str]] = {
     "time_embedding.linear_1": {"linear_1"},
     "time_embedding.linear_2": {"linear_2"},
 }
-# Class names of diffusers that LyCORIS configs list, by the parts of a model that they hold.
-CLASSES = {"Attention": ("attention", "other_attention"), "FeedForward": ("mlp",)}
 
 
 def parsed(text: str | Iterable[str]) -> list[str]:
@@ -77,26 +78,33 @@ def _of_lycoris(text: str) -> list[str]:
             f"a JSON list of names, or one name a line."
         ) from None
     preset = config.get("apply_preset") or config
-    lists = [preset.get(key) for key in ("target_module", "target_name")] if isinstance(preset, dict) else []
-    found = [names for names in lists if names]
-    for names in found:
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise TargetError(f"target_module and target_name are lists of names, not {quoted(names)}.")
+    try:
+        found = listed_targets(preset) if isinstance(preset, dict) else []
+    except ValueError as error:
+        raise TargetError(f"custom_targets: {error}") from None
     if not found:
         raise TargetError(
             "the JSON in custom_targets has no `target_module` list (at its top or in `apply_preset`), so it names "
             "no layers."
         )
-    return [name for names in found for name in names]
+    return found
 
 
-def named(name: str, possible: Sequence[Candidate], network: Network) -> list[Candidate]:
-    """What a name selects: a name of the guide by its meaning in the picture's stream, others as written."""
+def named(
+    name: str, possible: Sequence[Candidate], network: Network, classes: Mapping[str, str] = EMPTY
+) -> list[Candidate]:
+    """What a name selects: a name of SimpleTuner's lists by its meaning in the picture's stream, others as written.
+
+    Args:
+        classes: the family's: class names of diffusers, each with the pattern of the layers within.
+    """
+    if name in classes:
+        return _in_pattern(classes[name], possible, network)
     if name in MEANING:
         picture = [entry for entry in possible if entry.part in PICTURE]
         return called(name, picture) or meant(name, picture)
     if name in CLASSES:
-        return [entry for entry in possible if entry.part in CLASSES[name]]
+        return [entry for entry in possible if entry.target.role in CLASSES[name]]
     described = called(name, possible)
     whole_layers = {entry.layer for entry in described if entry.target.rows is None}
     rest = [whole(network, layer) for layer in network.layers if layer not in whole_layers]
@@ -104,7 +112,7 @@ def named(name: str, possible: Sequence[Candidate], network: Network) -> list[Ca
 
 
 def meant(name: str, entries: Iterable[Candidate]) -> list[Candidate]:
-    """The entries that a name of the guide means, whatever the model calls them."""
+    """The entries that a name of SimpleTuner's lists means, whatever the model calls them."""
     return [entry for entry in entries if entry.word in MEANING.get(name, ())]
 
 
@@ -132,6 +140,14 @@ def _reach(pieces: Pieces, name: str) -> str:
 def _names(entry: Candidate, fused: bool) -> list[str]:
     native = entry.target.layer if fused or entry.target.rows is None else None
     return [name for name in (native, entry.target.name) if name]
+
+
+def _in_pattern(pattern: str, possible: Sequence[Candidate], network: Network) -> list[Candidate]:
+    """Everything the family's file says of the layers that a pattern describes, and the others as a whole."""
+    layers = {layer for layer in network.layers if matches(pattern, layer)}
+    described = [entry for entry in possible if entry.layer in layers]
+    rest = layers - {entry.layer for entry in described}
+    return [*described, *(whole(network, layer) for layer in network.layers if layer in rest)]
 
 
 def _in_class(name: str, entries: Iterable[Candidate], network: Network) -> list[Candidate]:

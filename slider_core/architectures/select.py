@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..given import quoted
@@ -40,7 +40,7 @@ def select(
             the projections and convolutions in and out of the picture and the time embedding; `attention`, all
             attention projections, of text too; `mlp`, the picture stream's MLP layers; `custom`, the names given.
         custom: native or diffusers names, or text that lists them; each selects the layers whose name ends with it
-            at a dot. Names of the guide's lists select what they mean, in the picture's stream only.
+            at a dot. Names of SimpleTuner's slider lists select what they mean, in the picture's stream only.
         exclude: names of layers to leave out, whatever the preset.
 
     Raises:
@@ -53,7 +53,7 @@ def select(
     possible = candidates(network, family)
     notes: list[str] = []
     if preset == "custom":
-        chosen = _custom(names.parsed(custom), possible, network, notes)
+        chosen = _custom(names.parsed(custom), possible, network, dict(family.classes), notes)
     else:
         chosen = [entry for entry in possible if entry.part in parts_of(preset, family)]
     chosen = _without(names.parsed(exclude), chosen, notes)
@@ -102,14 +102,18 @@ def parts_of(preset: str, family: Family) -> tuple[str, ...]:
 
 
 def _custom(
-    wanted: Sequence[str], possible: list[Candidate], network: Network, notes: list[str]
+    wanted: Sequence[str],
+    possible: list[Candidate],
+    network: Network,
+    classes: Mapping[str, str],
+    notes: list[str],
 ) -> list[Candidate]:
     if not wanted:
         raise TargetError("preset custom needs names in custom_targets: a JSON list, or one name a line.")
     found: dict[Target, Candidate] = {}
     missing: list[str] = []
     for name in wanted:
-        entries = names.named(name, possible, network)
+        entries = names.named(name, possible, network, classes)
         found |= {entry.target: entry for entry in entries}
         if not entries:
             missing.append(quoted(name))
@@ -127,7 +131,7 @@ def _missing(what: str, names: Sequence[str]) -> list[str]:
 
 
 def _also_matched(wanted: Sequence[str], possible: Sequence[Candidate]) -> list[str]:
-    """Says which layers the guide's names match letter by letter beyond what they mean."""
+    """Says which layers the names of SimpleTuner's lists match letter by letter beyond what they mean."""
     other = [entry for entry in possible if entry.part not in PICTURE]
     matched = {entry.layer for name in wanted if name in names.MEANING for entry in names.called(name, other)}
     patterns = [pattern for pattern, _ in summed_up(entry.layer for entry in other if entry.layer in matched)]

@@ -3,7 +3,7 @@
 from .keys import OutputSettings
 from .plan import BucketPlan, Config, ModelPlan, NodeCall, SliderPlan, SweepPlan
 from .reading import ConfigError
-from .sliders import Places, read_config
+from .sliders import ComfyFolders, read_config
 
 __all__ = [
     "BucketPlan",
@@ -12,7 +12,7 @@ __all__ = [
     "ModelPlan",
     "NodeCall",
     "OutputSettings",
-    "Places",
+    "ComfyFolders",
     "SliderPlan",
     "SweepPlan",
     "read_config",

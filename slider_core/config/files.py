@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..data.folder import FromFolder
-from ..data.pictures import PictureError, picture_files
+from ..data import PictureError
+from ..data.controls import files_by_name
+from ..data.folder import FolderPictures
 from ..given import quoted
 from ..settings import BucketSettings
 from .keys import BucketKeys, ModelKeys
@@ -17,7 +18,7 @@ from .plan import BucketPlan, ModelPlan, NodeCall, Source
 from .reading import Faults
 
 
-class Places(Protocol):
+class ComfyFolders(Protocol):
     """ComfyUI's folders, which the core does not know itself."""
 
     def find(self, kind: str, name: str) -> Path | None:
@@ -37,7 +38,7 @@ class Files:
         beside: the folder of the config.
     """
 
-    def __init__(self, beside: Path, places: Places, said: Faults):
+    def __init__(self, beside: Path, places: ComfyFolders, said: Faults):
         self.beside, self.places, self.said = beside, places, said
 
     def file(self, kind: str, name: str, where: str) -> Path | None:
@@ -116,8 +117,8 @@ class Files:
         control = self.folder(keys.control_folder, f"{where} control_folder") if keys.control_folder else None
         try:
             if folder:
-                names = [file.stem for file in FromFolder(settings, folder, [settings.prompt]).files]
-                missing = set(names) - {file.stem for file in picture_files(control)} if control else ()
+                names = FolderPictures.of(settings, folder).names
+                missing = set(names) - set(files_by_name(control)) if control else ()
                 if missing:
                     first = quoted(min(missing))
                     self.said.say(

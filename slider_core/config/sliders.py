@@ -16,12 +16,12 @@ from ..adapters import AdapterError
 from ..adapters.lycoris_config import read_config as read_lycoris
 from ..architectures import names_fault
 from ..data import Bucket, Cycle, CycleError, Example, PairingError
-from ..data.pictures import picture_files
+from ..data.folder import FolderPictures
 from ..evaluation.prompts import Prompt, PromptLibraryError, parse_library
 from ..evaluation.strengths import StrengthsError, sweep_strengths
 from ..files.naming import FileNameError, slider_name
 from ..settings import BucketSettings, CycleSettings, Settings, SweepSettings, TargetSettings, TrainSettings
-from .files import Files, Places
+from .files import ComfyFolders, Files
 from .keys import BucketKeys, ModelKeys, OutputSettings, SweepKeys, TargetKeys, TrainKeys
 from .plan import BucketPlan, Config, SliderPlan, SweepPlan
 from .reading import ConfigError, Faults, read_file, table
@@ -36,11 +36,11 @@ TABLES: dict[str, tuple[type[Settings], ...]] = {
     "output": (OutputSettings,),
 }
 OF_SLIDER = ("targets", "bucket", "cycle", "train", "sweep")
-# Widgets that need something connected: clips of connected images, a latent to start from.
-WITHOUT = {"bucket": ("frames",), "sweep": ("denoise",)}
+# Widgets that need something connected: a latent to start from.
+WITHOUT = {"sweep": ("denoise",)}
 
 
-def read_config(path: Path, places: Places) -> Config:
+def read_config(path: Path, places: ComfyFolders) -> Config:
     """Reads and checks a config.
 
     Raises:
@@ -116,7 +116,7 @@ class _Reader:
         plans = []
         for index, entry in enumerate(self.tables(given, f"[{where}]"), 1):
             named = f"{where} {quoted_name(entry, index)}"
-            settings, keys = table(entry, TABLES["bucket"], named, self.said, WITHOUT["bucket"])
+            settings, keys = table(entry, TABLES["bucket"], named, self.said)
             plans.append(self.files.bucket(settings, keys, named))
         return tuple(filter(None, plans))
 
@@ -171,6 +171,8 @@ def quoted_name(entry: Mapping[str, Any], index: int) -> str:
 
 def _named(plan: BucketPlan) -> Bucket:
     """A bucket with nothing but the names of its pictures: enough to check the cycle."""
-    names = [file.stem for file in picture_files(plan.folder)]
+    names = FolderPictures.of(plan.settings, plan.folder).names
+    if plan.settings.mirrored:
+        names = [name for plain in names for name in (plain, f"{plain} mirrored")]
     nothing: Any = None
     return Bucket.of(plan.settings, tuple(Example(name, "", nothing, []) for name in names))

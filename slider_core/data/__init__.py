@@ -2,8 +2,9 @@
 
 from .bucket import Bucket, Example
 from .cycle import Cycle, CycleError, Draw, Turn
+from .faults import PictureError
 from .pairing import PairingError
-from .pictures import Picture, PictureError
+from .pictures import Picture
 from .plan import describe_cycle
 from .words import Words, WordsError, phrases
 

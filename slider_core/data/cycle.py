@@ -1,4 +1,4 @@
-"""The order of training: positive → negative → neutral, again and again (the guide, "how sampling works").
+"""The order of training: positive → negative → neutral, again and again (as SimpleTuner does with sliders).
 
 Buckets are grouped by the sign of their strength. Each turn draws from the groups in this order; within a group
 the bucket is chosen by its probability. A bucket whose examples are all drawn drops out, and the cycle goes on
@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..given import STRONGEST, quoted
 from ..settings import CycleSettings, SettingsError, faults, settings_of
 from .bucket import Bucket, Example
-from .pairing import Place, pair_up
+from .pairing import ExampleIndex, pair_up
 
 SIGNS = (+1, -1, 0)
 MOST = 1_000_000  # draws in an epoch
@@ -65,6 +65,8 @@ class Cycle:
             (trained as ordinary pictures at strength 1) or `off`.
         batch_size: examples per sign and turn.
         one_sided: allows a missing positive or negative side.
+        loss_weighting: where in a picture the loss counts: `none` everywhere alike, `mask` where its mask is white,
+            `difference` where it differs from its partner.
 
     Raises:
         CycleError: if a side is missing, nothing is left to train on, or a setting is unknown.
@@ -78,6 +80,7 @@ class Cycle:
     batch_size: int = CycleSettings.batch_size
     seed: int = CycleSettings.seed
     one_sided: bool = CycleSettings.one_sided
+    loss_weighting: str = CycleSettings.loss_weighting
 
     @classmethod
     def of(cls, buckets: Sequence[Bucket], settings: CycleSettings) -> Cycle:
@@ -107,7 +110,7 @@ class Cycle:
         self.pairs  # noqa: B018 - raises where the pairing asked for is impossible
 
     @property
-    def pairs(self) -> dict[Place, Place]:
+    def pairs(self) -> dict[ExampleIndex, ExampleIndex]:
         """Negative partner of each positive example that has one, as (bucket, example) indices."""
         return pair_up(self.buckets, self.pairing)
 
@@ -128,14 +131,14 @@ class Cycle:
     @property
     def strongest(self) -> float:
         """The largest strength of any bucket, regardless of sign."""
-        return max(abs(bucket.strength or 0.0) for bucket in self.buckets)
+        return max(abs(bucket.strength_of(e)) for bucket in self.buckets for e in bucket.examples)
 
     def turns(self) -> Iterator[Turn]:
         """The draws of every optimiser step, without end."""
-        chance = random.Random(self.seed)
+        chance, captions = random.Random(self.seed), random.Random(f"captions {self.seed}")
         anchor_sign = 1
         while True:
-            epoch = _Epoch(self, chance)
+            epoch = _Epoch(self, chance, captions)
             while epoch.left():
                 for signs in [SIGNS] if self.mode == "together" else [(sign,) for sign in SIGNS]:
                     turn = epoch.turn(signs, anchor_sign)
@@ -154,17 +157,23 @@ def _check(bucket: Bucket) -> None:
             f"{name} needs a probability of 0 or more and at least 1 repeat; it has {bucket.probability:g} and "
             f"{quoted(bucket.repeats)}."
         )
-    if not abs(bucket.strength or 0.0) <= STRONGEST:
-        raise CycleError(
-            f"{name} has strength {bucket.strength:g}; give one from −{STRONGEST:g} to {STRONGEST:g}."
-        )
+    for strength in (bucket.strength or 0.0, *map(bucket.strength_of, bucket.examples)):
+        if not abs(strength) <= STRONGEST:
+            raise CycleError(
+                f"{name} has strength {strength:g}; give one from −{STRONGEST:g} to {STRONGEST:g}."
+            )
+        if (strength > 0) - (strength < 0) != bucket.sign:
+            raise CycleError(
+                f"{name} is {SIGN_NAMES[bucket.sign]} and has a picture of strength {strength:+g}. Put pictures of "
+                f"another sign into a bucket of their own."
+            )
 
 
 class _Epoch:
     """What is still to be drawn before every bucket is exhausted."""
 
-    def __init__(self, cycle: Cycle, chance: random.Random):
-        self.cycle, self.chance, self.pairs = cycle, chance, cycle.pairs
+    def __init__(self, cycle: Cycle, chance: random.Random, captions: random.Random):
+        self.cycle, self.chance, self.captions, self.pairs = cycle, chance, captions, cycle.pairs
         self.decks = [self._deck(bucket) for bucket in cycle.buckets]
 
     def _deck(self, bucket: Bucket) -> list[int]:
@@ -181,7 +190,8 @@ class _Epoch:
     def turn(self, signs: tuple[int, ...], anchor_sign: int) -> Turn:
         draws: list[Draw] = []
         for pair in range(self.cycle.batch_size):
-            partner: Place | None = None
+            partner: ExampleIndex | None = None
+            lot = self.captions.random()  # the pictures of a pair draw the same of their captions
             for sign in signs:
                 place = self._take(partner) if sign < 0 else None
                 matched = place is not None
@@ -189,19 +199,20 @@ class _Epoch:
                 if place is None:
                     continue
                 partner = self.pairs.get(place) if sign > 0 else partner
-                draws.append(self._made(place, sign, pair, matched, anchor_sign))
+                draw = self._made(place, sign, pair, matched, anchor_sign)
+                draws.append(replace(draw, example=draw.example.with_caption(lot)))
         return tuple(draws)
 
-    def _made(self, place: Place, sign: int, pair: int, matched: bool, anchor_sign: int) -> Draw:
+    def _made(self, place: ExampleIndex, sign: int, pair: int, matched: bool, anchor_sign: int) -> Draw:
         bucket = self.cycle.buckets[place[0]]
-        strength = bucket.strength or 0.0
+        strength = bucket.strength_of(bucket.examples[place[1]])
         if sign == 0:
             strength = 1.0 if self.cycle.neutral == "plain" else anchor_sign * self.cycle.strongest
         # A neutral picture has noise and timestep of its own.
         number = pair if sign else -1 - pair
         return Draw(bucket, bucket.examples[place[1]], strength, self.cycle.weight(sign), number, matched)
 
-    def _draw(self, sign: int) -> Place | None:
+    def _draw(self, sign: int) -> ExampleIndex | None:
         """An example of a bucket of this sign, or None if all are exhausted."""
         live = [i for i, b in enumerate(self.cycle.buckets) if b.sign == sign and self.decks[i]]
         if not live:
@@ -209,7 +220,7 @@ class _Epoch:
         (chosen,) = self.chance.choices(live, [self.cycle.buckets[i].probability for i in live])
         return chosen, self.decks[chosen].pop()
 
-    def _take(self, place: Place | None) -> Place | None:
+    def _take(self, place: ExampleIndex | None) -> ExampleIndex | None:
         """This very example, if it is still to be drawn."""
         if place is None or place[1] not in self.decks[place[0]]:
             return None

@@ -9,14 +9,14 @@ from ..settings.data import PAIRINGS
 from .bucket import Bucket
 
 # An example: index of its bucket, index within the bucket.
-Place = tuple[int, int]
+ExampleIndex = tuple[int, int]
 
 
 class PairingError(ValueError):
     """The pictures cannot be paired as asked."""
 
 
-def pair_up(buckets: Sequence[Bucket], pairing: str) -> dict[Place, Place]:
+def pair_up(buckets: Sequence[Bucket], pairing: str) -> dict[ExampleIndex, ExampleIndex]:
     """The negative partner of each positive example that has one.
 
     Args:
@@ -46,20 +46,31 @@ def pair_up(buckets: Sequence[Bucket], pairing: str) -> dict[Place, Place]:
     return {}
 
 
-def places(buckets: Sequence[Bucket], sign: int) -> list[Place]:
+def places(buckets: Sequence[Bucket], sign: int) -> list[ExampleIndex]:
     """Every example of the buckets of this sign, in order."""
     return [(i, j) for i, b in enumerate(buckets) if b.sign == sign for j in range(len(b.examples))]
 
 
-def _by_name(buckets: Sequence[Bucket], positive: list[Place], negative: list[Place]) -> dict[Place, Place]:
-    """Pairs of equal names; of several candidates, the one whose strength is most nearly the opposite."""
-    partners: dict[str, list[Place]] = {}
+def _by_name(
+    buckets: Sequence[Bucket], positive: list[ExampleIndex], negative: list[ExampleIndex]
+) -> dict[ExampleIndex, ExampleIndex]:
+    """Pairs of equal names, or of equal numbers where both have no name; of several candidates, the one whose strength
+    is most nearly the opposite."""
+
+    def name(place: ExampleIndex) -> tuple[bool, str]:
+        example = buckets[place[0]].examples[place[1]]
+        return example.named, example.name
+
+    def strength_of(place: ExampleIndex) -> float:
+        return buckets[place[0]].strength_of(buckets[place[0]].examples[place[1]])
+
+    partners: dict[tuple[bool, str], list[ExampleIndex]] = {}
     for place in negative:
-        partners.setdefault(buckets[place[0]].examples[place[1]].name, []).append(place)
+        partners.setdefault(name(place), []).append(place)
     pairs = {}
     for place in positive:
-        candidates = partners.get(buckets[place[0]].examples[place[1]].name)
+        candidates = partners.get(name(place))
         if candidates:
-            strength = buckets[place[0]].strength or 0.0
-            pairs[place] = min(candidates, key=lambda c: abs((buckets[c[0]].strength or 0.0) + strength))
+            strength = strength_of(place)
+            pairs[place] = min(candidates, key=lambda c: abs(strength_of(c) + strength))
     return pairs

@@ -1,98 +1,115 @@
-"""Pictures and their captions, from a folder."""
+"""Pictures: what one is, read from a file, or checked where it comes from the graph."""
 
 from __future__ import annotations
 
-import math
-import os
-from collections import Counter
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
-from ..given import checked_text, quoted
+from ..given import quoted
+from .faults import PictureError
+from .sizing import Pixels, as_tensor
 
 PICTURE_TYPES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-LONGEST = 100_000  # bytes of a caption file
 STILL = ("MPO",)  # formats of single photos that have more pictures inside, such as a preview
-
-
-class PictureError(ValueError):
-    """A picture or caption is missing or cannot be used."""
+MOST_PIXELS = 178_956_970  # of a picture: what Pillow takes for an attack
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture and its caption.
+    """A picture or clip, its captions and its mask.
 
     Attributes:
-        pixels: 8-bit RGB as read, or [H, W, 3], or the frames of a clip [T, H, W, 3], in 0..1, float32.
+        pixels: 8-bit RGB as read, or [H, W, 3], or the frames of a clip, in 0..1, float32.
+        others: more captions, where it has several.
+        mask: 8-bit grey of the same shape, white where the concept is; or one for each frame.
+        named: whether the name is a file's or was given; else it is only a number.
     """
 
     name: str
-    pixels: Image.Image | Tensor
+    pixels: Pixels
     caption: str
+    others: tuple[str, ...] = ()
+    mask: Pixels | None = None
+    named: bool = True
 
-
-def picture_files(folder: Path) -> list[Path]:
-    """The picture files directly in `folder`, by name; hidden ones are left out.
-
-    Raises:
-        PictureError: if the folder is missing, cannot be read or holds no picture, or if two share a name.
-    """
-    if not os.path.isdir(folder):
-        raise PictureError(f"There is no folder {quoted(folder.name)}. Create it and put pictures into it.")
-    try:
-        files = [file for file in folder.iterdir() if file.suffix.lower() in PICTURE_TYPES and file.is_file()]
-    except OSError as error:
-        raise PictureError(f"Folder {quoted(folder.name)} cannot be read ({error.strerror}).") from None
-    files = [file for file in files if not file.name.startswith(".")]
-    if not files:
-        raise PictureError(
-            f"Folder {quoted(folder.name)} holds no pictures ({', '.join(PICTURE_TYPES)}). Pictures in folders below "
-            "it are not read."
-        )
-    stem, count = Counter(file.stem for file in files).most_common(1)[0]
-    if count > 1:
-        twice = " and ".join(sorted(file.name for file in files if file.stem == stem))
-        raise PictureError(
-            f"{twice} have one name, so they would share a caption and be the same half of a pair. Rename one."
-        )
-    return sorted(files, key=lambda file: file.name.lower())
+    @property
+    def captions(self) -> tuple[str, ...]:
+        return (self.caption, *self.others)
 
 
 def read_picture(file: Path) -> Image.Image:
-    """The picture in 8-bit RGB, turned upright, transparency over white.
+    """The picture in 8-bit RGB in the colours of sRGB, turned upright, transparency over white.
 
     Raises:
         PictureError: if the file is not a whole, readable picture, or has several.
     """
+    return _read(file, on_white)
+
+
+def read_with_alpha(file: Path) -> tuple[Image.Image, Image.Image | None]:
+    """The picture as it is under its transparency, and the alpha channel: white where the picture is opaque.
+
+    Raises:
+        PictureError: as `read_picture`.
+    """
+
+    def parts(opened: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+        if not has_alpha(opened):
+            return opened.convert("RGB"), None
+        whole = opened.convert("RGBA")
+        return whole.convert("RGB"), whole.getchannel("A")
+
+    return _read(file, parts)
+
+
+def _read(file: Path, made: Callable[[Image.Image], Any]) -> Any:
+    with faults_of(file), Image.open(file) as opened:
+        frames = getattr(opened, "n_frames", 1)
+        if frames == 1 or opened.format in STILL:
+            check_size(opened)
+            return made(in_srgb(eight_bit(ImageOps.exif_transpose(opened))))
+    raise PictureError(
+        f"{file.name} has {frames} frames or pages. Save the one that is meant as a picture, or read it as a clip: set "
+        f"frames above 1."
+    )
+
+
+@contextmanager
+def faults_of(file: Path | str, what: str = "picture") -> Iterator[None]:
+    """Names the file in whatever goes wrong while it is read: readers raise nearly anything for a damaged one."""
     try:
-        with Image.open(file) as opened:
-            frames = getattr(opened, "n_frames", 1)
-            if frames == 1 or opened.format in STILL:
-                return _on_white(_eight_bit(ImageOps.exif_transpose(opened)))
-    except Exception as error:  # Pillow's readers raise nearly anything for a damaged file
+        yield
+    except PictureError:
+        raise
+    except Exception as error:
         reason = quoted(str(error)).strip("'\"") or type(error).__name__
+        name = file.name if isinstance(file, Path) else file
         raise PictureError(
-            f"{file.name} cannot be read as a picture ({reason}). Save it again, or take it out of the folder."
+            f"{name} cannot be read as a {what} ({reason}). Save it again, or take it out of the folder."
         ) from error
-    raise PictureError(f"{file.name} has {frames} frames or pages. Save the one that is meant as a picture.")
+
+
+def check_size(opened: Image.Image) -> None:
+    """Raises ValueError for a picture that would fill the memory."""
+    if opened.width * opened.height > MOST_PIXELS:
+        raise ValueError(f"{opened.width} × {opened.height} pixels are more than {MOST_PIXELS:,}")
 
 
 def read_pixels(file: Path) -> Tensor:
     """`read_picture` as [H, W, 3] in 0..1."""
-    return _pixels(read_picture(file))
+    return as_tensor(read_picture(file))
 
 
-def _pixels(picture: Image.Image) -> Tensor:
-    return torch.from_numpy(np.asarray(picture, dtype=np.float32) / 255.0)
-
-
-def _eight_bit(picture: Image.Image) -> Image.Image:
+def eight_bit(picture: Image.Image) -> Image.Image:
     """Greys of 16 bits (Pillow's modes I and I;16) and in floating point (F) as greys of 8 bits."""
     if not picture.mode.startswith(("I", "F")):
         return picture
@@ -103,8 +120,31 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
     return Image.fromarray((values * (255.0 / full)).round().astype(np.uint8))
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
-    if "A" in picture.getbands() or "transparency" in picture.info:
+def in_srgb(picture: Image.Image) -> Image.Image:
+    """The picture in the colours of sRGB, if it says by a profile in which it is; a damaged profile is left aside."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(picture.info["icc_profile"]))
+        if "sRGB" in ImageCms.getProfileDescription(profile):
+            return picture
+        alpha = picture.convert("RGBA").getchannel("A") if has_alpha(picture) else None
+        plain = picture.convert({"L": "L", "LA": "L", "CMYK": "CMYK"}.get(picture.mode, "RGB"))
+        made = ImageCms.profileToProfile(plain, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        assert made is not None, "only a conversion in place gives nothing"
+    except (KeyError, ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        return picture
+    if alpha is not None:
+        made.putalpha(alpha)
+    return made
+
+
+def has_alpha(picture: Image.Image) -> bool:
+    """Whether it has any transparency."""
+    return "A" in picture.getbands() or "transparency" in picture.info
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """In RGB, transparency over white."""
+    if has_alpha(picture):
         over = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
     return picture.convert("RGB")
@@ -142,57 +182,3 @@ def checked_pixels(pixels: Tensor, name: str) -> Tensor:
         alpha = pixels[..., 3:].clamp(0, 1)
         pixels = pixels[..., :3] * alpha + (1 - alpha)
     return pixels.expand(*pixels.shape[:-1], 3).clamp(0, 1)
-
-
-def caption_of(file: Path, captions: str, prompt: str) -> str:
-    """The caption of a picture file: its .txt neighbour, its name in words, or `prompt` for all.
-
-    Raises:
-        PictureError: if the .txt file is missing or is not UTF-8 text, or the caption cannot be encoded.
-    """
-    if captions == "prompt":
-        return prompt
-    if captions == "file name":
-        words = " ".join(file.stem.replace("_", " ").replace("-", " ").split())
-        return checked_text(words, f"the name of {quoted(file.name)}", PictureError)
-    return checked_text(_text_beside(file), f"the caption of {quoted(file.name)}", PictureError)
-
-
-def _text_beside(file: Path) -> str:
-    text = file.with_suffix(".txt")
-    if not text.is_file():
-        raise PictureError(
-            f"{file.name} has no caption: {text.name} is missing. Write it, or set captions to 'file name' or 'prompt'."
-        )
-    try:
-        if text.stat().st_size > LONGEST:
-            raise PictureError(f"{text.name} has more than {LONGEST:,} bytes, so it is no caption. Shorten it.")
-        return " ".join(text.read_text(encoding="utf-8-sig").split())
-    except UnicodeDecodeError as error:
-        raise PictureError(f"{text.name} is not UTF-8 text. Save it again as UTF-8.") from error
-    except OSError as error:
-        raise PictureError(f"{text.name} cannot be read ({error.strerror}).") from error
-
-
-def size_of(pixels: Image.Image | Tensor) -> tuple[int, int]:
-    """Width and height."""
-    return pixels.size if isinstance(pixels, Image.Image) else (pixels.shape[-2], pixels.shape[-3])
-
-
-def bucket_size(width: int, height: int, resolution: int, multiple: int) -> tuple[int, int]:
-    """Width and height near the picture's shape with about `resolution`² pixels, both multiples of `multiple`."""
-    scale = resolution / math.sqrt(width * height)
-    return max(multiple, round(width * scale / multiple) * multiple), max(
-        multiple, round(height * scale / multiple) * multiple
-    )
-
-
-def fitted(pixels: Image.Image | Tensor, size: tuple[int, int]) -> Tensor:
-    """A picture, or frames [(T,) H, W, 3], scaled to cover (width, height) and cropped to it around the middle."""
-    if isinstance(pixels, Image.Image):
-        return _pixels(ImageOps.fit(pixels, size, Image.Resampling.LANCZOS))
-    if pixels.ndim == 4:
-        return torch.stack([fitted(frame, size) for frame in pixels])
-    if size == size_of(pixels):
-        return pixels
-    return fitted(Image.fromarray((pixels.numpy() * 255).round().astype(np.uint8)), size)

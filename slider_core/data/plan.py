@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from itertools import islice
 
-from ..given import counted
-from .cycle import SIGN_NAMES, SIGNS, Cycle, Turn
+from ..given import counted, quoted
+from .cycle import SIGN_NAMES, SIGNS, Cycle, Draw, Turn
+from .overlap import same_on_both_sides
+from .pair_check import PairCheck, check_pairs
 
 
 def describe_cycle(cycle: Cycle, turns: int = 8) -> str:
@@ -15,7 +17,9 @@ def describe_cycle(cycle: Cycle, turns: int = 8) -> str:
         for sign in SIGNS
         if any(bucket.sign == sign for bucket in cycle.buckets)
     ]
-    lines += [f"pairs: {_pairs(cycle)}", *(f"Note: {warning}" for warning in warnings(cycle)), ""]
+    check = check_pairs(cycle)
+    notes = [*warnings(cycle), *check.lines(), *_on_weighting(cycle)]
+    lines += [f"pairs: {_pairs(cycle, check)}", *(f"Note: {note}" for note in notes), ""]
     lines += [f"turn {number}: {_turn(turn)}" for number, turn in enumerate(islice(cycle.turns(), turns), 1)]
     return "\n".join([*lines, "…"])
 
@@ -44,6 +48,7 @@ def warnings(cycle: Cycle) -> list[str]:
             )
         elif bucket.sign == 0 and cycle.neutral == "off":
             found.append(f"bucket {bucket.name!r} is neutral and neutral is 'off', so it is not used.")
+    found += same_on_both_sides(cycle.buckets)
     if cycle.pairs and cycle.mode == "together":
         shapes = sum(_shape(cycle, one) != _shape(cycle, other) for one, other in cycle.pairs.items())
         if shapes:
@@ -59,7 +64,7 @@ def _shape(cycle: Cycle, place: tuple[int, int]) -> tuple[int, ...]:
 def _side(cycle: Cycle, sign: int) -> str:
     names = [
         f"{b.name} ({counted(len(b.examples), 'picture')}{f' × {b.repeats}' if b.repeats > 1 else ''}"
-        f"{f' at {b.strength:+g}' if b.sign else ''}, probability {b.probability:g})"
+        f"{f' at {b.strengths()}' if b.sign else ''}, probability {b.probability:g})"
         for b in cycle.buckets
         if b.sign == sign
     ]
@@ -67,23 +72,43 @@ def _side(cycle: Cycle, sign: int) -> str:
     return f"{counted(cycle.size(sign), 'draw')} an epoch{use} from {', '.join(names)}"
 
 
-def _pairs(cycle: Cycle) -> str:
+def _on_weighting(cycle: Cycle) -> list[str]:
+    """What of the pictures cannot have the loss weighting that is asked for."""
+    trained = [e for b in cycle.buckets for e in b.examples if b.sign and b.probability > 0]
+    bare = sum(example.mask is None for example in trained)
+    if cycle.loss_weighting == "mask" and bare:
+        return [f"{bare} of {len(trained)} pictures have no mask and are learned everywhere."]
+    if cycle.loss_weighting == "difference" and (cycle.mode == "alternate" or not cycle.pairs):
+        return ["loss_weighting 'difference' does nothing without pairs that are drawn together."]
+    return []
+
+
+def _pairs(cycle: Cycle, check: PairCheck) -> str:
     number, positive = len(cycle.pairs), sum(len(b.examples) for b in cycle.buckets if b.sign > 0)
     if not number:
         return "none; pictures of the two sides are combined at random"
     if cycle.mode == "alternate":
         return f"{number} found, not used: in 'alternate' every step sees one side only"
-    by_name = sum(
-        cycle.buckets[i].examples[j].name == cycle.buckets[k].examples[m].name
-        for (i, j), (k, m) in cycle.pairs.items()
-    )
-    how = "by file name" if by_name == number else "by order"
-    return f"{number} of {positive} positive pictures, {how}; both pictures of a pair share noise and timestep"
+    pairs = [
+        (cycle.buckets[i].examples[j], cycle.buckets[k].examples[m]) for (i, j), (k, m) in cycle.pairs.items()
+    ]
+    by_name = all(one.named and other.named and one.name == other.name for one, other in pairs)
+    how = "by file name" if by_name else "by order"
+    if check.none:
+        return f"none: {number} of {positive} positive pictures have a partner {how}, but they are no pairs"
+    doubt = f", {len(check.faulty)} of them look wrong" if check.faulty else ""
+    return f"{number} of {positive} positive pictures, {how}{doubt}; both pictures of a pair share noise and timestep"
 
 
 def _turn(turn: Turn) -> str:
     return "  ".join(
-        f"{SIGN_NAMES[draw.sign]} {draw.bucket.name}/{draw.example.name} at {draw.strength:+g}"
+        f"{SIGN_NAMES[draw.sign]} {draw.bucket.name}/{draw.example.name}{_caption(draw)} at {draw.strength:+g}"
         f"{f' × {draw.weight:.2f}' if draw.weight != 1 else ''}{' (its pair)' if draw.matched else ''}"
         for draw in turn
     )
+
+
+def _caption(draw: Draw) -> str:
+    """Which caption was drawn, where pictures have several."""
+    several = any(example.variants for example in draw.bucket.examples)
+    return f" ({quoted(draw.example.caption)})" if several else ""

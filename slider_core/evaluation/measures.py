@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
+from scipy.stats import spearmanr
 
 Array = NDArray[np.float64]
 
@@ -64,16 +65,10 @@ def effect_and_rest(change: Array, strengths: Sequence[float]) -> tuple[Array, A
 
 
 def spearman(x: Sequence[float] | Array, y: Sequence[float] | Array) -> float:
-    """Rank correlation, ties at their mean rank; 0 if one side is constant."""
-    a, b = (ranks - ranks.mean() for ranks in (_ranks(np.asarray(x)), _ranks(np.asarray(y))))
-    size = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / size) if size > 0 else 0.0
-
-
-def _ranks(values: Array) -> Array:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[inverse]
+    """Rank correlation, ties at their mean rank; 0 if one side is constant, where SciPy has no answer."""
+    if min(len(np.unique(x)), len(np.unique(y))) < 2:
+        return 0.0
+    return float(spearmanr(x, y).statistic)
 
 
 def symmetry(strengths: Sequence[float], effect: Sequence[float]) -> float | None:

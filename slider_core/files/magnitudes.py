@@ -51,7 +51,7 @@ def with_magnitudes(
     given = [(at, tensors[DORA]) for at, tensors in parts if DORA in tensors]
     if not given:
         return whole
-    new = base().reshape(-1, *[1] * (whole[UP].ndim - 1)).clone()
+    new = base().reshape(-1, *[1] * (given[0][1].ndim - 1)).clone()
     for (start, stop), part in given:
         new[start:stop] = part.reshape(new[start:stop].shape)
     return {**whole, DORA: new}

@@ -38,7 +38,7 @@ def notes_on(slider: Mapping[str, Tensor], model: Any = None) -> list[str]:
     if any(key.endswith(".lora_magnitude_vector") for key in slider):
         notes.append(MAGNITUDES)
     if model is not None and key_format == "diffusers":
-        from ..lora.reading import unread_by_comfyui
+        from .unread import unread_by_comfyui
 
         unread = [key for key in unread_by_comfyui(model, slider) if not key.endswith(".lora_magnitude_vector")]
         if unread := [key for key in unread if not for_text_encoder([key])]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -17,12 +18,15 @@ INTERRUPTS = (
 class Cancel:
     """While it is entered, a first signal is remembered, for `check` to raise; a second one raises at once.
 
+    Args:
+        deaf: seconds after a signal in which another one is taken for the same: torchrun's, say, and its user's.
+
     Attributes:
         asked: whether there was a signal.
     """
 
-    def __init__(self) -> None:
-        self.asked = False
+    def __init__(self, deaf: float = 0.0) -> None:
+        self.asked, self.deaf, self._since = False, deaf, 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Cancel:
@@ -38,9 +42,10 @@ class Cancel:
         interrupt_current_processing(False)
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self.asked and time.monotonic() - self._since >= self.deaf:
             raise KeyboardInterrupt
-        self.asked = True
+        if not self.asked:
+            self.asked, self._since = True, time.monotonic()
         interrupt_current_processing(True)  # ComfyUI's layers look at it
 
     def check(self, *_: Any) -> None:

@@ -1,59 +1,80 @@
-"""Buckets of a config, each folder encoded once however many sliders use it."""
+"""Buckets of a config, each picture and caption encoded once however many sliders use it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..config import BucketPlan
 from ..data import Bucket, Example
-from ..data.encode import encoded
-from ..data.folder import FromFolder
-from ..data.pictures import picture_files, read_pixels
+from ..data.controls import Controls
+from ..data.folder import FolderPictures
+from ..data.left_out import notes_on
+from ..data.sizing import Sizing
+from ..encoding import Cache, Encoders, encoded
+from ..given import quoted
 from .models import Loaded
-
-# What of a bucket's settings decides how its pictures are encoded.
-DECIDING = ("captions", "prompt", "resolution")
 
 
 class Pictures:
     """Encodes buckets, and keeps what is encoded.
 
     Args:
+        cache: where it is kept on disk too, for other runs; None keeps it in memory alone.
         on_picture: called after each picture that was encoded.
+
+    Attributes:
+        notes: what is to be said of the pictures, in sentences.
     """
 
-    def __init__(self, loaded: Loaded, on_picture: Callable[[int], None] = lambda done: None):
+    def __init__(
+        self,
+        loaded: Loaded,
+        cache: Cache | None = None,
+        on_picture: Callable[[int], None] = lambda done: None,
+    ):
         self.loaded, self.on_picture = loaded, on_picture
-        self._known: dict[tuple[Any, ...], tuple[Example, ...]] = {}
+        self.notes: list[str] = []
+        self._kept = Encoders(loaded.vae, loaded.clip, cache)
+        self._passing = Encoders(loaded.vae, loaded.clip)
+        self._known: dict[Hashable, tuple[Example, ...]] = {}
 
     def bucket(self, plan: BucketPlan) -> Bucket:
         """The bucket with its examples."""
-        key = (plan.folder, plan.control_folder, *(getattr(plan.settings, name) for name in DECIDING))
+        settings = replace(plan.settings, name="", slider_strength=0.0, probability=1.0, repeats=1)
+        key = (plan.folder, plan.control_folder, settings)  # what decides how its pictures are encoded
         if key not in self._known:
             self._known[key] = self._encoded(plan)
         return Bucket.of(plan.settings, self._known[key])
 
+    def finished(self) -> list[str]:
+        """The notes, and what was taken from the disk; makes room there."""
+        return [*self.notes, *self._kept.finished()]
+
     def _encoded(self, plan: BucketPlan) -> tuple[Example, ...]:
-        source = FromFolder(plan.settings, plan.folder, [plan.settings.prompt])
-        controls = []
-        if plan.control_folder:
-            by_name = {file.stem: file for file in picture_files(plan.control_folder)}
-            controls = [read_pixels(by_name[file.stem]) for file in source.files]
+        settings, source = plan.settings, FolderPictures.of(plan.settings, plan.folder)
+        controls: Sequence[Tensor] = ()
+        if folder := plan.control_folder:
+            controls = Controls(folder, source.names, f"folder {quoted(folder.name)}")
+        encoders = self._kept if settings.keep_encoded else self._passing
         with torch.inference_mode():
-            return encoded(
+            examples = encoded(
                 source,
-                self.loaded.vae,
-                self.loaded.clip,
-                plan.settings.resolution,
+                encoders,
+                Sizing.of(settings),
                 controls,
                 on_picture=self.on_picture,
+                mirrored=settings.mirrored,
             )
+        notes = notes_on(source, settings, examples)
+        self.notes += [f"bucket {quoted(settings.name)}: {note}" for note in notes]
+        return examples
 
     def prompt(self, text: str) -> list[Any]:
         """CONDITIONING of a text."""
-        clip = self.loaded.clip
         with torch.inference_mode():
-            return list(clip.encode_from_tokens_scheduled(clip.tokenize(text)))
+            return self._kept.conditioning(text)

@@ -17,7 +17,8 @@ from ..data import Cycle
 from ..files import load
 from ..files.naming import slider_name
 from ..runs import Parts, Progress, TrainingRun
-from ..training import StepDone
+from ..training import StepDone, TrainedSlider
+from ..training.processes import ALONE, Processes
 from .cancel import INTERRUPTS, Cancel
 from .measure import measured
 from .pictures import Pictures
@@ -68,8 +69,13 @@ def train_all(
     record: OutputSettings,
     cancel: Cancel,
     say: Callable[[str], None] = print,
+    processes: Processes = ALONE,
 ) -> list[Outcome]:
-    """An outcome for each slider; after a cancel, for those before it and the one that was cancelled."""
+    """An outcome for each slider; after a cancel, for those before it and the one that was cancelled.
+
+    Args:
+        processes: the processes that train them together; the first one writes and says what there is.
+    """
     outcomes = []
     for index, plan in enumerate(plans, 1):
         name = slider_name(plan.train.file_name).name
@@ -77,7 +83,7 @@ def train_all(
         outcomes.append(outcome)
         started = time.perf_counter()
         try:
-            _train(plan, pictures, output, record, cancel, outcome)
+            _train(plan, pictures, output, record, cancel, outcome, processes)
         except INTERRUPTS:
             outcome.cancelled = True
         except Exception as error:
@@ -85,10 +91,11 @@ def train_all(
             outcome.error = str(error) or type(error).__name__
             say(f"{outcome.name} failed: {outcome.error}")
         outcome.seconds = time.perf_counter() - started
-        if record.log:
+        if record.log and processes.first:
             _log(plan, output).write("end", **_ended(outcome))
         if outcome.cancelled:
             say(f"{outcome.name} was cancelled. The same command goes on where it was.")
+        if outcome.cancelled or processes.lost:
             break
     return outcomes
 
@@ -100,22 +107,39 @@ def _train(
     record: OutputSettings,
     cancel: Cancel,
     outcome: Outcome,
+    processes: Processes,
 ) -> None:
-    cancel.check()
-    parts = parts_of(plan, pictures)
-    progress = _progress(plan, output, record, cancel, outcome.name)
-    run = TrainingRun(parts, plan.train, output, progress)
+    with processes.together():
+        cancel.check()
+        parts = parts_of(plan, pictures)
+        progress = _progress(plan, output, record, cancel, outcome.name) if processes.first else Checked(cancel)
+        run = TrainingRun(parts, plan.train, output, progress, processes=processes)
     try:
         trained = run.train()
     finally:
         outcome.file = run.path
     outcome.steps = trained.steps
     outcome.loss = trained.losses["loss"][-1] if trained.losses["loss"] else None
+    with processes.together():
+        if processes.first:
+            _report(run, trained, plan, pictures, cancel, outcome)
+
+
+def _report(
+    run: TrainingRun,
+    trained: TrainedSlider,
+    plan: SliderPlan,
+    pictures: Pictures,
+    cancel: Cancel,
+    outcome: Outcome,
+) -> None:
+    """Tells of a slider that is trained, and measures it."""
     for line in run.report(trained).splitlines():
         if line not in run.messages:
-            progress.line(line)
+            run.progress.line(line)
     if plan.sweep and run.path:
-        outcome.figures = measured(run.path, plan.sweep, parts.cycle, pictures, cancel.check)
+        cycle = run.request.cycle
+        outcome.figures = measured(run.path, plan.sweep, cycle, pictures, cancel.check)
 
 
 def parts_of(plan: SliderPlan, pictures: Pictures) -> Parts:

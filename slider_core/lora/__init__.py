@@ -6,6 +6,6 @@ changes with DoRA's magnitudes.
 """
 
 from .changes import ParameterDelta, WeightChange, change_in
-from .reading import deltas_for, unread_by_comfyui
+from .reading import deltas_for
 
-__all__ = ["ParameterDelta", "WeightChange", "change_in", "deltas_for", "unread_by_comfyui"]
+__all__ = ["ParameterDelta", "WeightChange", "change_in", "deltas_for"]

@@ -24,7 +24,7 @@ class Unusable(Exception):  # noqa: N818
 
 
 @dataclass(frozen=True)
-class Place:
+class ParameterSlice:
     """Where a change goes: a parameter of a module, some of its rows or all, and in which order its rows come."""
 
     module: nn.Module
@@ -55,7 +55,7 @@ class WeightChange:
 
     patch: Any = None
 
-    def __init__(self, place: Place, rows: tuple[int, int] | None, tensors: Tensors):
+    def __init__(self, place: ParameterSlice, rows: tuple[int, int] | None, tensors: Tensors):
         self.place, self.rows, self.tensors = place, rows, Travelling(tensors)
 
     def free(self) -> None:
@@ -75,7 +75,7 @@ class LayerDelta(WeightChange):
 
     ratio: float | None = None
 
-    def __init__(self, place: Place, tensors: Tensors, add: Add):
+    def __init__(self, place: ParameterSlice, tensors: Tensors, add: Add):
         super().__init__(place, place.rows, tensors)
         self.add = add
 
@@ -116,7 +116,7 @@ class Travelling:
 class ParameterDelta(WeightChange):
     """A change of a bias, or of a norm's parameter: the layer's output is linear in it, so it is run twice."""
 
-    def __init__(self, place: Place, value: Tensor, sets: bool):
+    def __init__(self, place: ParameterSlice, value: Tensor, sets: bool):
         module, name = place.module, place.parameter
         known = name == "bias" or "norm" in type(module).__name__.lower()
         if not known or not isinstance(getattr(module, name, None), Tensor):

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from ..layers import along_channels, bare_layer, base_weight, magnitudes, through_base, without_bias
-from .changes import Add, LayerDelta, Place, Tensors
+from .changes import Add, LayerDelta, ParameterSlice, Tensors
 
 EPS = torch.finfo(torch.float32).eps  # ComfyUI adds it to every magnitude
 
 
-def scaled_to(magnitudes: Tensor | None, place: Place, tensors: Tensors, add: Add) -> LayerDelta:
+def scaled_to(magnitudes: Tensor | None, place: ParameterSlice, tensors: Tensors, add: Add) -> LayerDelta:
     """The change `add`, or with `magnitudes` (`dora_scale`) the one that scales rows or columns as well."""
     if magnitudes is None:
         return LayerDelta(place, tensors, add)
@@ -24,7 +24,7 @@ def scaled_to(magnitudes: Tensor | None, place: Place, tensors: Tensors, add: Ad
 class Magnitudes(LayerDelta):
     """`add`, and then magnitudes; the weight at strength s is W + s · (W' − W)."""
 
-    def __init__(self, place: Place, tensors: Tensors, add: Add, magnitudes: Tensor):
+    def __init__(self, place: ParameterSlice, tensors: Tensors, add: Add, magnitudes: Tensor):
         super().__init__(place, tensors, self.scaled)
         self.unscaled, self.magnitudes = add, magnitudes
         self._factor: Tensor | None = None

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from ..adapters import loha, lokr, lora
 from ..adapters.oft import turned, turned_by_butterfly
 from ..layers import apply_pointwise, apply_weight, is_conv, through_base, without_bias
-from .changes import LayerDelta, ParameterDelta, Place, Tensors, Unusable, WeightChange
+from .changes import LayerDelta, ParameterDelta, ParameterSlice, Tensors, Unusable, WeightChange
 from .magnitudes import scaled_to
 
 
-def delta_of(patch: Any, place: Place) -> WeightChange:
+def delta_of(patch: Any, place: ParameterSlice) -> WeightChange:
     """The delta for what `comfy.lora.load_lora` read for one place.
 
     Raises:
@@ -27,7 +27,7 @@ def delta_of(patch: Any, place: Place) -> WeightChange:
     return delta
 
 
-def _delta_of(patch: Any, place: Place) -> WeightChange:
+def _delta_of(patch: Any, place: ParameterSlice) -> WeightChange:
     if isinstance(patch, tuple):
         kind, (value, *_) = patch
         is_matrix = hasattr(place.module, "in_features") or is_conv(place.module)
@@ -45,7 +45,7 @@ def _delta_of(patch: Any, place: Place) -> WeightChange:
         raise Unusable(str(error)) from None
 
 
-def _difference(value: Tensor, place: Place) -> WeightChange:
+def _difference(value: Tensor, place: ParameterSlice) -> WeightChange:
     if tuple(value.shape) != place.shape.full:
         raise Unusable(f"a difference of shape {tuple(value.shape)} for a weight of {place.shape.full}")
 
@@ -55,7 +55,7 @@ def _difference(value: Tensor, place: Place) -> WeightChange:
     return LayerDelta(place, [value], add)
 
 
-def _lora(weights: Sequence[Any], place: Place) -> WeightChange:
+def _lora(weights: Sequence[Any], place: ParameterSlice) -> WeightChange:
     up, down, alpha, mid, magnitudes, reshape = weights
     if reshape is not None:
         raise Unusable("it makes the layer larger, as control LoRAs do: load it with ComfyUI's own loader")
@@ -74,7 +74,7 @@ def _lora(weights: Sequence[Any], place: Place) -> WeightChange:
     return delta
 
 
-def _loha(weights: Sequence[Any], place: Place) -> WeightChange:
+def _loha(weights: Sequence[Any], place: ParameterSlice) -> WeightChange:
     w1a, w1b, alpha, w2a, w2b, t1, t2, magnitudes = weights
     shape, ratio = place.shape, 1.0 if alpha is None else alpha / len(w1b)
     if t1 is not None:
@@ -88,7 +88,7 @@ def _loha(weights: Sequence[Any], place: Place) -> WeightChange:
     return scaled_to(magnitudes, place, factors, add)
 
 
-def _lokr(weights: Sequence[Any], place: Place) -> WeightChange:
+def _lokr(weights: Sequence[Any], place: ParameterSlice) -> WeightChange:
     w1, w2, alpha, w1_a, w1_b, w2_a, w2_b, t2, magnitudes = weights
     rank = len(w2_b) if w2 is None else len(w1_b) if w1 is None else None
     ratio = 1.0 if alpha is None or rank is None else alpha / rank
@@ -109,7 +109,7 @@ def _lokr(weights: Sequence[Any], place: Place) -> WeightChange:
     return scaled_to(magnitudes, place, [w1, *second], add)
 
 
-def _glora(weights: Sequence[Any], place: Place) -> WeightChange:
+def _glora(weights: Sequence[Any], place: ParameterSlice) -> WeightChange:
     a1, a2, b1, b2, alpha, magnitudes = weights
     shape = place.shape
     rank = len(a2)
@@ -131,8 +131,8 @@ def _glora(weights: Sequence[Any], place: Place) -> WeightChange:
     return scaled_to(magnitudes, place, factors, add)
 
 
-def _rotation(turn: Callable[..., Tensor]) -> Callable[[Sequence[Any], Place], WeightChange]:
-    def read(weights: Sequence[Any], place: Place) -> WeightChange:
+def _rotation(turn: Callable[..., Tensor]) -> Callable[[Sequence[Any], ParameterSlice], WeightChange]:
+    def read(weights: Sequence[Any], place: ParameterSlice) -> WeightChange:
         blocks, _, alpha, _ = weights  # ComfyUI reads `rescale` and does not use it
         if blocks.shape[-3] * blocks.shape[-1] != place.shape.rows:
             raise Unusable("rotations of another size than the weight")
@@ -148,7 +148,7 @@ def _rotation(turn: Callable[..., Tensor]) -> Callable[[Sequence[Any], Place], W
     return read
 
 
-READERS: dict[type, Callable[[Sequence[Any], Place], WeightChange]] = {
+READERS: dict[type, Callable[[Sequence[Any], ParameterSlice], WeightChange]] = {
     LoRAAdapter: _lora,
     LoHaAdapter: _loha,
     LoKrAdapter: _lokr,

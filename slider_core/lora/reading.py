@@ -17,31 +17,15 @@ from torch import Tensor
 from ..architectures.comfyui_names import key_map
 from ..files.forms import for_comfyui
 from ..files.fused import BIAS, padded
-from ..files.keys import for_text_encoder, taken_apart
+from ..files.keys import taken_apart
 from ..files.layout import FORMAT
 from ..files.places import Part, Places
 from ..files.reading import read
+from ..files.unread import unread
 from ..layers import root_of
 from ..strength import Delta
-from .changes import Place, Unusable, without_overlap
+from .changes import ParameterSlice, Unusable, without_overlap
 from .readers import delta_of
-
-__all__ = ["deltas_for", "for_text_encoder", "unread_by_comfyui"]
-
-
-class ReadTensors(dict[str, Tensor]):
-    """Tensors that remember which of them were read: ComfyUI's loader does not say which keys it used."""
-
-    def __init__(self, tensors: Mapping[str, Tensor]):
-        super().__init__(tensors)
-        self.read: set[str] = set()
-
-    def __getitem__(self, key: str) -> Tensor:
-        self.read.add(key)
-        return super().__getitem__(key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self[key] if key in self else default
 
 
 def deltas_for(model: Any, slider: Mapping[str, Tensor]) -> tuple[dict[str, list[Delta]], list[str]]:
@@ -77,27 +61,6 @@ def deltas_for(model: Any, slider: Mapping[str, Tensor]) -> tuple[dict[str, list
 Found = tuple[list[tuple[str, Delta]], list[str]]
 
 
-def unread_by_comfyui(model: Any, slider: Mapping[str, Tensor]) -> list[str]:
-    """The keys that ComfyUI's own loader leaves unused on this model."""
-    return sorted(_unread(lora_convert.convert_lora(dict(slider)), key_map(root_of(model))))
-
-
-def _unread(tensors: Mapping[str, Tensor], names: Mapping[str, Any]) -> set[str]:
-    """The keys that the loader does not read; where one of a pair is missing, those of its layer."""
-    whole = dict(tensors)
-    while True:
-        watched = ReadTensors(whole)
-        try:
-            lora.load_lora(watched, names, log_missing=False)
-            return tensors.keys() - (watched.read & whole.keys())
-        except KeyError as missing:
-            layer = taken_apart(str(missing.args[0]))[0]
-            rest = {key: tensor for key, tensor in whole.items() if taken_apart(key)[0] != layer}
-            if len(rest) == len(whole):
-                raise
-            whole = rest
-
-
 def _not_read(tensors: Mapping[str, Tensor], names: Mapping[str, Any], ours: bool) -> set[str]:
     """The keys of all layers of which ComfyUI's loader leaves tensors unused, or loses them.
 
@@ -107,7 +70,7 @@ def _not_read(tensors: Mapping[str, Tensor], names: Mapping[str, Any], ours: boo
     layers: dict[str, list[str]] = {}
     for key in tensors:
         layers.setdefault(taken_apart(key)[0], []).append(key)
-    lost = {taken_apart(key)[0] for key in _unread(tensors, names)}
+    lost = {taken_apart(key)[0] for key in unread(tensors, names)}
     for layer in layers:
         rotated = f"{layer}.oft_blocks" in tensors and f"{layer}.diff" not in tensors
         if rotated and (f"{layer}.rescale" in tensors or (ours and tensors.get(f"{layer}.alpha", 0) > 0)):
@@ -127,7 +90,7 @@ def _as_comfyui_reads(root: Any, names: Mapping[str, Any], tensors: Mapping[str,
         layer, _, parameter = weight.rpartition(".")
         try:
             module = reduce(getattr, layer.split("."), root)
-            found.append((layer, delta_of(patch, Place(module, parameter, rows, reorder))))
+            found.append((layer, delta_of(patch, ParameterSlice(module, parameter, rows, reorder))))
         except (Unusable, AttributeError, IndexError, TypeError, ValueError) as reason:
             unusable.append(f"{weight} ({reason})")
     return found, unusable

@@ -21,6 +21,7 @@ from ..settings import TrainSettings
 from ..training import Intermediate, Message, NotFiniteError, Paused, StepDone, Stopped, TrainedSlider, train
 from ..training.checkpoint import remove_checkpoint
 from ..training.events import Event
+from ..training.processes import ALONE, Processes
 from .kept_previews import KeptPreviews
 from .parts import Parts
 from .preview import TrainingPreview
@@ -40,6 +41,9 @@ class Progress(Protocol):
 class TrainingRun:
     """One execution of Train Slider, on the page or without one.
 
+    Args:
+        processes: the processes that do it together; the first one writes what there is to write.
+
     Attributes:
         path: of the slider file, once there is one.
         shown: the files of its previews, by step; also those from before it was stopped.
@@ -52,8 +56,10 @@ class TrainingRun:
         output: Path,
         progress: Progress,
         on_previews: Callable[[list[Path]], None] = lambda files: None,
+        processes: Processes = ALONE,
     ):
-        self.settings, self.output, self.progress, self.on_previews = settings, output, progress, on_previews
+        self.settings, self.output, self.progress = settings, output, progress
+        self.on_previews, self.processes = on_previews, processes
         self.messages = list(parts.selection.warnings)
         self.path: Path | None = None
         self.preview = TrainingPreview(parts, settings)
@@ -63,9 +69,13 @@ class TrainingRun:
 
     def train(self) -> TrainedSlider:
         try:
-            trained = train(self.request, self._on_event)
+            trained = train(self.request, self._on_event, self.processes)
         except NotFiniteError as error:
             raise RuntimeError(f"{error} It is in {self.path.name}." if self.path else str(error)) from error
+        with self.processes.together():
+            return self._end(trained) if self.processes.first else trained
+
+    def _end(self, trained: TrainedSlider) -> TrainedSlider:
         if trained.finished_before:
             self._say_finished(trained)
         trained = self._measured(trained)

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from .setting import Settings, choice, real, seed, switch, text, whole
 
 CAPTIONS = ("text file", "file name", "prompt")
+TEXT_FILES = ("whole file", "one a line")
+MASKS = ("mask file", "alpha channel", "off")
+MEASURES = ("area", "shorter edge", "megapixels")
+CROPS = ("keep shape", "square", "square from the top", "centre")
 MODES = ("together", "alternate")
 PAIRINGS = ("auto", "name", "order", "random")
 WEIGHTINGS = ("uniform", "auto")
 NEUTRALS = ("anchor", "plain", "off")
+LOSS_WEIGHTINGS = ("none", "mask", "difference")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +50,63 @@ class BucketSettings(Settings):
         1,
         1,
         1024,
-        "For video models: so many connected images in a row make one clip. 1: each is a picture.",
+        "For video models: frames of a clip, from video files, GIFs, videos, or so many connected images in a row. 1: "
+        "pictures.",
+        advanced=True,
+    )
+    subfolders: bool = switch(
+        False,
+        "Also read the folders below the folder. A pair has the same name in the same folder.",
+        advanced=True,
+    )
+    text_file: str = choice(
+        "whole file",
+        TEXT_FILES,
+        "whole file: a text file is one caption. one a line: each line is a caption, of which every draw takes one by "
+        "the cycle's seed.",
+        advanced=True,
+    )
+    stride: int = whole(
+        1, 1, 1000, "Clips of files and videos are made of one frame of every so many.", advanced=True
+    )
+    mask_from: str = choice(
+        "mask file",
+        MASKS,
+        "mask file: the mask of face.png is face-mask.png, white where the concept is. alpha channel: what is opaque; "
+        "the picture is taken as it is below.",
+        advanced=True,
+    )
+    size_by: str = choice(
+        "area",
+        MEASURES,
+        "area: as many pixels as a square of resolution. shorter edge: resolution is its length. megapixels: as many "
+        "as megapixels says.",
+        advanced=True,
+    )
+    megapixels: float = real(1.0, 0.01, 16.0, 0.01, "For size_by megapixels; 1 is 1024 × 1024.", advanced=True)
+    crop: str = choice(
+        "keep shape",
+        CROPS,
+        "square: the largest square around the middle. square from the top: the upper one, for people. centre: a "
+        "square from the middle, not scaled down.",
+        advanced=True,
+    )
+    minimum_size: int = whole(
+        0,
+        0,
+        16384,
+        "Pictures whose shorter edge has fewer pixels are left out, and counted in the report.",
+        advanced=True,
+    )
+    mirrored: bool = switch(
+        False,
+        "Each picture also with left and right exchanged. Set it alike on both sides.",
+        advanced=True,
+    )
+    keep_encoded: bool = switch(
+        True,
+        "Keep on disk what VAE and text encoder gave, so that the same picture or caption is not encoded again after a "
+        "restart. At most 8 GB.",
         advanced=True,
     )
 
@@ -79,4 +140,11 @@ class CycleSettings(Settings):
     seed: int = seed("Of the order. The same seed gives the same draws.")
     one_sided: bool = switch(
         False, "Train although the positive or the negative side is missing.", advanced=True
+    )
+    loss_weighting: str = choice(
+        "none",
+        LOSS_WEIGHTINGS,
+        "Where in a picture is learned, and elsewhere left as it is. none: everywhere. mask: where its mask is white. "
+        "difference: where it differs from its partner.",
+        advanced=True,
     )

@@ -34,7 +34,7 @@ class LoopSettings(Settings):
     objective: str = choice(
         "denoise",
         OBJECTIVES,
-        "denoise: learn the pictures of each side (the guide's). difference: learn only how the "
+        "denoise: learn the pictures of each side (as SimpleTuner does). difference: learn only how the "
         "two sides differ, and leave to the model what it gets wrong on both; needs cycle together. "
         "prompts: words alone, from Slider from Words, whose examples train so under every objective.",
     )

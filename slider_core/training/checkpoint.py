@@ -21,6 +21,9 @@ from .state import State
 FORMAT = "concept-sliders-checkpoint-2"  # a new number where a state means something else than before
 
 
+Stored = tuple[dict[str, str], dict[str, Tensor]]  # metadata and tensors of a checkpoint
+
+
 class CheckpointError(ValueError):
     """A checkpoint cannot be used."""
 
@@ -49,28 +52,38 @@ def write_checkpoint(path: Path, fingerprint: str, state: State) -> None:
     write_whole(path, tensors, metadata)
 
 
-def read_checkpoint(path: Path, fingerprint: str, state: State) -> bool:
-    """Restores the state from `path`; False if it holds another training, or there is none.
+def read_checkpoint(path: Path, fingerprint: str) -> Stored | None:
+    """The state in `path`; None if it holds another training, or there is none.
 
     Raises:
         CheckpointError: if the file is damaged.
     """
     if not os.path.isfile(path):  # also False where the path itself is impossible
-        return False
+        return None
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT or metadata.get("fingerprint") != fingerprint:
-                return False
+                return None
             # Copies: Windows does not replace a file while it is mapped.
-            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}
+            return metadata, {key: file.get_tensor(key).clone() for key in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise damaged(path, error) from error
+
+
+def restore(state: State, stored: Stored, path: Path) -> None:
+    """Takes over a state that was read from `path`.
+
+    Raises:
+        CheckpointError: if it is damaged.
+    """
+    metadata, tensors = stored
+    try:
         progress = json.loads(metadata["progress"])
         plain = json.loads(metadata["optimiser"])
         parameters = [tensors[f"parameter.{i}"] for i in range(len(state.parameters))]
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise CheckpointError(
-            f"Checkpoint {path.name} is damaged ({error}). Delete it to start this training over."
-        ) from error
+    except (KeyError, ValueError) as error:
+        raise damaged(path, error) from error
     optimiser: list[dict[str, Any]] = [dict(plain.get(str(i), {})) for i in range(len(parameters))]
     for key, tensor in tensors.items():
         kind, _, rest = key.partition(".")
@@ -78,7 +91,12 @@ def read_checkpoint(path: Path, fingerprint: str, state: State) -> bool:
             index, _, name = rest.partition(".")
             optimiser[int(index)][name] = tensor
     state.restore(progress["step"], progress["losses"], parameters, optimiser, progress["scaler"])
-    return True
+
+
+def damaged(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"Checkpoint {path.name} is damaged ({error}). Delete it to start this training over."
+    )
 
 
 def remove_checkpoint(path: Path | None) -> None:

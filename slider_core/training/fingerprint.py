@@ -21,9 +21,9 @@ DECIDING: dict[type, set[str]] = {
         "model plan cycle steps learning_rate optimiser schedule warmup weight_decay max_norm objective anchor_weight "
         "anchor_below noise_levels seed dtype control_net train_control vae assistant start_from".split()
     ),
-    Cycle: set("buckets mode pairing weighting neutral batch_size seed one_sided".split()),
+    Cycle: set("buckets mode pairing weighting neutral batch_size seed one_sided loss_weighting".split()),
     Bucket: set("name examples strength probability repeats".split()),
-    Example: set("name latent conditioning control words".split()),
+    Example: set("name latent conditioning control mask named variants strength words".split()),
     Words: set("more less guidance".split()),
 }
 # … and what changes how it is run or described, but not what comes out of it.
@@ -32,7 +32,7 @@ WITHOUT_EFFECT: dict[type, set[str]] = {
         "resume checkpoint sliders checkpoint_every rows_at_once gradient_checkpointing preview_every "
         "save_every description".split()
     ),
-    Example: {"caption"},  # its conditioning counts
+    Example: {"caption", "brightness"},  # its conditioning and its latent count
 }
 # Models, of whose tensors a few numbers are seen; of all others every number.
 PROBED = ("model", "control_net", "vae")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from comfy import model_management
 
 from ..gradients.saved_tensors import SavedTensors
 from .events import Event, Message
+from .processes import ALONE, Processes
 from .request import TrainRequest
 
 UNITS = {"B": 1, "bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -17,6 +19,15 @@ UNITS = {"B": 1, "bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 class OpenAgain(Exception):  # noqa: N818
     """The model has to be made ready for training once more, in another way."""
+
+
+def memory_needed(request: TrainRequest, processes: Processes = ALONE) -> float:
+    """Bytes to keep free of weights: ComfyUI's estimate for the largest latent, times what a backward pass keeps."""
+    shapes = (example.latent.shape for bucket in request.cycle.buckets for example in bucket.examples)
+    shape = max(shapes, key=math.prod)
+    rows = request.rows_at_once or 2 * max(1, request.cycle.batch_size // processes.count)
+    estimate = request.model.model.memory_required([rows, *shape[1:]])
+    return float(estimate) * (2.0 if request.gradient_checkpointing else 6.0)
 
 
 class Fit:

@@ -4,72 +4,70 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from itertools import chain, islice
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from ..applying.control import sliders_freed
 from ..data.cycle import SIGN_NAMES, Turn
-from ..files import to_slider
-from ..files.atomic import NotWrittenError
 from ..gradients.saved_tensors import SavedTensors
 from ..gradients.trainable import trainable
-from .checkpoint import read_checkpoint, write_checkpoint
-from .events import Event, Intermediate, Message, Paused, StepDone, Stopped, TrainedSlider
-from .fingerprint import fingerprint
-from .finished import LOSSES, TRAINING, finished, losses_text
-from .fit import Fit, OpenAgain
+from .events import Event, Intermediate, Paused, StepDone, Stopped, TrainedSlider
+from .fit import Fit, OpenAgain, memory_needed
+from .kept import Kept
 from .last_good import ExplodedError, LastGood, NotFiniteError
+from .mismatch import other_text_encoder
 from .model_call import ModelCalls, is_oom, load
 from .on_model import OnModel
 from .optimisers import BY_NUMBER, make_optimiser, rate_at
-from .request import TrainRequest
+from .processes import ALONE, Processes
+from .request import RequestError, TrainRequest
 from .rows import rows_of_turn
 from .state import State
 from .step import forward_backward
 
 
-def train(request: TrainRequest, on_event: Callable[[Event], None] | None = None) -> TrainedSlider:
+def train(
+    request: TrainRequest, on_event: Callable[[Event], None] | None = None, processes: Processes = ALONE
+) -> TrainedSlider:
     """Trains a slider on the model of the request, and leaves that model as it was.
 
     Args:
         on_event: told of every step; what it raises (ComfyUI's interrupt) ends the training.
+        processes: those that train it together, each with a model of its own; the first one writes, and the others'
+            events are their steps alone.
 
     Raises:
         RequestError: for settings that do not go together.
         NotFiniteError: if the loss or its gradient is not finite, or explodes. For this, as for every other error and
             for a cancel, `on_event` has got a `Stopped` with the last good state before.
     """
-    tell = on_event or (lambda event: None)
+
+    def tell(event: Event) -> None:
+        if on_event and (processes.first or isinstance(event, StepDone)):
+            on_event(event)
+
     devices = [request.model.load_device] if request.model.load_device.type == "cuda" else []
     with torch.inference_mode(False), torch.random.fork_rng(devices=devices):
-        run = _Run(request, tell)
-        if before := run.finished_before():
+        with processes.together():
+            run = _Run(request, tell, processes)
+        processes.check_alike(request)
+        if before := processes.from_first(run.kept.finished_before):
             return before
-        run.resume()
+        run.kept.resume()
         try:
             run.all_steps()
-            run.keep()
-            return run.result()
+            with processes.together():
+                run.kept.keep()
+            return run.kept.result()
         except BaseException as reason:
-            try:
-                if not isinstance(reason, ExplodedError):  # what it goes on from would explode again
-                    run.keep()
-            finally:
-                tell(Stopped(run.result(), reason))
+            with processes.ending():
+                run.stop(reason)
             raise
-
-
-def memory_needed(request: TrainRequest) -> float:
-    """Bytes to keep free of weights: ComfyUI's estimate for the largest latent, times what a backward pass keeps."""
-    shapes = (example.latent.shape for bucket in request.cycle.buckets for example in bucket.examples)
-    shape = max(shapes, key=math.prod)
-    rows = request.rows_at_once or 2 * request.cycle.batch_size
-    estimate = request.model.model.memory_required([rows, *shape[1:]])
-    return float(estimate) * (2.0 if request.gradient_checkpointing else 6.0)
 
 
 class _Run:
@@ -77,13 +75,14 @@ class _Run:
 
     calls: ModelCalls
 
-    def __init__(self, request: TrainRequest, tell: Callable[[Event], None]):
-        self.request, self.tell, self.started = request, tell, time.perf_counter()
+    def __init__(self, request: TrainRequest, tell: Callable[[Event], None], processes: Processes):
+        self.request, self.tell, self.processes = request, tell, processes
+        started = time.perf_counter()
         torch.manual_seed(request.seed)
         device = request.model.load_device
         self.controls = request.control_net.get_models() if request.control_net is not None else []
         # Some adapters start from the weight, patches included.
-        load([request.model, *self.controls], memory_needed(request))
+        load([request.model, *self.controls], memory_needed(request, processes))
         self.slider = OnModel(request, tell)
         by_number = request.optimiser in BY_NUMBER
         self.parameters = [self.slider.flat.whole] if by_number else self.slider.parameters
@@ -94,32 +93,8 @@ class _Run:
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
         self.state, self.saved = State(self.parameters, self.optimiser, self.scaler), SavedTensors()
         self.good = LastGood(self.state)
-        self.fit, self.continued_from = Fit(request, self.saved, tell), 0
-        known = request.checkpoint or request.sliders
-        self.fingerprint = fingerprint(request, self.slider.parameters) if known else ""
-
-    @property
-    def checkpoint(self) -> Path | None:
-        """Where the state of this very training is kept, if it is: no other training has the same file."""
-        path = self.request.checkpoint if self.request.checkpoint_every else None
-        return path and path.with_name(f"{path.name}-{self.fingerprint[:12]}.safetensors")
-
-    def finished_before(self) -> TrainedSlider | None:
-        """The slider of this very training, if that is asked for and its file is there."""
-        request = self.request
-        if not (request.sliders and request.resume):
-            return None
-        metadata = {**request.description, TRAINING: self.fingerprint, "steps": str(request.steps)}
-        return finished(request.sliders, to_slider(self.slider.adapters, metadata))
-
-    def resume(self) -> None:
-        """Takes over from the checkpoint of this very training, if that is asked for and there is one."""
-        if not (self.checkpoint and self.request.resume):
-            return
-        if read_checkpoint(self.checkpoint, self.fingerprint, self.state):
-            self.continued_from = self.state.step
-            if not self.finished:
-                self.tell(Message(f"Continued from step {self.state.step} of {self.request.steps}."))
+        self.fit = Fit(request, self.saved, tell)
+        self.kept = Kept(request, self.slider, self.state, tell, processes, started)
 
     @property
     def finished(self) -> bool:
@@ -132,20 +107,27 @@ class _Run:
         while not self.finished:
             done, rests = self.state.step, (request.preview_every, request.save_every)
             until = min([request.steps, *((done // every + 1) * every for every in rests if every)])
-            with (
-                sliders_freed(request.control_net),
-                trainable(
-                    request.model, self.controls, memory_needed(request), self.fit.checkpointing, self.saved
-                ),
-            ):
-                self.calls = ModelCalls(request.model, request.control_net, request.vae)
+            with ExitStack() as opened:
+                with self.processes.together():
+                    self._open(opened)
                 try:
                     for turn in islice(turns, until - done):
                         self._step_and_tell(turn)
                 except OpenAgain:
                     turns = chain([turn], turns)
                     continue
-            self._tell_of_rest()
+            with self.processes.together():
+                self._tell_of_rest()
+
+    def _open(self, opened: ExitStack) -> None:
+        """Makes the model ready for steps, until `opened` is closed."""
+        request = self.request
+        memory = memory_needed(request, self.processes)
+        opened.enter_context(sliders_freed(request.control_net))
+        opened.enter_context(
+            trainable(request.model, self.controls, memory, self.fit.checkpointing, self.saved)
+        )
+        self.calls = ModelCalls(request.model, request.control_net, request.vae)
 
     def _tell_of_rest(self) -> None:
         """Every so many steps the slider so far is there to be looked at or written."""
@@ -154,25 +136,26 @@ class _Run:
             for every in (self.request.preview_every, self.request.save_every)
         )
         if previews or (self.request.preview_every and self.finished):
-            self.tell(Paused(self.result()))
+            self.tell(Paused(self.kept.result()))
         if saves and not self.finished:
-            self.tell(Intermediate(self.result()))
+            self.tell(Intermediate(self.kept.result()))
 
     def _step_and_tell(self, turn: Turn) -> None:
         before = time.perf_counter()
-        losses = self._step(turn)
-        step = self.state.step
-        if self.request.checkpoint_every and step % self.request.checkpoint_every == 0:
-            self.keep()
-        rate = self.optimiser.param_groups[0]["lr"]
-        self.tell(StepDone(step, self.request.steps, losses, rate, time.perf_counter() - before))
+        by_sign = self._fitting_gradients(turn)
+        with self.processes.together():
+            losses = self._step(by_sign)
+            step = self.state.step
+            if self.request.checkpoint_every and step % self.request.checkpoint_every == 0:
+                self.kept.keep()
+            rate = self.optimiser.param_groups[0]["lr"]
+            self.tell(StepDone(step, self.request.steps, losses, rate, time.perf_counter() - before))
 
-    def _step(self, turn: Turn) -> dict[str, float]:
+    def _step(self, by_sign: Mapping[int, float]) -> dict[str, float]:
         request = self.request
         factor = rate_at(self.state.step, request.steps, request.schedule, request.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = request.learning_rate * factor
-        by_sign = self._fitting_gradients(turn)
         self._check_finite(by_sign)
         losses = {SIGN_NAMES[sign]: loss for sign, loss in by_sign.items()}
         losses = {"loss": sum(losses.values()) / len(losses), **losses}
@@ -180,8 +163,26 @@ class _Run:
         self.state.update(losses)
         return losses
 
+    def _first_gradients(self, turn: Turn) -> tuple[dict[int, float], Counter[int]]:
+        """Those of the first step, where it shows whether the captions are for this model."""
+        try:
+            return self._own_gradients(turn)
+        except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+            reason = other_text_encoder(error, turn)
+            if reason is None:
+                raise
+            raise RequestError(reason) from error
+
     def _fitting_gradients(self, turn: Turn) -> dict[int, float]:
-        """The gradients of a step, in less memory if it runs out; the loss of each sign."""
+        """The gradients of a step, of all processes; the loss of each sign."""
+        with self.processes.together():
+            is_first = self.state.step == self.kept.continued_from
+            by_sign, counts = self._first_gradients(turn) if is_first else self._own_gradients(turn)
+        self.processes.add_up(self.slider.flat.gradient)
+        return self.processes.mean_losses(by_sign, counts)
+
+    def _own_gradients(self, turn: Turn) -> tuple[dict[int, float], Counter[int]]:
+        """Those of this process, in less memory if it runs out."""
         while True:
             try:
                 return self._gradients(turn)
@@ -194,16 +195,18 @@ class _Run:
             else:
                 self.saved.careful = True  # this step writes to what it keeps, as those before it did not
 
-    def _gradients(self, turn: Turn) -> dict[int, float]:
+    def _gradients(self, turn: Turn) -> tuple[dict[int, float], Counter[int]]:
         seed = (self.request.seed * 1_000_003 + self.state.step) % 2**63
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)
         self.slider.refresh()
-        rows = rows_of_turn(turn, self.calls, self.request, generator)
+        everyones = rows_of_turn(turn, self.calls, self.request, generator)
+        rows, total = self.processes.own(everyones), sum(row.weight for row in everyones)
         with self.saved.active():
-            return forward_backward(
-                rows, self.calls, self.slider.attach, self.fit.rows_at_once, self.scaler.scale
+            by_sign = forward_backward(
+                rows, self.calls, self.slider.attach, self.fit.rows_at_once, self.scaler.scale, total
             )
+        return by_sign, Counter(row.sign for row in rows)
 
     def _check_finite(self, by_sign: Mapping[int, float]) -> None:
         """Clips the gradients, and raises where they or the losses are not finite."""
@@ -218,27 +221,10 @@ class _Run:
                 "pictures in the buckets."
             )
 
-    def keep(self) -> None:
-        """Writes the checkpoint, where one is wanted; that it cannot be written does not end the training."""
-        self.state.settle()
-        if not (self.checkpoint and self.state.step):
-            return
+    def stop(self, reason: BaseException) -> None:
+        """Keeps what was trained, and tells of it."""
         try:
-            write_checkpoint(self.checkpoint, self.fingerprint, self.state)
-        except NotWrittenError as error:
-            self.tell(Message(f"The state of the training is not kept: {error}"))
-
-    def result(self) -> TrainedSlider:
-        self.state.settle()
-        training = {TRAINING: self.fingerprint} if self.fingerprint else {}
-        losses = {LOSSES: losses_text(self.state.losses["loss"])} if self.state.step else {}
-        metadata = {**self.request.description, "steps": str(self.state.step), **training, **losses}
-        return TrainedSlider(
-            slider=to_slider(self.slider.adapters, metadata),
-            losses=self.state.losses,
-            steps=self.state.step,
-            seconds=time.perf_counter() - self.started,
-            continued_from=self.continued_from,
-            finished_before=self.continued_from >= self.request.steps,
-            checkpoint=self.checkpoint,
-        )
+            if not isinstance(reason, ExplodedError):  # what it goes on from would explode again
+                self.kept.keep()
+        finally:
+            self.tell(Stopped(self.kept.result(), reason))

@@ -3,7 +3,7 @@
 Notation of the comments: f_s(x) is the model's own prediction (noise, v or velocity) with the slider at
 strength s, v* what a perfect model would predict, x⁺ and x⁻ the noised pictures of a turn's two sides.
 
-- `denoise` (the guide's): each picture's own target at its strength, ‖f_{+s}(x⁺) − v*⁺‖² + ‖f_{−s}(x⁻) − v*⁻‖².
+- `denoise` (SimpleTuner's): each picture's own target at its strength, ‖f_{+s}(x⁺) − v*⁺‖² + ‖f_{−s}(x⁻) − v*⁻‖².
 - `difference`: the same without the part of the base model's error that both sides share; see `odd_target`.
 - `prompts`: words alone; see `words`. An example that has words is trained so under every objective.
 - anchor, for neutral pictures: the prediction must not move, ‖f_{±s}(x) − f_0(x)‖².

@@ -15,6 +15,7 @@ from ..architectures import Target, untrainable
 from ..data.cycle import Cycle
 from ..files import SliderFileError, sound
 from ..settings import LoopSettings, SettingsError
+from .mismatch import other_vae
 
 
 class RequestError(SettingsError):
@@ -60,7 +61,7 @@ class TrainRequest(LoopSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if reason := untrainable(self.model):
+        if reason := untrainable(self.model) or other_vae(self.cycle.buckets, self.model):
             raise RequestError(reason)
         if not self.plan:
             raise RequestError("There are no targets to train. Connect SliderTargets.")

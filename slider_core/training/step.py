@@ -15,6 +15,8 @@ from .objectives import odd_target, row_losses
 from .rows import TrainRow, stacked
 from .words import steered_targets
 
+LEAST = 0.02  # share of a picture that is learned, below which its loss is not raised any further
+
 
 class Attach(Protocol):
     """Puts the slider (and an assistant) on the model for the time of a model call and its backward pass."""
@@ -28,17 +30,19 @@ def forward_backward(
     attach: Attach,
     rows_at_once: int = 0,
     scale: Callable[[Tensor], Tensor] = lambda loss: loss,
+    total: float | None = None,
 ) -> dict[int, float]:
     """Adds the gradient of the weighted mean of the rows' losses to the adapters.
 
     Args:
         rows_at_once: at most so many rows go through the model together; 0 means all that fit in one call.
         scale: applied to the loss before the backward pass, for float16 models.
+        total: weight of all rows of the step, where these are not all of them.
 
     Returns:
         Mean loss by sign, of the signs that are in the rows.
     """
-    total = sum(row.weight for row in rows)
+    total = sum(row.weight for row in rows) if total is None else total
     losses: dict[int, list[float]] = {}
     targets = _targets(rows, calls, attach, rows_at_once)
     for indices in _chunks(rows, calls, rows_at_once):
@@ -47,7 +51,7 @@ def forward_backward(
         strengths = torch.tensor([row.strength for row in chunk])
         with attach(strengths):
             prediction = calls.predict([row.row for row in chunk], calls.noised(latents, noise, sigmas), sigmas)
-            per_row = row_losses(prediction, target, len(chunk))
+            per_row = row_losses(prediction, target, len(chunk)) * _shares(chunk, prediction)
             weights = torch.tensor([row.weight / total for row in chunk], device=per_row.device)
             calls.backward(scale((per_row * weights).sum()))
         for row, loss in zip(chunk, per_row.tolist(), strict=True):
@@ -67,7 +71,9 @@ def _chunks(rows: Sequence[TrainRow], calls: ModelCalls, rows_at_once: int) -> l
 def _targets(rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows_at_once: int) -> list[Tensor]:
     """What each row's prediction is compared with, in float32."""
     perfect = [calls.target(row.row.latent, row.noise, row.sigmas) for row in rows]
-    needed = [i for i, row in enumerate(rows) if row.anchor or row.partner is not None]
+    needed = [
+        i for i, row in enumerate(rows) if row.anchor or row.partner is not None or row.learned is not None
+    ]
     predicted = base_predictions([rows[i] for i in needed], calls, attach, rows_at_once)
     base = dict(zip(needed, predicted, strict=True))
     steered = _steered(rows, calls, attach, rows_at_once)
@@ -77,12 +83,20 @@ def _targets(rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows_a
             targets.append(steered[i])
             continue
         if row.partner is None:
-            targets.append(base[i] if row.anchor else perfect[i])
-            continue
-        error, other_error = (base[j] - perfect[j] for j in (i, row.partner))
-        share = row.strength / (row.strength - rows[row.partner].strength)
-        targets.append(odd_target(base[i], error, other_error, share))
+            target = base[i] if row.anchor else perfect[i]
+        else:
+            error, other_error = (base[j] - perfect[j] for j in (i, row.partner))
+            share = row.strength / (row.strength - rows[row.partner].strength)
+            target = odd_target(base[i], error, other_error, share)
+        targets.append(target if row.learned is None else torch.lerp(base[i], target, row.learned))
     return targets
+
+
+def _shares(rows: Sequence[TrainRow], like: Tensor) -> Tensor:
+    """What the loss of each row is multiplied by, [rows]: where only a part of it is learned, the mean over the whole
+    would count that part less."""
+    shares = [1.0 if row.learned is None else 1.0 / max(LEAST, float(row.learned.mean())) for row in rows]
+    return torch.tensor(shares, device=like.device)
 
 
 def base_predictions(

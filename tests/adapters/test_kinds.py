@@ -20,7 +20,11 @@ ADAPTERS = {
     "locon": {"use_tucker": True},
     "loha": {},
     "loha tucker": {"use_tucker": True},
+    "loha dora": {"dora": True},
+    "loha dora tucker": {"dora": True, "use_tucker": True},
     "lokr": {},
+    "lokr dora": {"dora": True},
+    "lokr dora full": {"dora": True, "full_matrix": True, "factor": 4},
     "lokr tucker": {"use_tucker": True, "factor": 2},
     "lokr both": {"decompose_both": True, "factor": 8},
     "lokr full": {"full_matrix": True, "factor": 4},
@@ -79,13 +83,18 @@ def librarys_difference(name, adapter, layer):
             down.data.copy_(adapter.down[rank : rank + 1].flatten(1))
         return kind, module.get_diff_weight(rank=adapter.rank - 1)[0]
     elif kind is lokr.LokrModule:  # its loader guesses the factor
-        settings = {key: value for key, value in ADAPTERS[name].items() if key != "rslora"}
+        settings = {key: value for key, value in ADAPTERS[name].items() if key not in ("rslora", "dora")}
+        settings["weight_decompose"] = "dora" in ADAPTERS[name]
         module = kind("it", layer, 1.0, adapter.rank, adapter.alpha, **settings)
         module.load_state_dict({key[3:]: tensor for key, tensor in tensors.items()}, strict=False)
     else:
         module = modules.make_module(kind, found, "it", layer)
     if hasattr(module, "get_weight"):  # get_diff_weight of loha and lokr multiplies by alpha / rank twice
-        return kind, module.get_weight(layer.weight.shape)
+        change = module.get_weight(layer.weight.shape)
+        if not module.wd:
+            return kind, change
+        module.dora_scale.data.copy_(tensors["it.dora_scale"])
+        return kind, module.apply_weight_decompose(layer.weight + change) - layer.weight
     merged = module.get_merged_weight(1.0)[0] if getattr(module, "wd", False) else None
     return kind, module.get_diff_weight(1.0)[0] if merged is None else merged - layer.weight
 

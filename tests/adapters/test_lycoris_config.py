@@ -1,4 +1,4 @@
-"""LyCORIS configs as the guide and SimpleTuner's users write them."""
+"""LyCORIS configs as SimpleTuner's slider guide and its users write them."""
 
 import json
 
@@ -117,9 +117,8 @@ def test_multiplier_scales_the_addition():
         ({"apply_preset": {"target_module": "to_q"}}, "must be a list of names"),
         ({"apply_preset": {"name_algo_map": {"x": {"algo": "lohaa"}}}}, "Did you mean 'loha'"),
         ({"apply_preset": {"module_algo_map": {"x": {"fctor": 2}}}}, "module_algo_map of 'x'.*'factor'"),
-        ({"algo": "lokr", "dora_wd": True}, "dora_wd works with algo lora and locon"),
+        ({"algo": "oft", "dora_wd": True}, "dora_wd works with algo lora, locon, loha and lokr"),
         ({"train_norm": True}, "train_norm is not possible"),
-        ({"preset": "attn-mlp"}, "apply_preset.target_module"),
     ],
 )
 def test_what_is_wrong_is_named(config, message):

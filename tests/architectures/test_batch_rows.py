@@ -6,10 +6,8 @@ from itertools import count
 import pytest
 import torch
 from concept_sliders.slider_core.architectures import batch_dims, select_targets
+from families import TINY
 from tiny_models import NAMES, samples, shared_model, tiny_call
-
-# Its gates between sound and video take the batch's highest noise level; in sampling all rows have the same.
-ONE_NOISE_LEVEL = {"ltxav"}
 
 
 def inputs_of(patcher, layers, call):
@@ -47,7 +45,7 @@ def test_the_first_half_does_not_see_the_second(name):
     }
     inputs_of(patcher, layers, tiny_call(name))  # HiDream-O1 keeps what its first call makes of the prompt
     before = inputs_of(patcher, layers, tiny_call(name))
-    same = {"t"} if name in ONE_NOISE_LEVEL else ()
+    same = {"t"} if TINY[name].one_noise_level else ()
     after = inputs_of(patcher, layers, with_another_second_half(tiny_call(name), same))
     for (layer, number), x in before.items():
         first = [rows.chunk(2, dims.get(layer, 0))[0] for rows in (x, after[layer, number])]

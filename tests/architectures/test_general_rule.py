@@ -1,7 +1,6 @@
 """A family that ComfyUI gains tomorrow gets the general rule, and a warning."""
 
 import pytest
-from architectures.expected import PUBLISHED, SLIDER, expanded
 from architectures.newer import called, model_around, tree
 from architectures.published import model_of
 from comfy import model_base, supported_models
@@ -11,6 +10,8 @@ from concept_sliders.slider_core.architectures.general_rule import general_rule
 from concept_sliders.slider_core.architectures.network import network_of
 from concept_sliders.slider_core.architectures.registry import family_of
 from concept_sliders.slider_core.architectures.skipped import is_text
+from families import TINY, WIDE
+from families.variant import expanded
 from tiny_models import shared_model
 from torch import nn
 from unknown_models import Mixes, unknown_model
@@ -118,7 +119,7 @@ def test_a_model_without_attention():
         select(TomorrowsModel(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))))
 
 
-@pytest.mark.parametrize("name", [*SLIDER, *PUBLISHED])
+@pytest.mark.parametrize("name", [*TINY, *WIDE])
 def test_it_never_takes_what_is_known_to_carry_only_text(name):
     network = network_of(model_of(name))
     family = family_of(network)

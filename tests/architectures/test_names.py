@@ -1,11 +1,16 @@
-"""Names that users paste: the guide's lists as they stand there, LyCORIS configs, native and diffusers names."""
+"""Names that users paste: SimpleTuner's slider lists, LyCORIS configs, native and diffusers names."""
+
+import json
 
 import pytest
-from architectures.expected import QKVO, SLIDER, expanded
-from concept_sliders.slider_core.architectures import TargetError, select
+from concept_sliders.slider_core.adapters import lycoris_plan
+from concept_sliders.slider_core.architectures import TargetError, select, select_targets
+from concept_sliders.slider_core.architectures.names import parsed
+from families import TINY
+from families.variant import QKVO, expanded
 from tiny_models import shared_model
 
-# Copied from the guide, line breaks and all.
+# Copied from that guide, line breaks and all.
 GENERAL = """[
     "attn1.to_q", "attn1.to_k", "attn1.to_v", "attn1.to_out.0",
     "attn1.to_qkv", "to_qkv",
@@ -37,9 +42,9 @@ LYCORIS = """{
     ]
   }
 }"""
-# The guide has visual attention lists for these; its general list is for all others that it names, and the rest.
+# SimpleTuner has visual attention lists for these; its general list is for all others that it names, and the rest.
 VISUAL_ONLY = ["flux", "flux_schnell", "flux2", "flux2_klein", "chroma", "chroma_radiance", "auraflow"]
-FOR_GENERAL = [name for name in SLIDER if name not in (*VISUAL_ONLY, "z_image")]
+FOR_GENERAL = [name for name in TINY if name not in (*VISUAL_ONLY, "z_image")]
 
 
 def keys(name, custom):
@@ -49,18 +54,18 @@ def keys(name, custom):
 
 @pytest.mark.parametrize("name", FOR_GENERAL)
 def test_general_list_of_the_guide(name):
-    assert keys(name, GENERAL) == expanded(SLIDER[name][1])
+    assert keys(name, GENERAL) == expanded(TINY[name].targets)
 
 
 @pytest.mark.parametrize("name", VISUAL_ONLY)
 @pytest.mark.parametrize("names", [VISUAL, FLUX2])
 def test_lists_of_the_guide_for_visual_attention(name, names):
-    assert keys(name, names) == expanded(SLIDER[name][1])
+    assert keys(name, names) == expanded(TINY[name].targets)
 
 
 @pytest.mark.parametrize("name", ["kandinsky5_image", "kandinsky5_video"])
 def test_kandinsky_list_of_the_guide(name):
-    assert keys(name, KANDINSKY) == expanded(SLIDER[name][1])
+    assert keys(name, KANDINSKY) == expanded(TINY[name].targets)
 
 
 def test_lycoris_config_of_the_guide():
@@ -80,7 +85,7 @@ def test_lycoris_config_of_the_guide():
         "cosmos_predict2",
         "stable_cascade_c",
     ):
-        assert keys(name, LYCORIS) == expanded(SLIDER[name][1])
+        assert keys(name, LYCORIS) == expanded(TINY[name].targets)
 
 
 def test_class_names_of_lycoris_configs():
@@ -88,6 +93,13 @@ def test_class_names_of_lycoris_configs():
     attention = {(target.key, target.rows) for target in select(shared_model("flux"), "attention").targets}
     assert keys("flux", '{"target_module": ["Attention", "FeedForward"]}') == attention | mlp
     assert keys("sd15", "SpatialTransformer") > keys("sd15", "attn1")
+
+
+def test_lists_are_read_alike_wherever_a_config_is_pasted():
+    config = {"apply_preset": {"target_name": ["proj_out"], "unet_target_module": ["FeedForward"]}}
+    assert parsed(json.dumps(config)) == ["proj_out", "FeedForward"]
+    of_plan = {target for target, _ in lycoris_plan(config, shared_model("flux"))}
+    assert of_plan == set(select_targets(shared_model("flux"), "custom", custom=json.dumps(config)))
 
 
 def test_names_of_the_guide_leave_text_alone_and_say_so():

@@ -1,10 +1,11 @@
 """The presets besides the slider rule, and what all presets have in common."""
 
 import pytest
-from architectures.expected import PUBLISHED, QKVO, SLIDER, expanded
 from architectures.published import model_of
 from concept_sliders.slider_core.architectures import TargetError, select, select_targets
-from tiny_models import CONTROL_NAMES, shared_model, tiny_control_net
+from families import CONTROL, TINY, WIDE
+from families.variant import QKVO, expanded
+from tiny_models import shared_model, tiny_control_net
 
 # Parts of layer names that only text passes through, on any family.
 TEXT = (
@@ -23,14 +24,14 @@ def carries_text(layer):
     return not is_time and any(part in layer for part in TEXT)
 
 
-@pytest.mark.parametrize("name", [*SLIDER, *PUBLISHED])
+@pytest.mark.parametrize("name", [*TINY, *WIDE])
 @pytest.mark.parametrize("preset", ["slider", "mlp"])
 def test_text_is_left_alone(name, preset):
     model = model_of(name)
     assert not [key for key, _ in keys(model, preset) if carries_text(key)]
 
 
-@pytest.mark.parametrize("name", [*SLIDER, *PUBLISHED])
+@pytest.mark.parametrize("name", [*TINY, *WIDE])
 def test_every_layer_that_is_no_target_has_a_reason(name):
     selection = select(model_of(name))
     assert selection.skipped
@@ -76,7 +77,7 @@ def test_mlp_has_the_picture_stream_only():
     )
 
 
-@pytest.mark.parametrize("name", [*SLIDER, *PUBLISHED])
+@pytest.mark.parametrize("name", [*TINY, *WIDE])
 def test_every_family_has_all_presets(name):
     model = model_of(name)
     assert keys(model, "attention") >= {
@@ -85,7 +86,7 @@ def test_every_family_has_all_presets(name):
     assert not keys(model, "mlp") & keys(model, "attention")
 
 
-@pytest.mark.parametrize("name", CONTROL_NAMES)
+@pytest.mark.parametrize("name", CONTROL)
 def test_control_nets_have_all_presets(name):
     control_net = tiny_control_net(name)
     assert keys(control_net, "mlp") and keys(control_net, "attention")

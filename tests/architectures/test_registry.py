@@ -1,13 +1,16 @@
 """Families are recognised by ComfyUI's own classes, and every class of ComfyUI's is accounted for."""
 
+from pathlib import Path
+
 import pytest
-from architectures.newer import NEWER, newer_model, real_model
+from architectures.newer import newer_model, real_model
 from comfy import model_base, supported_models
-from concept_sliders.slider_core.architectures import all_families, batch_dims
+from concept_sliders.slider_core.architectures import all_families, batch_dims, families
 from concept_sliders.slider_core.architectures.network import network_of
 from concept_sliders.slider_core.architectures.patterns import ends_with
 from concept_sliders.slider_core.architectures.registry import family_of
 from concept_sliders.slider_core.layers import size_of
+from families import FILES, NEWER, VARIANTS
 from tiny_models import NAMES, shared_model
 from torch import nn
 
@@ -41,6 +44,13 @@ def test_every_model_that_comfyui_detects_has_one_family(config):
     assert len(recognised(config)) == expected
 
 
+def test_every_family_has_a_file_of_tests_of_the_same_name():
+    here = {path.stem for path in Path(families.__path__[0]).glob("[!_]*.py")}
+    assert here == set(FILES)
+    general = {"UNet"}  # for UNets that are none of the others
+    assert {variant.family for variant in VARIANTS} == {family.name for family in all_families()} - general
+
+
 def test_names_of_families_are_unique():
     names = [family.name for family in all_families()]
     assert len(names) == len(set(names))
@@ -50,7 +60,7 @@ def test_names_of_families_are_unique():
 def test_stand_ins_have_the_layers_of_the_real_classes(name):
     real = real_model(name)
     if real is None:
-        pytest.skip(f"this ComfyUI has no {NEWER[name][0]}")
+        pytest.skip(f"this ComfyUI has no {NEWER[name].of}")
     made_up, itself = network_of(newer_model(name)), network_of(real)
     assert {k: size_of(v) for k, v in made_up.layers.items()} == {
         k: size_of(v) for k, v in itself.layers.items()

@@ -254,7 +254,7 @@ def test_the_page_for_those_who_come_from_simpletuner_names_keys_that_exist():
     page = DEMO.parent.parent / "web" / "docs" / "reference" / "simpletuner.md"
     configs, _, rest = page.read_text(encoding="utf-8").partition("## `multidatabackend.json`")
     named = re.findall(r"^\| [^|]+ \| ([^|]+) \|", configs, re.M)[2:]
-    for cell in named:
+    for cell in (cell for cell in named if not cell.startswith("`run.py ")):
         table = None
         for section, key in re.findall(r"`(?:\[(\w+)\] )?(\w+)", cell):
             table = section or table

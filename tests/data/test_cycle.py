@@ -1,4 +1,4 @@
-"""The cycle positive → negative → neutral, as the guide describes it."""
+"""The cycle positive → negative → neutral, as SimpleTuner's slider guide describes it."""
 
 import math
 from collections import Counter
@@ -135,3 +135,36 @@ def test_the_plan_says_what_is_unequal_unused_or_of_different_size():
     assert "weakens the slider" not in describe_cycle(Cycle(THREE, neutral="anchor"))
     sizes = describe_cycle(Cycle((bucket("more", 0.5), bucket("less", -0.5, size=16))))
     assert "3 pairs differ in size" in sizes
+
+
+def graded(name, strengths, sign):
+    """A bucket whose pictures have numbers of their own."""
+    made = bucket(name, sign * 0.5, [f"{name}{i}" for i in range(len(strengths))])
+    examples = (replace(e, strength=s) for e, s in zip(made.examples, strengths, strict=True))
+    return replace(made, examples=tuple(examples))
+
+
+GRADED = (graded("more", [0.1, 0.5, 1.0], +1), graded("less", [-0.2, -0.4, -0.6], -1))
+
+
+def test_a_picture_with_a_number_is_trained_at_that_strength():
+    cycle = Cycle(GRADED)
+    drawn = {draw.strength for turn in islice(cycle.turns(), 3) for draw in turn}
+    assert drawn == {0.1, 0.5, 1.0, -0.2, -0.4, -0.6} and cycle.strongest == 1.0
+    assert "at +0.1 to +1" in describe_cycle(cycle) and "at -0.2 to -0.6" in describe_cycle(cycle)
+
+
+def test_of_pictures_with_numbers_the_most_nearly_opposite_is_the_partner():
+    same = [replace(b, examples=tuple(replace(e, name="face") for e in b.examples)) for b in GRADED]
+    places = Cycle(tuple(same)).pairs
+    assert places == {(0, 0): (1, 0), (0, 1): (1, 1), (0, 2): (1, 2)}
+
+
+def test_a_number_of_another_sign_is_refused():
+    with pytest.raises(CycleError, match="'more' is positive and has a picture of strength -0.1"):
+        Cycle((graded("more", [0.5, -0.1], +1), GRADED[1]))
+
+
+def test_there_is_no_such_loss_weighting():
+    with pytest.raises(CycleError, match="loss_weighting is 'masks'.*choose one of none, mask, difference"):
+        Cycle(THREE, loss_weighting="masks")

@@ -3,14 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from concept_sliders.slider_core.data.pictures import (
-    PictureError,
-    bucket_size,
-    caption_of,
-    fitted,
-    picture_files,
-    read_pixels,
-)
+from concept_sliders.slider_core.data import PictureError
+from concept_sliders.slider_core.data.captions import captions_of
+from concept_sliders.slider_core.data.folder import picture_files
+from concept_sliders.slider_core.data.pictures import read_pixels
+from concept_sliders.slider_core.data.sizing import Cut, Sizing, fitted
 from PIL import Image
 
 
@@ -60,24 +57,25 @@ def test_a_rotated_photo_is_turned_upright(tmp_path):
 def test_captions_from_text_file_file_name_or_one_prompt(folder):
     file = folder / "a_smiling-man.png"
     (folder / "a_smiling-man.txt").write_text("\ufeffa man,\n smiling ", encoding="utf-8")
-    assert caption_of(file, "text file", "") == "a man, smiling"
-    assert caption_of(file, "file name", "") == "a smiling man"
-    assert caption_of(file, "prompt", "a face") == "a face"
+    assert captions_of(file, "text file") == ("a man, smiling",)
+    assert captions_of(file, "file name") == ("a smiling man",)
+    assert captions_of(file, "prompt", "a face") == ("a face",)
     with pytest.raises(PictureError, match=r"b\.txt is missing"):
-        caption_of(folder / "b.png", "text file", "")
+        captions_of(folder / "b.png", "text file")
 
 
 def test_sizes_keep_the_shape_and_about_the_area():
-    assert bucket_size(1000, 1000, 512, 64) == (512, 512)
-    assert bucket_size(1600, 900, 512, 64) == (704, 384)
-    assert bucket_size(5000, 10, 512, 64)[1] == 64
+    sizes = Sizing(512)
+    assert sizes.cut("a", 1000, 1000, 64).size == (512, 512)
+    assert sizes.cut("a", 1600, 900, 64).size == (704, 384)
+    assert Sizing(32).cut("a", 5000, 500, 64).size == (128, 64)
 
 
 def test_pictures_and_clips_are_cropped_to_their_size():
     wide = torch.zeros(20, 40, 3)
     wide[:, 10:30] = 1
-    assert torch.equal(fitted(wide, (20, 20)), torch.ones(20, 20, 3))
-    assert fitted(torch.rand(5, 20, 40, 3), (48, 16)).shape == (5, 16, 48, 3)
+    assert torch.equal(fitted(wide, Cut((20, 20))), torch.ones(20, 20, 3))
+    assert fitted(torch.rand(5, 20, 40, 3), Cut((48, 16))).shape == (5, 16, 48, 3)
 
 
 def saved(tmp_path, picture, name, **options):
@@ -157,4 +155,4 @@ def test_captions_that_are_none(folder):
     ):
         file.with_suffix(".txt").write_bytes(content)
         with pytest.raises(PictureError, match=message):
-            caption_of(file, "text file", "")
+            captions_of(file, "text file")

@@ -1,10 +1,7 @@
-"""The grid of a sweep, the loss chart, and the text on them."""
-
-import math
+"""The grid of a sweep, and the text on it."""
 
 import numpy as np
 import pytest
-from concept_sliders.slider_core.evaluation.charts import COLOURS, loss_chart, smoothed, ticks
 from concept_sliders.slider_core.evaluation.grid import MARK, SMALLEST, WIDEST, render_grid
 from concept_sliders.slider_core.evaluation.lettering import font_for, legible, wrap
 from PIL import Image, ImageColor
@@ -54,40 +51,3 @@ def test_text_is_wrapped_and_cut():
 def test_letters_without_a_font_are_known():
     assert legible("Strength −2 … é")
     assert not legible("\U00013000")  # a hieroglyph
-
-
-def test_the_chart_has_a_line_for_each_sign():
-    steps = np.arange(60)
-    pixels = np.asarray(
-        loss_chart(
-            {
-                "positive": (0.5 * np.exp(-steps / 20)).tolist(),
-                "negative": [math.nan if s % 2 else 0.3 for s in steps],
-                "neutral": [],
-            }
-        )
-    )
-    assert pixels.shape == (400, 720, 3)
-    assert count(pixels, ImageColor.getrgb(COLOURS["positive"]), 12) > 200
-    assert count(pixels, ImageColor.getrgb(COLOURS["negative"]), 12) > 200
-    assert count(pixels, ImageColor.getrgb(COLOURS["neutral"]), 12) < 60  # grey edges of letters
-
-
-@pytest.mark.parametrize(
-    "losses", [{}, {"loss": []}, {"loss": [0.5]}, {"loss": [0.0, 0.0]}, {"loss": [math.nan]}]
-)
-def test_a_chart_of_little(losses):
-    assert loss_chart(losses, (300, 200)).size == (300, 200)
-
-
-def test_smoothing_starts_at_the_first_value():
-    assert smoothed([3, 3, 3], 10) == pytest.approx([3, 3, 3])
-    assert smoothed([1, 2], 2) == pytest.approx([1, (0.25 * 1 + 0.5 * 2) / 0.75])
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [(0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]), (0, 0.43, [0, 0.1, 0.2, 0.3, 0.4]), (1, 300, [100, 200, 300])],
-)
-def test_ticks_are_round(low, high, expected):
-    assert ticks(low, high) == pytest.approx(expected)

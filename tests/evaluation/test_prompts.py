@@ -1,4 +1,6 @@
-"""The guide's prompt library."""
+"""SimpleTuner's prompt library."""
+
+import json
 
 import pytest
 from concept_sliders.slider_core.evaluation import Prompt, PromptLibraryError, parse_library
@@ -26,6 +28,23 @@ def test_without_a_global_strength_it_stays_open():
     assert parse_library(GUIDE)[0].strength is None
 
 
+@pytest.mark.parametrize("key", ["prompt", "caption", "tags"])
+def test_an_entry_in_simpletuners_words(key):
+    entry = json.dumps({"a": {key: "a face", "adapter_strength": "-1.5", "lyrics": "la", "strength": 1}})
+    for text in (entry, "\ufeff" + entry):
+        (prompt,) = parse_library(text)
+        assert (prompt.text, prompt.strength) == ("a face", -1.5)
+        assert prompt.notes == (
+            "'lyrics' is not used.",
+            "'strength' is not used. Did you mean 'adapter_strength'?",
+        )
+
+
+def test_the_first_text_of_several_is_taken_and_said():
+    (prompt,) = parse_library('{"a": {"tags": "one", "prompt": "two", "caption": null}}')
+    assert prompt.text == "two" and prompt.notes[0] == "'tags' is not used, as there is a 'prompt'."
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -33,11 +52,13 @@ def test_without_a_global_strength_it_stays_open():
         ("[]", "JSON object"),
         ("{}", "at least one entry"),
         ('{"a": 3}', "Entry 'a' is 3"),
-        ('{"a": {"promt": "x"}}', "Entry 'a'.*'promt'.*'prompt'"),
-        ('{"a": {"prompt": "x", "strength": 1}}', "'strength'.*'adapter_strength'"),
+        ('{"a": {"promt": "x"}}', "Entry 'a' has no 'prompt'.*mean 'promt' so"),
         ('{"a": {"adapter_strength": 1}}', "Entry 'a' has no 'prompt'"),
+        ('{"a": {"caption": ["x"]}}', r"'caption' is \['x'\]; it must be text in quotes"),
         ('{"a": {"prompt": 5}}', "'prompt' is 5"),
         ('{"a": {"prompt": "x", "adapter_strength": "much"}}', "must be a number"),
+        ('{"a": {"prompt": "x", "adapter_strength": "nan"}}', "must be a number"),
+        ('{"a": {"prompt": "x", "adapter_strength": true}}', "must be a number"),
         ('{"a": {"prompt": "x", "adapter_strength": NaN}}', "must be a number"),
         ('{"a": {"prompt": "x", "neutral": 1}}', "true or false"),
         ('{"a": "x", "a": "y"}', "'a' stands twice"),

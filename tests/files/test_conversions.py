@@ -9,7 +9,8 @@ from concept_sliders.slider_core.adapters import AdapterConfig, AdapterError, ma
 from concept_sliders.slider_core.adapters.base import put
 from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.files import SliderFileError, convert, load, load_into, save, to_slider
-from concept_sliders.slider_core.lora.reading import deltas_for, unread_by_comfyui
+from concept_sliders.slider_core.files.unread import unread_by_comfyui
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.strength import attached
 from tiny_models import shared_model, tiny_call
 

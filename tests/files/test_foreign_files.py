@@ -11,7 +11,8 @@ import comfy.sd
 import pytest
 import torch
 from concept_sliders.slider_core.files import convert
-from concept_sliders.slider_core.lora.reading import deltas_for, unread_by_comfyui
+from concept_sliders.slider_core.files.unread import unread_by_comfyui
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.strength import added
 from tiny_models import NAMES, shared_model
 

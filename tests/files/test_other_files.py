@@ -3,7 +3,8 @@
 import comfy.sd
 import pytest
 import torch
-from concept_sliders.slider_core.lora.reading import deltas_for, for_text_encoder
+from concept_sliders.slider_core.files.keys import for_text_encoder
+from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.strength import attached
 from tiny_models import shared_model, tiny_call
 

@@ -25,6 +25,8 @@ KINDS = {
     "locon tucker": AdapterConfig("locon", 2, conv_rank=3, conv_alpha=1.0, options={"use_tucker": True}),
     "loha": AdapterConfig("loha", 2, 1.0, options={"use_tucker": True}),
     "lokr": AdapterConfig("lokr", 2, 1.0),
+    "loha dora": AdapterConfig("loha", 2, 1.0, options={"dora": True}),
+    "lokr dora": AdapterConfig("lokr", 2, 1.0, options={"dora": True}),
     "lokr full": AdapterConfig("lokr", options={"full_matrix": True, "factor": 8}),
     "lokr both": AdapterConfig("lokr", 1, options={"decompose_both": True, "use_tucker": True}),
     "oft": AdapterConfig("oft", 4, options={"constraint": 0.001, "rescaled": True}),

@@ -16,6 +16,7 @@ from .widgets import good, run
 
 MODES = ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "I", "F", "I;16"]
 FORMATS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "bmp": "BMP", "tif": "TIFF"}
+MOVING = {"gif": "GIF"}
 CAPTIONS = [
     b"\xff\xfea\0",
     b"a\0b",
@@ -44,7 +45,7 @@ GRAPH = [
 
 def encoded(picture: Image.Image, kind: str, **options) -> bytes:
     stream = streams.BytesIO()
-    picture.save(stream, FORMATS[kind], **options)
+    picture.save(stream, (FORMATS | MOVING)[kind], **options)
     return stream.getvalue()
 
 

@@ -4,6 +4,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,12 +13,15 @@ from pathlib import Path
 
 import comfy.sd
 import folder_paths
+import psutil
 import pytest
 import torch
+from concept_sliders.slider_core.config import ConfigError
 from concept_sliders.slider_core.files import load, read_facts
 from concept_sliders.slider_core.headless import Cancel, Outcome, measure, pictures, sliders, table_of
 from concept_sliders.slider_core.headless.progress import JsonLines, Several, Terminal
 from concept_sliders.slider_core.training import StepDone
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEMO = ROOT / "scripts" / "demo"
@@ -126,6 +130,53 @@ def test_several_sliders_share_the_model_and_its_pictures_and_one_that_fails_sto
     assert {file: file.read_bytes() for file in (output / "loras").glob("*.safetensors")} == before
 
 
+@pytest.fixture
+def encodings(tmp_path, monkeypatch):
+    """Counts what the VAE and the text encoder are asked for; nothing was kept before."""
+    monkeypatch.setattr(folder_paths, "user_directory", str(tmp_path / "user"))
+    asked = []
+    for kind, name in ((comfy.sd.VAE, "encode"), (comfy.sd.CLIP, "encode_from_tokens_scheduled")):
+        original = getattr(kind, name)
+        counting = lambda *a, call=original, what=name, **k: asked.append(what) or call(*a, **k)  # noqa: E731
+        monkeypatch.setattr(kind, name, counting)
+    return asked
+
+
+def test_a_second_run_encodes_nothing(tmp_path, output, train, encodings):
+    code, told = train(config_of(tmp_path, steps=1))
+    assert code == 0 and encodings.count("encode") == 18 and len(encodings) > 18, told
+    assert len(list((tmp_path / "user").rglob("*.safetensors"))) == len(encodings)
+    encodings.clear()
+    code, told = train(config_of(tmp_path, "[[slider]]\ntrain.seed = 1", steps=1))
+    assert code == 0 and not encodings, told
+    assert re.search(r"Note: (\d+) of \1 encodings were kept from before", told)
+    assert len(list((output / "loras").glob("*.safetensors"))) == 2
+
+
+def test_without_keep_encoded_nothing_is_kept(tmp_path, train, encodings):
+    file = config_of(tmp_path, steps=1)
+    file.write_text(file.read_text().replace("resolution = 128", "resolution = 128\nkeep_encoded = false"))
+    code, told = train(file, "--dry-run")
+    assert code == 0 and encodings.count("encode") == 18, told
+    assert not list((tmp_path / "user").rglob("*.safetensors"))
+
+
+def test_pictures_that_are_left_out_are_told_of(tmp_path, train):
+    file = config_of(tmp_path)
+    (tmp_path / "mixed").mkdir()
+    for name in ("small.png", "large.png"):
+        Image.new("RGB", (40, 40) if name == "small.png" else (128, 128)).save(tmp_path / "mixed" / name)
+    text = file.read_text().replace('folder = "pictures/smile/neutral"', 'folder = "mixed"\nminimum_size = 64')
+    head, _, tail = text.partition("minimum_size = 64")
+    file.write_text(
+        head + "minimum_size = 64" + tail.replace('captions = "text file"', 'captions = "file name"', 1)
+    )
+    code, told = train(file, "--dry-run")
+    assert code == 0 and "Note: bucket 'neutral': 1 of 2 pictures is smaller than 64 and left out." in told, (
+        told
+    )
+
+
 def test_a_folder_of_configs_is_trained_with_one_model(tmp_path, output, train, monkeypatch):
     file = config_of(tmp_path)
     text = file.read_text()
@@ -147,8 +198,9 @@ def test_a_folder_of_configs_is_trained_with_one_model(tmp_path, output, train, 
 def test_a_dry_run_tells_and_writes_nothing(tmp_path, output, train):
     code, told = train(config_of(tmp_path, steps=300), "--dry-run")
     assert code == 0
-    for part in ("SD3, preset slider", "16 targets", "turn 1: positive", "Memory: weights", "s for 300 steps"):
+    for part in ("SD3, preset slider", "16 targets", "turn 1: positive", "Memory: weights"):
         assert part in told, told
+    assert re.search(r"about \d+ (s|min|h)\b.* for 300 steps", told), told
     assert not [path for path in output.rglob("*") if path.is_file()]
 
 
@@ -310,3 +362,66 @@ def test_run_py_hands_comfyuis_options_on_before_the_script():
     script = str(ROOT / "scripts" / "train.py")
     given = run_script.train_arguments(["a.toml", "--dry-run", "--lowvram", "--reserve-vram=2"])
     assert given == ["--lowvram", "--reserve-vram=2", script, "a.toml", "--dry-run"]
+
+
+def test_run_py_hands_torchruns_options_on_to_it():
+    one = ["a.toml", "--lowvram", "--nproc-per-node", "2"]
+    assert run_script.train_command(["a.toml", "--lowvram"])[0].endswith("in_comfyui.py")
+    start, module, *given = run_script.train_command(one)
+    assert [start, module, *given[:2]] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    assert given[2:] == run_script.train_command(["a.toml", "--lowvram"])
+    hosts = ["--nnodes=2", "--nproc_per_node=gpu", "--rdzv-backend=c10d", "--rdzv-endpoint=first:29400"]
+    assert run_script.train_command([*hosts, "a.toml"])[2:6] == hosts
+
+
+def test_a_batch_that_processes_cannot_share_is_said_before_anything_is_loaded(tmp_path):
+    file = config_of(tmp_path)
+    with pytest.raises(
+        ConfigError, match=r"config.toml: batch_size is 1, .* Set batch_size to 2 or a multiple"
+    ):
+        command.configs(file, count=2)
+    assert command.configs(with_batch(file, 4), count=2)
+
+
+def with_batch(file, size):
+    text = file.read_text().replace("# batch_size = 1", f"batch_size = {size}")
+    file.write_text(text.replace("# checkpoint_every = 50", "checkpoint_every = 3"))
+    return file
+
+
+def test_a_signal_to_one_of_two_processes_keeps_in_one_place_what_was_trained(
+    tmp_path, output, train, monkeypatch
+):
+    """torchrun as its user starts it; what the two have trained goes on in one."""
+    file = with_batch(config_of(tmp_path, steps=100_000), 2)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    process = subprocess.Popen(
+        [*torchrun, ROOT / "scripts" / "train.py", file, "--cpu", f"--output-directory={output}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", run_script.ENDED: str(tmp_path / "code")},
+    )
+    told = ""
+    for line in process.stdout:
+        told += line
+        if "step 1/100000" in line:
+            ranks = {child.environ()["RANK"]: child for child in psutil.Process(process.pid).children()}
+            ranks["1"].send_signal(signal.SIGTERM)
+    assert process.wait(60) == 1 and "exitcode  : 130" in told, told
+    own = told.split("failed (exitcode: 130)")[0]  # the rest is how torchrun tells of it
+    assert "Traceback" not in own and own.count("was cancelled") == 1
+    assert (tmp_path / "code").read_text() == "130"
+    (slider,) = (output / "loras").glob("*.safetensors")
+    lines = [json.loads(line) for line in (output / "slider_logs" / "smile.jsonl").read_text().splitlines()]
+    steps = [line["step"] for line in lines if line["event"] == "step"]
+    assert steps == [*range(1, len(steps) + 1)] and slider.stem.endswith(f"_stopped_at_{len(steps)}")
+    assert len([*(output / "slider_checkpoints").iterdir()]) == 1
+
+    def stop(self, done):
+        self.cancel.asked = True
+        self.cancel.check()
+
+    monkeypatch.setattr(sliders.Checked, "step", stop)
+    code, told = train(file)
+    assert code == 130 and f"Continued from step {len(steps)} of 100000." in told

@@ -9,16 +9,10 @@ from comfy.sampler_helpers import prepare_model_patcher
 from concept_sliders.slider_core.applying.applied import BY_ROW, READER, AppliedSlider, ByRow
 from concept_sliders.slider_core.applying.apply import apply_slider
 from concept_sliders.slider_core.lora.reading import deltas_for
+from families import TINY
 from tiny_models import shared_model, tiny_call
 
-FUSED = {
-    "z_image": ("layers.0.attention.q_norm", "layers.1.attention.k_norm"),
-    "ernie": ("layers.0.self_attention.norm_q", "layers.1.self_attention.norm_k"),
-    "ideogram4": ("layers.0.attention.norm_q", "layers.1.attention.norm_k"),
-    "joyimage": ("double_blocks.0.attn.img_attn_q_norm", "double_blocks.1.attn.img_attn_k_norm"),
-    "cosmos_predict2": ("blocks.0.self_attn.q_norm", "blocks.1.self_attn.k_norm"),
-    "anima": ("blocks.0.self_attn.q_norm", "blocks.1.self_attn.k_norm"),
-}
+FUSED = {name: tiny.fused_norms for name, tiny in TINY.items() if tiny.fused_norms}
 STRENGTHS = [-0.7, 0.0, 1.3, 1.3]
 
 

@@ -19,13 +19,23 @@ SOCKETS = {
     ),
     "BucketLoader": (
         "name slider_strength folder captions prompt vae clip resolution probability repeats frames images "
-        "control_images buckets conditioning".split(),
+        "control_images buckets conditioning latents videos masks names subfolders text_file stride mask_from size_by "
+        "megapixels crop minimum_size mirrored keep_encoded".split(),
         ["SLIDER_BUCKETS", "STRING"],
     ),
     "CycleSampler": (
         ["buckets", "cycle", "pairing", "weighting", "neutral", "batch_size", "seed", "one_sided"],
         ["SLIDER_CYCLE", "STRING"],
     ),
+    "SliderDataset": (
+        ["file", "dataset", "vae", "clip", "config", "buckets", "keep_encoded"],
+        ["SLIDER_BUCKETS", "STRING", "SLIDER_BUCKETS", "STRING"],
+    ),
+    "SliderNumbers": (
+        "buckets token table scale strongest use ends numbers clip".split(),
+        ["SLIDER_BUCKETS", "STRING"],
+    ),
+    "SliderPairs": (["cycle", "vae", "most"], ["SLIDER_CYCLE", "IMAGE", "STRING"]),
     "SliderFromWords": (
         "model clip vae more less neutral preserve guidance pictures seed steps cfg sampler_name scheduler".split(),
         ["SLIDER_CYCLE", "SLIDER_BUCKETS", "IMAGE", "STRING"],

@@ -273,6 +273,17 @@ def test_previews_are_of_the_prompts_connected_else_of_the_first_caption_and_an_
     assert len({default, preview(preview_prompt=other), preview(preview_negative=other)}) == 3
 
 
+def test_a_lycoris_config_may_be_a_file_below_the_input_folder(model, output, tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_paths, "input_directory", str(tmp_path))
+    config = '{"algo": "loha", "linear_dim": 3, "dora_wd": true}'
+    (tmp_path / "lycoris_config.json").write_text(config, encoding="utf-8-sig")
+    plans = [run(model, lycoris_config=given).request.plan for given in (config, " lycoris_config.json ")]
+    assert plans[0] == plans[1] and plans[0][0][1].kind == "loha"
+    for name, message in (("gone.json", "no LyCORIS config 'gone.json'"), ("../x.json", "outside")):
+        with pytest.raises(ValueError, match=message):
+            run(model, lycoris_config=name)
+
+
 ALIKE = {
     "steps": 7,
     "learning_rate": 3e-3,

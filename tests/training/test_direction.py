@@ -14,7 +14,7 @@ from comfy.model_base import ModelType, model_sampling
 from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
 from concept_sliders.slider_core.applying.apply import AppliedSlider, apply_slider
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.data import Bucket, Cycle
+from concept_sliders.slider_core.data import Bucket, Cycle, Words
 from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.settings.training import OBJECTIVES
 from concept_sliders.slider_core.training import TrainRequest, train
@@ -23,7 +23,7 @@ from concept_sliders.slider_core.training.rows import rows_of_turn
 from concept_sliders.slider_core.training.step import forward_backward
 from concept_sliders.slider_core.training.words import Steering
 from small_training import example, request
-from tiny_concepts import amount_seen, cycle, learned_model
+from tiny_concepts import amount_seen, cycle, graded_cycle, learned_model, mixed_cycle, named_model
 from tiny_models import shared_model
 
 sys.path.append(str(Path(__file__).resolve().parent.parent.parent / "benchmarks"))
@@ -154,6 +154,18 @@ def test_a_picture_without_a_partner_in_its_turn_has_its_own_target():
     assert [row.partner for row in rows] == [None, None]
 
 
+def test_words_are_no_partner_of_a_picture():
+    """Their practice pictures have nothing of the concept, so what the model gets wrong in them is no measure."""
+    more, less = sides()
+    words = Words(([[torch.zeros(1, 4, 8), {}]],), ([[torch.ones(1, 4, 8), {}]],))
+    spoken = Bucket("words", tuple(replace(one, words=words) for one in less.examples), -0.5)
+    wanted = request(shared_model("sd3"), Cycle((more, spoken), pairing="random"), objective="difference")
+    calls = Formula(ModelType.FLOW, 0.3, torch.zeros(1, 16, 8, 8))
+    calls.row_under = lambda example, conditioning: Row(example.latent, {})
+    rows = rows_of_turn(next(wanted.cycle.turns()), calls, wanted, torch.Generator())
+    assert [(row.partner, row.steering is None) for row in rows] == [(None, True), (None, False)]
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_the_first_step_of_words_moves_the_denoised_picture_towards_more(kind):
     """The pictures that the two prompts ask for differ by `apart`."""
@@ -176,14 +188,30 @@ WAYS = [("denoise", True), ("difference", True), ("difference", False)]
 @pytest.mark.parametrize(("objective", "paired"), WAYS)
 @pytest.mark.parametrize("name", ["sd3", "sd15", "sd2"])  # velocity, noise, v
 def test_a_trained_slider_goes_the_right_way_on_noise_it_has_not_seen(name, objective, paired):
-    model = learned_model(name)
+    more_and_less(learned_model(name), name, cycle(name, paired), objective)
+
+
+@pytest.mark.parametrize("objective", ["denoise", "difference"])
+@pytest.mark.parametrize("name", ["sd3", "sd15", "sd2"])
+def test_several_strengths_a_side_go_the_right_way(name, objective):
+    more_and_less(learned_model(name), name, graded_cycle(name), objective)
+
+
+@pytest.mark.parametrize("objective", ["denoise", "difference"])
+@pytest.mark.parametrize("name", ["sd3", "sd15", "sd2"])
+def test_pictures_and_words_together_go_the_right_way(name, objective):
+    more_and_less(named_model(name), name, mixed_cycle(name), objective)
+
+
+def more_and_less(model, name, cycle, objective):
     plan = uniform_plan(select_targets(model), AdapterConfig("lora", rank=2))
     settings = {"steps": 12, "learning_rate": 1e-2, "objective": objective}
-    deltas, _ = deltas_for(model, train(TrainRequest(model, plan, cycle(name, paired), **settings)).slider)
+    deltas, _ = deltas_for(model, train(TrainRequest(model, plan, cycle, **settings)).slider)
     for level, clearly in ((0.5, 0.005), (0.8, 0.02)):
         less, base, more = (
             amount_seen(name, apply_slider(model, AppliedSlider(deltas, s)), level).mean() for s in (-1, 0, 1)
         )
+        print("SEEN", name, objective, level, float(less), float(base), float(more))
         assert less + clearly < base < more - clearly, (level, less, base, more)
 
 

@@ -31,7 +31,7 @@ def test_help_pages_list_what_the_schema_has(node):
 
 @pytest.mark.parametrize("node", SCHEMAS)
 def test_names_in_code_type_on_a_page_exist(node):
-    """Words like `slider_strength` on a page are ids or choices of some node, or of the guide's JSON."""
+    """Words like `slider_strength` on a page are ids or choices of some node, or of SimpleTuner's JSON."""
     text = (WEB / "docs" / f"{node}.md").read_text(encoding="utf-8")
     known = {i.id for s in SCHEMAS.values() for i in s.inputs}
     known |= {o.display_name for s in SCHEMAS.values() for o in s.outputs}

@@ -1,6 +1,6 @@
 """AuraFlow. `w1` is the text stream in double layers, and the joint stream in single layers."""
 
-from ..family import GUIDE_ATTENTION_ONLY, MODULATION, SHARED, TEXT, Family, Layers
+from ..family import MODULATION, SHARED, TEXT, VISUAL_ATTENTION_ONLY, Family, Layers
 
 FAMILIES = (
     Family(
@@ -35,7 +35,7 @@ FAMILIES = (
                 "single_transformer_blocks.*.ff.{linear_1,linear_2,out_projection}",
             ),
         ),
-        attention_only=GUIDE_ATTENTION_ONLY,
+        attention_only=VISUAL_ATTENTION_ONLY,
         skipped=(
             ("cond_seq_linear", TEXT),
             ("double_layers.*.attn.{w1q,w1k,w1v,w1o}", TEXT),

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from ..family import (
-    GUIDE_ATTENTION_ONLY,
     MIXED_OUT,
     MODULATION,
     POOLED,
     SHARED,
     TEXT,
+    VISUAL_ATTENTION_ONLY,
     Family,
     Layers,
     mlp_after_qkv,
@@ -52,7 +52,7 @@ FLUX = Family(
     time=TIME,
     other_attention=TEXT_ATTENTION,
     mlp=MLP,
-    attention_only=GUIDE_ATTENTION_ONLY,
+    attention_only=VISUAL_ATTENTION_ONLY,
     skipped=SKIPPED,
     caveats=(SHARED,),
 )
@@ -62,6 +62,11 @@ LONGCAT = replace(
     recognised_by=("supported_models.LongCatImage", "model_base.LongCatImage"),
     time=(Layers("time_in.{in_layer,out_layer}", "time_embed.timestep_embedder.{linear_1,linear_2}"),),
     attention_only="",
+    classes=(
+        ("LongCatImageTransformerBlock", "double_blocks.**"),
+        ("LongCatImageSingleTransformerBlock", "single_blocks.**"),
+        ("LongCatImageTransformer2DModel", "**"),
+    ),
 )
 CONTROL = replace(
     FLUX,

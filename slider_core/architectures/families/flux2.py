@@ -1,12 +1,12 @@
 """Flux.2 (dev, klein)."""
 
 from ..family import (
-    GUIDE_ATTENTION_ONLY,
     MIXED_OUT,
     MODULATION,
     POOLED,
     SHARED,
     TEXT,
+    VISUAL_ATTENTION_ONLY,
     Family,
     Layers,
     mlp_after_qkv,
@@ -45,7 +45,7 @@ FAMILIES = (
             Layers("double_blocks.*.img_mlp.{0,2}", "transformer_blocks.*.ff.{linear_in,linear_out}"),
             Layers("single_blocks.*.linear1", "", mlp_after_qkv),
         ),
-        attention_only=GUIDE_ATTENTION_ONLY,
+        attention_only=VISUAL_ATTENTION_ONLY,
         skipped=(
             ("txt_in", TEXT),
             ("double_blocks.*.txt_**", TEXT),
@@ -67,6 +67,14 @@ FAMILIES = (
             Layers("double_stream_modulation_img.lin", "double_stream_modulation_img.linear"),
             Layers("double_stream_modulation_txt.lin", "double_stream_modulation_txt.linear"),
             Layers("single_stream_modulation.lin", "single_stream_modulation.linear"),
+        ),
+        classes=(
+            ("Flux2Attention", "double_blocks.*.{img_attn,txt_attn}.{qkv,proj}"),
+            ("Flux2FeedForward", "double_blocks.*.{img_mlp,txt_mlp}.{0,2}"),
+            ("Flux2ParallelSelfAttention", "single_blocks.*.{linear1,linear2}"),
+            ("Flux2TransformerBlock", "double_blocks.**"),
+            ("Flux2SingleTransformerBlock", "single_blocks.**"),
+            ("Flux2Transformer2DModel", "**"),
         ),
         caveats=(SHARED,),
         literal="attn.to_qkv_mlp_proj also takes the MLP rows of the single blocks; here only q, k and v.",

@@ -25,13 +25,21 @@ FAMILIES = (
         skipped=(
             (
                 "visual_transformer_blocks.*.self_attention.out_layer",
-                "the guide's Kandinsky list leaves it out",
+                "SimpleTuner's Kandinsky list leaves it out",
             ),
             ("**.{visual_modulation,text_modulation,modulation}.**", MODULATION),
             ("visual_transformer_blocks.*.cross_attention.**", TEXT),
             ("text_transformer_blocks.**", TEXT),
             ("text_embeddings.**", TEXT),
             ("pooled_text_embeddings.**", POOLED),
+        ),
+        elsewhere=(same("text_transformer_blocks.*.feed_forward.{in_layer,out_layer}"),),
+        classes=(
+            ("Kandinsky5Attention", "**.{self_attention,cross_attention}.{to_query,to_key,to_value,out_layer}"),
+            ("Kandinsky5FeedForward", "**.feed_forward.{in_layer,out_layer}"),
+            ("Kandinsky5TransformerEncoderBlock", "text_transformer_blocks.**"),
+            ("Kandinsky5TransformerDecoderBlock", "visual_transformer_blocks.**"),
+            ("Kandinsky5Transformer3DModel", "**"),
         ),
         literal="the published list (attn1.to_query, time_embedding.linear_1, …) matches nothing; here what it means.",
     ),

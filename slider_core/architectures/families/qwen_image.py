@@ -43,6 +43,7 @@ QWEN_IMAGE = Family(
         ("*.*.txt_mlp.**", TEXT),
         ("*.*.attn.{add_q_proj,add_k_proj,add_v_proj,to_add_out}", TEXT),
     ),
+    classes=(("FeedForward", f"{BLOCK}.{{img_mlp,txt_mlp}}.net.{{0.proj,2}}"),),
     literal="the general list names only proj_out here; here what the rule means.",
 )
 QWEN_IMAGE_21 = Family(

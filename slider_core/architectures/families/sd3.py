@@ -32,6 +32,12 @@ SD3 = Family(
         ("context_embedder", TEXT),
         ("y_embedder.**", POOLED),
     ),
+    elsewhere=(
+        Layers(
+            "joint_blocks.*.context_block.mlp.{fc1,fc2}", "transformer_blocks.*.ff_context.{net.0.proj,net.2}"
+        ),
+    ),
+    classes=(("FeedForward", "joint_blocks.*.{x_block,context_block}.mlp.{fc1,fc2}"),),
     literal="the general list names only proj_out here, its code only the attention; here what the rule means.",
 )
 CONTROL_SKIPPED = (

@@ -28,6 +28,7 @@ STAGE_C = Family(
         ("**.depthwise", "convolution within a block"),
         ("{down_downscalers,up_upscalers,up_repeat_mappers}.**", "convolution between blocks"),
     ),
+    classes=(("FeedForward", ""),),  # diffusers has no module of that class here
     caveats=(
         "Text and picture meet in one attention whose keys and values take both in: text cannot be left alone here.",
     ),

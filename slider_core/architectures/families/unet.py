@@ -53,6 +53,20 @@ UNET = Family(
         ("**.time_pos_embed.**", "embeds the frame's number"),
     ),
     names=diffusers_names,
+    classes=(
+        (
+            "Transformer2DModel",
+            "{input_blocks.*.1,middle_block.1,output_blocks.*.1}.{proj_in,proj_out,transformer_blocks.**}",
+        ),
+        (
+            "ResnetBlock2D",
+            "{input_blocks.*.0,middle_block.0,middle_block.2,output_blocks.*.0}."
+            "{in_layers.*,out_layers.*,emb_layers.*,skip_connection}",
+        ),
+        ("Downsample2D", "input_blocks.*.0.op"),
+        ("Upsample2D", "output_blocks.*.{1,2}.conv"),
+        ("UNet2DConditionModel", "**"),
+    ),
     component="unet",
     layer_names="diffusion_model.{input_blocks,middle_block,output_blocks,time_embed,label_emb,out}.**",
     kohya_names="down_blocks.0.attentions.**",

@@ -35,6 +35,10 @@ FAMILIES = (
             ("{siglip_embedder,siglip_refiner}.**", "sees reference pictures only"),
             ("dec_net.**", "the pixel decoder, behind the transformer"),
         ),
+        elsewhere=(
+            Layers("context_refiner.*.feed_forward.{w1,w2,w3}", "context_refiner.*.feed_forward.{w1,w2,w3}"),
+        ),
+        classes=(("FeedForward", "{context_refiner,noise_refiner,layers}.*.feed_forward.{w1,w2,w3}"),),
         caveats=(
             SHARED,
             "Turbo is distilled: train with an assistant LoRA, which is left out again when the slider is used.",

@@ -1,0 +1,46 @@
+"""Text that a user pasted, or has in a file below one of ComfyUI's folders: JSON, or a table."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ..slider_core.given import quoted
+from .input_folder import input_path
+
+LARGEST = 4 << 20  # bytes of a file
+JSON = (".json",)
+
+
+def file_text(file: str, what: str, endings: tuple[str, ...] = JSON) -> str:
+    """The text of a file below ComfyUI's input folder, in any of the encodings of JSON.
+
+    Args:
+        what: what the file should be, as the object of a sentence.
+
+    Raises:
+        ValueError: if there is no such file, or it is not text.
+    """
+    path = input_path(file)
+    try:
+        if path.suffix not in endings or not os.path.isfile(path):
+            raise ValueError(
+                f"There is no {what} {quoted(file)} below ComfyUI's input folder. Choose one that is there."
+            )
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"{path.name} is larger than {LARGEST >> 20} MB, so it is no {what}.")
+        data = path.read_bytes()
+        return data.decode(json.detect_encoding(data))
+    except UnicodeDecodeError:
+        raise ValueError(f"{path.name} is not text in UTF-8. Save it again as UTF-8.") from None
+    except OSError as error:
+        raise ValueError(f"{quoted(file)} cannot be read ({error.strerror}). Choose another file.") from None
+
+
+def text_or_file(text: str, what: str, endings: tuple[str, ...] = JSON) -> str:
+    """The text itself or, where it is the name of a file below ComfyUI's input folder, what stands there."""
+    name = text.strip()
+    is_name = (
+        name.endswith(endings) and "\n" not in name and "," not in name and not name.startswith(("{", "["))
+    )
+    return file_text(name, what, endings) if is_name else text

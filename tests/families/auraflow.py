@@ -1,0 +1,25 @@
+"""AuraFlow."""
+
+from families.variant import Tiny
+
+VARIANTS = (
+    Tiny(
+        "auraflow",
+        family="AuraFlow",
+        of="AuraFlow",
+        config={
+            "dim": 256,
+            "n_layers": 3,
+            "n_double_layers": 1,
+            "n_heads": 2,
+            "global_conddim": 256,
+            "cond_seq_dim": 48,
+            "max_seq": 64,
+        },
+        x=[2, 4, 8, 8],
+        sigma=0.5,
+        call={"c_crossattn": [2, 6, 48]},
+        targets="double_layers.0.attn.{w2q,w2k,w2v,w2o} single_layers.{0,1}.attn.{w1q,w1k,w1v,w1o}",
+        diffusers=("AuraFlowTransformer2DModel", {"num_mmdit_layers": 1, "num_single_dit_layers": 1}),
+    ),
+)

@@ -1,0 +1,30 @@
+"""Krea 2."""
+
+from families.variant import Tiny
+
+VARIANTS = (
+    Tiny(
+        "krea2",
+        family="Krea 2",
+        of="Krea2",
+        config={
+            "image_model": "krea2",
+            "features": 256,
+            "channels": 16,
+            "patch": 2,
+            "layers": 2,
+            "heads": 2,
+            "kvheads": 1,
+            "txtlayers": 3,
+            "txtdim": 160,
+            "tdim": 256,
+            "txtheads": 20,
+            "txtkvheads": 20,
+        },
+        x=[2, 16, 8, 8],
+        sigma=0.5,
+        call={"c_crossattn": [2, 6, 480]},
+        targets="blocks.{0,1}.attn.{wq,wk,wv,wo} first last.linear tmlp.{0,2}",
+        diffusers=("Krea2Transformer2DModel", {}),
+    ),
+)
