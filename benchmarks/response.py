@@ -125,23 +125,28 @@ def cycle(ground: Any, task: Task) -> Any:
     return Cycle((more_bucket, less_bucket), pairing=pairing, seed=task.seed)
 
 
-def made(ground: Any, task: Task, folder: Path) -> dict[str, Any]:
+def trained_slider(ground: Any, task: Task) -> Any:
+    """The training of a task, done."""
     from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
     from concept_sliders.slider_core.architectures import select_targets
-    from concept_sliders.slider_core.files import save
     from concept_sliders.slider_core.training import TrainRequest, train
 
     plan = uniform_plan(select_targets(ground.model, task.preset), AdapterConfig(task.kind, rank=task.rank))
-    request = TrainRequest(
-        ground.model, plan, cycle(ground, task), seed=task.seed, steps=task.steps, learning_rate=task.rate,
-        objective=task.objective,
+    return train(
+        TrainRequest(
+            ground.model, plan, cycle(ground, task), seed=task.seed, steps=task.steps, learning_rate=task.rate,
+            objective=task.objective,
+        )
     )  # fmt: skip
-    trained = train(request)
-    found: dict[str, Any] = {"losses": np.array(trained.losses["loss"])}
-    found.update(looked(ground, trained.slider))
+
+
+def made(ground: Any, task: Task, folder: Path) -> dict[str, Any]:
+    from concept_sliders.slider_core.files import save
+
+    trained = trained_slider(ground, task)
     if task.kind == "lora":
         save(trained.slider, folder / f"{task.name}.safetensors")
-    return found
+    return {"losses": np.array(trained.losses["loss"]), **looked(ground, trained.slider)}
 
 
 @torch.inference_mode()

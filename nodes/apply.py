@@ -9,7 +9,18 @@ from comfy_api.latest import io
 
 from ..slider_core.given import STRONGEST, counted, number, number_texts, quoted
 from .inputs import checked
-from .loras import NO_FILE, changed, curve_input, deltas_on, facts_of, file_input, known, slider_of
+from .loras import (
+    NO_FILE,
+    changed,
+    curve_input,
+    curve_used,
+    deltas_on,
+    facts_of,
+    file_input,
+    known,
+    range_used,
+    slider_of,
+)
 from .progress import show
 from .types import CATEGORY, LoraModel
 
@@ -98,16 +109,14 @@ class SliderApply(io.ComfyNode):
         response_curve: bool = True,
     ) -> io.NodeOutput:
         from ..slider_core.applying.apply import AppliedSlider, apply_slider
-        from ..slider_core.curve import curve_of
-        from ..slider_core.files import usable_range
 
         if (model is None) == (control_net is None):
             raise ValueError("Connect either a model or a control_net to Apply Slider, and not both.")
         slider, deltas, notes = _read(model if model is not None else control_net, slider, slider_file)
-        curve = curve_of(slider) if response_curve else None
+        curve = curve_used(slider, response_curve)
         applied = AppliedSlider(deltas, strength, name, start_percent, end_percent, curve)
         report = _report(slider, deltas, notes)
-        for_page = {"usable_range": [usable_range(slider)]}
+        for_page = {"usable_range": [range_used(slider, response_curve)]}
         if model is not None:
             return show(report, apply_slider(model, applied), None, report, **for_page)
         from ..slider_core.applying.control import apply_slider_to_control_net

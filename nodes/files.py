@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..slider_core.given import counted
 from ..slider_core.settings import SaveSettings
+from ..slider_core.settings.files import AS_TRAINED
 from .inputs import checked
 from .output_folder import name_fault, output_folder
 from .types import CATEGORY, LoraModel
@@ -34,6 +35,7 @@ class SliderSave(io.ComfyNode):
                     tooltip="The model the slider is for. Needed to convert other people's LoRAs, and DoRA, IA3, OFT, "
                     "BOFT.",
                 ),
+                *widgets(SaveSettings, "one_is", later=True),
             ],
             outputs=[
                 io.String.Output(display_name="file", tooltip="Its name below ComfyUI's output folder."),
@@ -52,11 +54,13 @@ class SliderSave(io.ComfyNode):
 
         from ..slider_core.files import convert, notes_on, notes_on_text, sound
         from ..slider_core.files.naming import places, save_numbered
+        from ..slider_core.files.rescaled import rescaled, unit_of
 
         settings, output = SaveSettings(**given), output_folder()
         next(places(output, settings.file_name))  # a name that cannot be is said before the work
         whole = sound(slider)
-        converted = convert(whole, settings.key_format, model)
+        scaled = whole if settings.one_is == AS_TRAINED else rescaled(whole, unit_of(whole))
+        converted = convert(scaled, settings.key_format, model)
         how = {
             "key_format": settings.key_format,
             "model": model,
@@ -69,5 +73,9 @@ class SliderSave(io.ComfyNode):
             f"Written to {shown} ({counted(len(converted), 'tensor')}, {size:.1f} MB).",
             *notes_on(converted, model),
         ]
+        if scaled is not whole:
+            report.append(
+                f"Its strength 1 is {unit_of(whole):.3g} of the slider given: the end of the usable range."
+            )
         report += notes_on_text(whole, converted)
         return io.NodeOutput(shown, "\n".join(report), ui={"text": report})

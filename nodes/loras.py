@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import folder_paths
 from comfy_api.latest import io
@@ -13,6 +14,9 @@ from ..slider_core.given import counted, quoted
 from .inputs import checked
 from .progress import show
 from .types import CATEGORY, LoraModel
+
+if TYPE_CHECKING:
+    from ..slider_core.curve import Curve
 
 NO_FILE = "[connected slider]"
 
@@ -95,12 +99,45 @@ def changed(slider_file: str) -> float:
     return 0.0 if path is None else os.path.getmtime(path)
 
 
-def range_of_file(slider_file: str) -> tuple[float, float] | None:
-    """The usable range that a file of the LoRA folders says it has; only its header is read."""
-    from ..slider_core.files import load_metadata, read_facts
+def curve_used(slider: Any, on: bool) -> Curve | None:
+    """The slider's response curve, if it has one and strengths are to go by it."""
+    from ..slider_core.curve import curve_of
+
+    return curve_of(slider) if on else None
+
+
+def range_used(slider: Any, on: bool = True) -> tuple[float, float] | None:
+    """The usable range of a slider in the strengths that its nodes take."""
+    from ..slider_core.files import usable_range
+
+    curve, measured = curve_used(slider, on), usable_range(slider)
+    return curve.range_of(measured) if curve else measured
+
+
+def ranges_of_file(slider_file: str) -> dict[str, tuple[float, float] | None]:
+    """The usable range that a file of the LoRA folders says it has, of raw strengths and by its response curve; only
+    its header is read.
+    """
+    from ..slider_core.files import Slider, load_metadata
 
     path = _path(slider_file)
-    return read_facts(load_metadata(path))[0].usable_range if path else None
+    slider = Slider({}, load_metadata(path) if path else {})
+    return {"usable_range": range_used(slider, False), "curve_range": range_used(slider)}
+
+
+def file_to_update(slider: Any, slider_file: str) -> Path:
+    """The file that a slider is from, to write what is measured into it.
+
+    Raises:
+        ValueError: if the slider is no safetensors file of the LoRA folders.
+    """
+    path = _path(slider_file) if slider is None and slider_file != NO_FILE else None
+    if path is None or not path.endswith(".safetensors"):
+        raise ValueError(
+            "update_file writes into the file that is chosen under slider_file, a .safetensors file. Choose one there "
+            "and connect no slider, or switch update_file off."
+        )
+    return Path(path)
 
 
 def slider_of(slider: Any, slider_file: str) -> Any:
@@ -147,7 +184,6 @@ def deltas_on(model: Any, slider: Any) -> tuple[dict[str, Any], list[str]]:
 
 def facts_of(slider: Any) -> list[str]:
     """What the metadata of a slider says, in sentences."""
-    from ..slider_core.curve import curve_of
     from ..slider_core.files import read_facts
 
     facts, ignored = read_facts(getattr(slider, "metadata", {}))
@@ -162,8 +198,15 @@ def facts_of(slider: Any) -> list[str]:
         )
     if facts.usable_range:
         lines.append("Usable from {:+g} to {:+g}, as measured by a sweep.".format(*facts.usable_range))
-    if curve := curve_of(slider):
-        lines.append(
-            f"It has a response curve: strength −1 is {curve.raw(-1):+.3g} and 1 is {curve.raw(1):+.3g} raw."
-        )
+    if told := curve_fact(slider):
+        lines.append(told)
     return [*lines, *ignored]
+
+
+def curve_fact(slider: Any) -> str:
+    """What its response curve says, in a sentence; empty without one."""
+    curve = curve_used(slider, True)
+    if curve is None:
+        return ""
+    at = ", ".join(f"{s:+g} is {curve.raw(s):+.3g}" for s in (-1.0, -0.5, 0.5, 1.0))
+    return f"Response curve, in raw strengths: {at}."

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..slider_core.given import STRONGEST
 from .apply import SliderApply
 from .inputs import checked
-from .loras import changed, known
+from .loras import changed, curve_input, known
 from .mixer_rows import MixerRow, mixer_rows
 from .progress import show
 from .types import CATEGORY, MixerRows
@@ -41,6 +41,7 @@ class SliderMixer(io.ComfyNode):
                     optional=True,
                     tooltip="Times the strength of every row: 1 leaves them as they are, 0 is the model as it is.",
                 ),
+                curve_input(),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="With the sliders of all rows that are on."),
@@ -62,17 +63,19 @@ class SliderMixer(io.ComfyNode):
 
     @classmethod
     @checked()
-    def execute(cls, model: Any, rows: Any, strength: float = 1.0) -> io.NodeOutput:
+    def execute(
+        cls, model: Any, rows: Any, strength: float = 1.0, response_curve: bool = True
+    ) -> io.NodeOutput:
         reports = []
         for row in mixer_rows(rows):
             if row.on:
-                model, report = _applied(model, row, strength)
+                model, report = _applied(model, row, strength, response_curve)
                 reports.append(f"{row.name or row.file} at {row.strength * strength:+g}: {report}")
         text = "\n\n".join(reports) or "No slider is on: the model is as it was."
         return show(text, model, text)
 
 
-def _applied(model: Any, row: MixerRow, times: float) -> tuple[Any, str]:
+def _applied(model: Any, row: MixerRow, times: float, by_curve: bool) -> tuple[Any, str]:
     patched, _, report = SliderApply.execute(
         row.strength * times,
         model=model,
@@ -80,5 +83,6 @@ def _applied(model: Any, row: MixerRow, times: float) -> tuple[Any, str]:
         start_percent=row.start,
         end_percent=row.end,
         name=row.name,
+        response_curve=by_curve,
     ).result
     return patched, report

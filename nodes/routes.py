@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from .loras import range_of_file
+from .loras import ranges_of_file
 from .training_events import latest_training, server_instance
 
 
@@ -23,6 +23,5 @@ async def _training(_: web.Request) -> web.Response:
 
 
 async def _range(request: web.Request) -> web.Response:
-    """The usable range of `?file=`, a file of the LoRA folders, or null."""
-    found = await asyncio.to_thread(range_of_file, request.query.get("file", ""))
-    return web.json_response({"usable_range": found})
+    """The usable range of `?file=`, a file of the LoRA folders, raw and by its response curve; null where unknown."""
+    return web.json_response(await asyncio.to_thread(ranges_of_file, request.query.get("file", "")))

@@ -11,9 +11,9 @@ from comfy_api.latest import io
 
 from ..slider_core.settings import ShownSweepSettings
 from .inputs import checked
-from .loras import NO_FILE, file_input
+from .loras import NO_FILE, curve_fact, file_input, file_to_update
 from .sweep_axes import changed_files, second_axis
-from .sweep_pictures import Kept, grid_image
+from .sweep_pictures import Kept, by_new_curve, grid_image
 from .types import CATEGORY, LoraModel, SliderPrompts
 from .widgets import widgets
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ORDER = "strengths seed seeds steps cfg sampler_name scheduler denoise width height length batch_limit"
 LATER = "compare second_strengths keep animation"
+LATEST = "store_curve response_curve update_file"
 SECOND = "Second axis: the slider whose strengths second_strengths are."
 
 
@@ -60,13 +61,14 @@ class SliderSweep(io.ComfyNode):
                 *widgets(ShownSweepSettings, LATER, later=True),
                 file_input("second_file", optional=True, advanced=True, tooltip=SECOND),
                 LoraModel.Input("second_slider", optional=True, tooltip=SECOND),
+                *widgets(ShownSweepSettings, LATEST, later=True),
             ],
             outputs=[
                 io.Image.Output(display_name="grid", tooltip="All pictures with their labels, as one."),
                 io.Image.Output(display_name="frames", tooltip="The pictures alone, row by row."),
                 io.String.Output(display_name="report", tooltip="What the pictures say about the slider."),
                 LoraModel.Output(
-                    display_name="slider", tooltip="The slider, with its usable range written in."
+                    display_name="slider", tooltip="The slider, with its usable range and response written in."
                 ),
             ],
         )
@@ -106,13 +108,15 @@ class SliderSweep(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..slider_core.applying.sampling import empty_latent
         from ..slider_core.evaluation import sweep
-        from ..slider_core.evaluation.report import with_range
-        from ..slider_core.files.beside import with_thumbnail
+        from ..slider_core.evaluation.response import measured_slider
+        from ..slider_core.files.beside import update, with_thumbnail
 
         settings = ShownSweepSettings(**given)
+        file = file_to_update(slider, slider_file) if settings.update_file else None
         axis = second_axis(
-            model, slider, slider_file, settings.compare, second_slider, second_file, settings.second_strengths
-        )
+            model, slider, slider_file, settings.compare, second_slider, second_file, settings.second_strengths,
+            settings.response_curve,
+        )  # fmt: skip
         task = sweep.Sweep.of(settings, _prompts(positive, prompts), axis.labels)
         start = latent_image or {
             "samples": empty_latent(model, settings.width, settings.height, settings.length)
@@ -137,14 +141,16 @@ class SliderSweep(io.ComfyNode):
         pictures = sweep.decode(latents, vae.decode)
         stills = sweep.stills(pictures)
         measured = [sweep.report_on(task, pictures, place) for place in range(len(axis.labels))]
-        swept, ends = (
-            with_range(axis.slider, measured[0]),
-            sweep.ends_of(task, stills, measured[0].usable_range),
-        )
-        text = "\n".join([*axis.notes, _text(axis.labels, measured)])
+        by = axis.variants[0].curve
+        swept = measured_slider(axis.slider, measured[0], by, settings.store_curve)
+        ends = sweep.ends_of(task, stills, measured[0].usable_range)
+        swept = with_thumbnail(swept, ends) if ends else swept
+        said = [curve_fact(swept)] if settings.store_curve else []
+        said += [f"Written into {update(file, swept).name}."] if file else []
+        text = "\n".join([*axis.notes, _text(axis.labels, measured), *filter(None, said)])
         shown: dict[str, list[Any]] = {"text": [text]}
         try:
-            shown |= kept.shown(stills, measured, range(len(task.rows)))
+            shown |= kept.shown(stills, measured, range(len(task.rows)), by_new_curve(task, swept, by))
         except OSError as error:
             shown["text"].append(
                 f"The pictures are not kept: ComfyUI's folders cannot be written to ({error})."
@@ -153,7 +159,7 @@ class SliderSweep(io.ComfyNode):
             grid_image(task, stills),
             pictures.flatten(0, 2),
             text,
-            with_thumbnail(swept, ends) if ends else swept,
+            swept,
             ui=shown,
         )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import folder_paths
 
 from ..slider_core.given import quoted
-from .loras import NO_FILE, changed, deltas_on, slider_of
+from .loras import NO_FILE, changed, curve_used, deltas_on, slider_of
 
 if TYPE_CHECKING:
     from ..slider_core.evaluation.sweep import Variant
@@ -46,8 +46,12 @@ def second_axis(
     second_slider: Any,
     second_file: str,
     strengths: str,
+    by_curve: bool = True,
 ) -> SecondAxis:
     """The axis that the inputs of Slider Sweep ask for.
+
+    Args:
+        by_curve: whether strengths go by the response curves that the sliders have.
 
     Raises:
         ValueError: for two axes at once, files that are not there, strengths without a slider, ….
@@ -58,27 +62,31 @@ def second_axis(
             "A sweep has one second axis: empty compare (several files) or second_strengths (a second slider)."
         )
     if strengths.strip():
-        return _of_strengths(model, slider_of(slider, slider_file), second_slider, second_file, strengths)
+        return _of_strengths(
+            model, slider_of(slider, slider_file), second_slider, second_file, strengths, by_curve
+        )
     if second_slider is not None or second_file != NO_FILE:
         raise ValueError("There is a second slider, but second_strengths is empty. Give them: -1, 0, 1.")
     own = [] if files and slider is None and slider_file == NO_FILE else [_named(slider, slider_file)]
-    return _of_files(model, [*own, *((file_label(file), slider_of(None, file)) for file in files)])
+    return _of_files(model, [*own, *((file_label(file), slider_of(None, file)) for file in files)], by_curve)
 
 
-def _of_files(model: Any, sliders: Sequence[tuple[str, Any]]) -> SecondAxis:
+def _of_files(model: Any, sliders: Sequence[tuple[str, Any]], by_curve: bool) -> SecondAxis:
     from ..slider_core.evaluation.sweep import Variant
 
     variants, notes = [], []
     for label, slider in sliders:
         deltas, said = deltas_on(model, slider)
-        variants.append(Variant(model, deltas))
+        variants.append(Variant(model, deltas, curve_used(slider, by_curve)))
         notes += [f"{label}: {note}" for note in said] if len(sliders) > 1 else said
     several = len(sliders) > 1
     labels = [label for label, _ in sliders] if several else [""]
     return SecondAxis("slider" if several else "", tuple(labels), tuple(variants), sliders[0][1], tuple(notes))
 
 
-def _of_strengths(model: Any, slider: Any, second: Any, file: str, strengths: str) -> SecondAxis:
+def _of_strengths(
+    model: Any, slider: Any, second: Any, file: str, strengths: str, by_curve: bool
+) -> SecondAxis:
     from ..slider_core.applying.apply import AppliedSlider, apply_slider
     from ..slider_core.evaluation.strengths import parse_strengths
     from ..slider_core.evaluation.sweep import Variant
@@ -86,13 +94,15 @@ def _of_strengths(model: Any, slider: Any, second: Any, file: str, strengths: st
     if second is None and file == NO_FILE:
         raise ValueError("second_strengths need a second slider: connect one, or choose a second_file.")
     values = parse_strengths(strengths)
-    (deltas, notes), (others, more) = deltas_on(model, slider), deltas_on(model, slider_of(second, file))
+    other = slider_of(second, file)
+    (deltas, notes), (others, more) = deltas_on(model, slider), deltas_on(model, other)
     name = "second slider" if second is not None else file_label(file)
-    models = [apply_slider(model, AppliedSlider(others, value, SECOND)) for value in values]
+    curve, of_other = curve_used(slider, by_curve), curve_used(other, by_curve)
+    models = [apply_slider(model, AppliedSlider(others, value, SECOND, curve=of_other)) for value in values]
     return SecondAxis(
         name,
         tuple(f"{name} {value:+.3g}" if value else f"{name} 0" for value in values),
-        tuple(Variant(patched, deltas) for patched in models),
+        tuple(Variant(patched, deltas, curve) for patched in models),
         slider,
         (*notes, *more),
     )

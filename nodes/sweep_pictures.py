@@ -11,6 +11,8 @@ On the page, `ui` of Slider Sweep has:
   `usable_range`: [lowest, highest] at the first place of the second axis; [0, 0] where there is none.
   `second_axis`: `name`, `labels` and `usable_ranges`, one for each place; null where there is no second axis. Rows that
   differ only in `second` have the same `prompt` and `start`, and follow each other.
+  `with_slider`: what strengths are with the slider that the node gives, by its new response curve: `strengths` of the
+  columns, and `usable_range`; null where they are the same.
   `stopped`: whether these are the rows that were done when the sweep ended early.
 """
 
@@ -31,10 +33,12 @@ from comfy.cli_args import args
 from comfy_api.latest import io
 from PIL import Image, PngImagePlugin
 
+from .loras import curve_used, range_used
 from .progress import say, shown_now
 from .sweep_animation import write_animation
 
 if TYPE_CHECKING:
+    from ..slider_core.curve import Curve
     from ..slider_core.evaluation.report import Report
     from ..slider_core.evaluation.sweep import Sweep
     from .sweep_axes import SecondAxis
@@ -49,6 +53,19 @@ def grid_image(task: Sweep, stills: torch.Tensor) -> torch.Tensor:
     from ..slider_core.evaluation.sweep import grid_of
 
     return torch.from_numpy(np.asarray(grid_of(task, stills), dtype=np.float32) / 255).unsqueeze(0)
+
+
+def by_new_curve(task: Sweep, swept: Any, by: Curve | None) -> dict[str, Any] | None:
+    """The strengths that Apply Slider needs for the columns with the slider that was measured; None if the same.
+
+    Args:
+        by: the curve that the strengths of the sweep went by.
+    """
+    curve = curve_used(swept, True)
+    if curve is None or curve == by:
+        return None
+    asked = [round(curve.asked(by.raw(s) if by else s), 3) + 0.0 for s in task.strengths]
+    return {"strengths": asked, "usable_range": range_used(swept)}
 
 
 @dataclass(frozen=True)
@@ -68,7 +85,11 @@ class Kept:
     node: type[io.ComfyNode]
 
     def shown(
-        self, stills: torch.Tensor, measured: Sequence[Report], places: Sequence[int]
+        self,
+        stills: torch.Tensor,
+        measured: Sequence[Report],
+        places: Sequence[int],
+        with_slider: dict[str, Any] | None = None,
     ) -> dict[str, list[Any]]:
         """Writes the stills [rows, strengths, H, W, 3] of the rows at these places; what `ui` has of them.
 
@@ -90,7 +111,8 @@ class Kept:
                 path = moving.path(self._name(place), self.animation)
                 write_animation(path, row, self.animation, self._metadata({}))
                 files.append(moving.entry(path))
-        return {"images": files, PREFIX: [self._viewer(of_rows, measured, places)]}
+        viewer = {**self._viewer(of_rows, measured, places), "with_slider": with_slider}
+        return {"images": files, PREFIX: [viewer]}
 
     def _folder(self, kind: io.FolderType, stills: torch.Tensor) -> Folder:
         return Folder.of(kind, stills.shape[-2], stills.shape[-3])

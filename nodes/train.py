@@ -58,7 +58,9 @@ class SliderTrainer(io.ComfyNode):
                     "preview_prompt", optional=True, tooltip="Else the first positive picture's caption."
                 ),
                 io.Conditioning.Input("preview_negative", optional=True, tooltip="Else an empty prompt."),
-                *widgets(TrainSettings, "keep_checkpoint save_every stop_at noise_draws", later=True),
+                *widgets(
+                    TrainSettings, "keep_checkpoint save_every stop_at noise_draws store_curve", later=True
+                ),
             ],
             outputs=[
                 LoraModel.Output(

@@ -6,7 +6,8 @@ At strength ±1 the slider has the effect of the ends of its usable range, at ±
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -48,11 +49,19 @@ class Curve:
 
     def raw(self, strength: float) -> float:
         """The raw strength, the factor on the adapters' own output, that `strength` asks for."""
-        strengths, raws = (np.array(numbers) for numbers in zip(*self._both_sides(), strict=True))
-        end = strengths[-1] if strength > 0 else strengths[0]
-        if abs(strength) > abs(end):
-            return float(strength * (raws[-1] if strength > 0 else raws[0]) / end)
-        return float(np.interp(strength, strengths, raws))
+        return _between(strength, *zip(*self._both_sides(), strict=True))
+
+    def asked(self, raw: float) -> float:
+        """The strength that a raw strength answers."""
+        strengths, raws = zip(*self._both_sides(), strict=True)
+        return _between(raw, raws, strengths)
+
+    def range_of(self, usable: tuple[float, float] | None) -> tuple[float, float] | None:
+        """A range of raw strengths as one of strengths, to two places, within it."""
+        return usable and (
+            math.ceil(100 * self.asked(usable[0])) / 100,
+            math.floor(100 * self.asked(usable[1])) / 100,
+        )
 
     def _both_sides(self) -> tuple[tuple[float, float], ...]:
         if self.points[0][0] < 0 < self.points[-1][0]:
@@ -66,6 +75,12 @@ class Curve:
 
     def as_json(self) -> str:
         return json.dumps(self.points)
+
+
+def _between(x: float, xs: Sequence[float], ys: Sequence[float]) -> float:
+    """Linear between points on both sides of (0, 0), and in proportion beyond them."""
+    end = -1 if x > 0 else 0
+    return float(x * ys[end] / xs[end] if abs(x) > abs(xs[end]) else np.interp(x, xs, ys))
 
 
 def read_curve(text: str) -> Curve:

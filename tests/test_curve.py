@@ -1,13 +1,21 @@
 """Response curves: what a strength stands for, through Apply Slider, Slider Strength and files."""
 
+from dataclasses import replace
+
 import comfy.sd
 import numpy as np
 import pytest
 import torch
 from concept_sliders.slider_core.applying.applied import READER, AppliedSlider
 from concept_sliders.slider_core.curve import CURVE, Curve, CurveError, curve_of, read_curve
-from concept_sliders.slider_core.evaluation.response import curve_from, with_curve
-from concept_sliders.slider_core.files import Slider, load, save
+from concept_sliders.slider_core.evaluation.report import report
+from concept_sliders.slider_core.evaluation.response import (
+    curve_from,
+    curve_of_report,
+    measured_slider,
+    with_curve,
+)
+from concept_sliders.slider_core.files import Slider, load, save, usable_range
 from small_sampling import apply, at, close, prompt, sample, slider
 from tiny_models import shared_model
 
@@ -80,18 +88,17 @@ def saturating(raw):
     return np.where(raw > 0, 3 * np.tanh(raw), 2 * np.tanh(raw / 2))
 
 
-def test_a_measured_curve_makes_equal_steps_equal_and_both_sides_alike():
+def test_a_measured_curve_makes_equal_steps_equal_on_each_side():
     raw = np.array([-3, -2, -1.5, -1, -0.5, 0, 0.25, 0.5, 1, 1.5, 2, 3])
-    curve = curve_from(raw, saturating(raw), (-2, 2))
+    curve = curve_from(raw, saturating(raw), (-2, 1.5))
     strengths = np.linspace(-1, 1, 9)
     effect = saturating(np.array([curve.raw(s) for s in strengths]))
-    steps = np.diff(effect)
-    assert steps.max() / steps.mean() <= 1.1
-    assert effect[-1] / -effect[0] == pytest.approx(1, abs=0.01)
-    assert effect[6] / (effect[8] / 2) == pytest.approx(1, abs=0.05)
-    assert curve.raw(-1) == pytest.approx(-2)  # the weaker side's end; the other has room left
-    assert curve.raw(1) == pytest.approx(np.arctanh(2 * np.tanh(1) / 3), abs=0.02)
-    assert curve.points[-1][1] == pytest.approx(2)
+    for side in (effect[:5], effect[4:]):
+        steps = np.diff(side)
+        assert steps.max() / steps.mean() <= 1.05
+        assert (side[2] - side[0]) / (side[4] - side[0]) == pytest.approx(0.5, abs=0.02)
+    assert (curve.raw(-1), curve.raw(1)) == pytest.approx((-1.5, 1.5))  # the nearer end, on both sides
+    assert curve.points[0][0] < -1 and curve.points[0][1] == pytest.approx(-2)  # the other has more to give
 
 
 def test_no_range_gives_no_curve_and_one_side_gives_a_mirrored_one():
@@ -104,3 +111,35 @@ def test_no_range_gives_no_curve_and_one_side_gives_a_mirrored_one():
 def test_noise_that_lets_the_effect_fall_back_still_gives_a_rising_curve():
     curve = curve_from([-2, -1, 0, 1, 2], [-1.9, -2, 0, 1, 0.99], (-2, 2))
     assert (np.diff([curve.raw(s) for s in np.linspace(-1, 1, 41)]) > 0).all()
+
+
+def swept(raw, effect, usable):
+    """The report on a sweep that found this, and whose pictures went as far as their effect."""
+    pictures = np.zeros((len(raw), 1, 3, 1, 8))
+    pictures[..., 0] = np.asarray(effect)[:, None, None, None] / 10
+    return replace(report(list(raw), [pictures]), usable_range=usable)
+
+
+def test_the_curve_of_a_report_ends_where_the_effect_rises_slowly_or_the_range_ends():
+    raw = [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]
+    slow = swept(raw, [-2.2, -2.1, -1, 0, 1, 2, 2.1], (-3, 3))
+    assert (curve_of_report(slow).raw(-1), curve_of_report(slow).raw(1)) == pytest.approx((-2, 2))
+    assert curve_of_report(replace(slow, usable_range=(-1, 1))).raw(1) == pytest.approx(1)
+    assert curve_of_report(replace(slow, usable_range=(0, 0))) is None
+    assert curve_of_report(slow).points[-1][1] == 2  # a third raw would be 1.05: that slow, it is left out
+
+
+def test_range_and_curve_of_a_sweep_by_a_curve_are_of_raw_strengths():
+    by = Curve(((-1.0, -3.0), (0.0, 0.0), (1.0, 1.5)))
+    found = measured_slider(Slider({}), swept([-1.0, -0.5, 0.0, 0.5, 1.0], [-2, -1, 0, 1, 2], (-1, 1)), by)
+    assert usable_range(found) == (-3, 1.5)
+    assert (curve_of(found).raw(-0.5), curve_of(found).raw(1)) == pytest.approx((-0.75, 1.5), abs=0.01)
+
+
+def test_a_side_that_goes_far_further_is_cut_off():
+    assert curve_from([-1, 0, 1, 9], [-1, 0, 1, 20], (-1, 9)).points[-1][0] == 4
+
+
+def test_a_range_of_raw_strengths_in_those_that_are_asked_for():
+    assert BENT.range_of((-2.0, 1.5)) == (-1, 1) and BENT.range_of((-1.25, 0.125)) == (-0.75, 0.25)
+    assert BENT.range_of(None) is None and BENT.asked(BENT.raw(0.3)) == pytest.approx(0.3)

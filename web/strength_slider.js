@@ -42,7 +42,7 @@ class StrengthSlider {
     this.root = element("div", {}, line, this.note);
     addToNode(node, "strength_slider", this.root);
     this.after(widget(node, "strength"), () => this.follow());
-    this.after(widget(node, "slider_file"), () => this.refresh());
+    for (const name of ["slider_file", "response_curve"]) this.after(widget(node, name), () => this.refresh());
     const before = node.onConnectionsChange;
     node.onConnectionsChange = (...args) => {
       before?.apply(node, args);
@@ -68,17 +68,21 @@ class StrengthSlider {
     if (wanted === this.wanted) this.mark(range);
   }
 
-  /** As a sweep of the same slider in this workflow has measured it, else as the slider or its file says. */
+  /** As a sweep of the same slider in this workflow has measured it, else as the slider or its file says; of strengths as the node takes them. */
   async range() {
     const sweep = this.node.graph?.nodes.find(
       (other) => other.comfyClass === "SliderSweep" && resultOf(other).slider_sweep && shares(this.node, other),
     );
-    if (sweep) return resultOf(sweep).slider_sweep[0].usable_range;
     const from = source(this.node);
+    const byCurve = widget(this.node, "response_curve")?.value !== false;
+    if (sweep) {
+      const { usable_range: swept, with_slider: measured } = resultOf(sweep).slider_sweep[0];
+      return (from === sweep && byCurve && measured?.usable_range) || swept;
+    }
     if (from && from.comfyClass !== "SliderLoad") return resultOf(this.node).usable_range?.[0];
     const file = widget(from ?? this.node, "slider_file")?.value;
     const answer = await api.fetchApi(`/concept_sliders/range?${new URLSearchParams({ file })}`);
-    return answer.ok ? (await answer.json()).usable_range : null;
+    return answer.ok ? (await answer.json())[byCurve ? "curve_range" : "usable_range"] : null;
   }
 
   mark(range) {

@@ -18,17 +18,40 @@ from .measures import Array
 
 LEAKY = 0.01  # change of the middle pixel, of the range of a picture, from which on others are changed …
 PART = 0.15  # … if it is also more than this part of the whole change
+BESIDE = 2.0  # times the middle pixel's change
 WHOLE = 0.5  # leak from which on the concept is taken for one of the whole picture
 
 
-def middle_pixel(change: Array) -> Array:
-    """Change of the middle pixel of each of several pictures, [pictures].
+def pixels(change: Array) -> Array:
+    """Size of the change of each pixel, [pictures, pixels].
 
     Args:
         change: [pictures, …, C, H, W], or numbers that are a pixel each.
     """
-    size = np.sqrt((change**2).mean(axis=-3)) if change.ndim > 3 else np.abs(change)
-    return np.asarray(np.median(size.reshape(len(change), -1), axis=1))
+    of_each = np.sqrt((change**2).mean(axis=-3)) if change.ndim > 3 else np.abs(change)
+    return of_each.reshape(len(change), -1)
+
+
+def middle_pixel(change: Array) -> Array:
+    """Change of the middle pixel of each of several pictures, [pictures]."""
+    return np.asarray(np.median(pixels(change), axis=1))
+
+
+def way(change: Array, strengths: Sequence[float], leak: float | None) -> Array:
+    """How far a picture has moved on the way from strength 0, below 0 for strengths below, [strengths].
+
+    It adds up the steps between neighbouring strengths. A thing that moves changes a picture no more once it has left
+    its place, yet goes on; so the way tells the concept better than the change from strength 0 does (SLIDERS.md). Of
+    each step, what pixels change by up to BESIDE times the middle one is left out, unless the whole picture changes.
+
+    Args:
+        change: [strengths, …] from strength 0, the strengths rising.
+    """
+    steps = pixels(np.diff(change, axis=0))
+    beside = 0.0 if leak is not None and leak >= WHOLE else BESIDE
+    beyond = np.maximum(steps - beside * np.median(steps, axis=1, keepdims=True), 0)
+    gone = np.concatenate([[0.0], np.cumsum(np.sqrt((beyond**2).mean(axis=1)))])
+    return np.asarray(gone - gone[list(strengths).index(0.0)])
 
 
 def size(change: Array) -> Array:

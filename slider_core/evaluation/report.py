@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from ..files.slider import Slider
-from .leak import Sides, middle_pixel, others_change, size, triangle_deficit
+from .leak import Sides, middle_pixel, others_change, size, triangle_deficit, way
 from .measures import (
     Array,
     changes,
@@ -31,11 +31,12 @@ UNSEEN = 1 / 255  # the least change of a picture on a screen: a mean change of 
 
 @dataclass(frozen=True)
 class Report:
-    """Figures of a sweep; effect, rest and beside are changes in the pictures' unit, means over rows.
+    """Figures of a sweep; effect, rest, way and beside are changes in the pictures' unit, means over rows.
 
     Attributes:
         effect: root-mean-square, along the slider's own direction; below 0 for less of the concept.
         rest: root-mean-square, off that direction.
+        way: how far pictures have moved from those at 0, strength by strength (see `leak.way`).
         beside: of the middle pixel, which tells of other attributes than the concept (see `leak`).
         symmetry: effect of +s over effect of −s, at all such pairs together; None without pairs.
         monotonicity: Spearman's rank correlation of effect with strength, mean over rows; 1 is best.
@@ -53,6 +54,7 @@ class Report:
     strengths: tuple[float, ...]
     effect: tuple[float, ...]
     rest: tuple[float, ...]
+    way: tuple[float, ...]
     beside: tuple[float, ...]
     symmetry: float | None
     monotonicity: float
@@ -122,6 +124,7 @@ def report(strengths: Sequence[float], pictures: Sequence[Array], neutral: Seque
         strengths=tuple(ordered),
         effect=tuple(effect.tolist()),
         rest=tuple(rest.tolist()),
+        way=tuple(np.mean([way(change, ordered, leak) for change in moved], axis=0).tolist()),
         beside=tuple(beside.tolist()),
         symmetry=symmetry(ordered, effect),
         monotonicity=float(np.mean([spearman(ordered, row) for row in effects])),

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from ..applying.apply import AppliedSlider, apply_slider
 from ..applying.sampling import OnStep, SamplerSettings, sample_strengths
+from ..curve import Curve
 from ..settings import SweepSettings
 from ..strength import Delta
 from .grid import render_grid
@@ -41,10 +42,15 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Variant:
-    """A place of the second axis: the model there, and the slider that is swept on it, by layer name."""
+    """A place of the second axis: the model there, and the slider that is swept on it, by layer name.
+
+    Attributes:
+        curve: what the strengths of the sweep mean for this slider; None: they are raw.
+    """
 
     model: ModelPatcher
     deltas: Mapping[str, Sequence[Delta]]
+    curve: Curve | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ def sample_sweep(
     for place, row in sorted(enumerate(sweep.rows), key=lambda entry: entry[1].second):
         variant = variants[row.second]
         assert row.prompt.conditioning is not None, "prompts are encoded before they are swept"
-        patched = apply_slider(variant.model, AppliedSlider(variant.deltas, 0.0, NAME))
+        patched = apply_slider(variant.model, AppliedSlider(variant.deltas, 0.0, NAME, curve=variant.curve))
         counted = _shifted(on_step, len(latents) * each, len(sweep.rows) * each)
         latents[place] = sample_strengths(
             patched, NAME, row.prompt.conditioning, negative, latent, row.seed, sweep.strengths, settings, most,

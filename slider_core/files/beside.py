@@ -13,8 +13,10 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
+from .atomic import write_whole
 from .metadata import read_facts
 from .slider import Slider
+from .storage import load
 
 THUMBNAIL = "modelspec.thumbnail"
 START = "data:image/jpeg;base64,"
@@ -83,3 +85,17 @@ def notes_of(metadata: Mapping[str, str]) -> dict[str, Any]:
         "preferred weight": high or 1.0,
         "notes": "\n".join(lines),
     }
+
+
+def update(path: Path, slider: Mapping[str, Tensor]) -> Path:
+    """Writes a slider's metadata into its file, whose tensors stay as they are; notes beside it follow, if any.
+
+    Raises:
+        SliderFileError: if the file cannot be read.
+        NotWrittenError: if it cannot be written; it is then as before.
+    """
+    before, metadata = load(path), getattr(slider, "metadata", {})
+    write_whole(path, before, metadata)
+    if path.with_suffix(".json").exists():
+        write_beside(path, metadata, before=before.metadata)
+    return path

@@ -15,7 +15,7 @@ from ..applying.sampling import empty_latent
 from ..config import SweepPlan
 from ..data import Cycle
 from ..evaluation.prompts import Prompt
-from ..evaluation.report import with_range
+from ..evaluation.response import measured_slider
 from ..evaluation.sweep import Sweep, Variant, decode, report_on, sample_sweep, sampler_of
 from ..files import Slider, load, save
 from ..files.beside import write_beside
@@ -43,7 +43,7 @@ def measured(
         return dict(known)
     report = report_on(sweep, _pictures(sweep, slider, plan, cycle, pictures, check))
     figures = {**report.as_dict(), "made_with": made_with}
-    with_figures = with_range(slider, report)
+    with_figures = measured_slider(slider, report, store=plan.settings.store_curve)
     save(Slider(with_figures, {**with_figures.metadata, MEASURED: json.dumps(figures)}), path)
     write_beside(path, with_figures.metadata, before=slider.metadata)
     return figures

@@ -11,13 +11,17 @@ from torch import Tensor
 
 from ..applying.sampling import SamplerSettings
 from ..evaluation.prompts import Prompt
-from ..evaluation.sweep import Sweep, Variant, decode, grid_of, sample_sweep, stills
+from ..evaluation.report import Report
+from ..evaluation.sweep import Sweep, Variant, decode, grid_of, report_on, sample_sweep, stills
 from ..lora.reading import deltas_for
 from ..settings import SettingsError, TrainSettings
 from .parts import Parts
 
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 SEED = 0
+# Of the finished slider, for its range and response.
+MEASURED = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
+MEASURED_SEEDS = (1, 2)
 
 
 class TrainingPreview:
@@ -35,16 +39,26 @@ class TrainingPreview:
 
     def picture(self, slider: Mapping[str, Tensor]) -> Image.Image:
         """A labelled strip, the strengths from left to right."""
+        sweep, pictures = self._swept(slider, (SEED,), STRENGTHS)
+        return grid_of(sweep, stills(pictures))
+
+    def report(self, slider: Mapping[str, Tensor]) -> Report:
+        """What a sweep of two seeds says of the finished slider."""
+        return report_on(*self._swept(slider, MEASURED_SEEDS, MEASURED))
+
+    def _swept(
+        self, slider: Mapping[str, Tensor], seeds: tuple[int, ...], strengths: tuple[float, ...]
+    ) -> tuple[Sweep, Tensor]:
         with torch.inference_mode():
             deltas, _ = deltas_for(self.parts.model, slider)
             prompt = Prompt("preview", self.example.caption, conditioning=self.positive)
-            sweep = Sweep((prompt,), (SEED,), STRENGTHS)
+            sweep = Sweep((prompt,), seeds, strengths)
             settings = SamplerSettings(self.settings.preview_steps, self.settings.preview_cfg)
             latent = torch.zeros_like(self.example.latent)
             negative = self.parts.preview_negative or empty_like(self.positive)
             variant = Variant(self.parts.model, deltas)
             latents = sample_sweep([variant], sweep, negative, latent, settings)
-            return grid_of(sweep, stills(decode(latents, self.parts.vae.decode)))
+            return sweep, decode(latents, self.parts.vae.decode)
 
 
 def empty_like(conditioning: list[Any]) -> list[Any]:

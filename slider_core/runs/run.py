@@ -11,6 +11,7 @@ from typing import Protocol
 from comfy.model_management import InterruptProcessingException
 from PIL import Image
 
+from ..evaluation.response import measured_slider
 from ..files import WARNING, notes_on
 from ..files.atomic import NotWrittenError
 from ..files.beside import with_thumbnail
@@ -77,12 +78,31 @@ class TrainingRun:
     def _end(self, trained: TrainedSlider) -> TrainedSlider:
         if trained.finished_before:
             self._say_finished(trained)
+        trained = self._measured(trained)
         if self.thumbnail is not None:
             trained = replace(trained, slider=with_thumbnail(trained.slider, self.thumbnail))
         self.path = trained.file or self._write(trained)
         if self.path and not self.settings.keep_checkpoint:
             remove_checkpoint(trained.checkpoint)
         return trained
+
+    def _measured(self, trained: TrainedSlider) -> TrainedSlider:
+        """With range and response curve, where previews are made anyway; a sweep that fails costs no training."""
+        wanted = self.settings.preview_every and self.settings.store_curve
+        if not wanted or trained.finished_before:
+            return trained
+        try:
+            report = self.preview.report(trained.slider)
+        except InterruptProcessingException:
+            self._write(trained)
+            raise
+        except Exception as error:  # memory runs out, …
+            self._say(f"{WARNING} The slider's range could not be measured ({error}). Slider Sweep can do it.")
+            return trained
+        self._say(
+            f"{report.as_text().splitlines()[0]}, on {counted(report.rows, 'row')}; Slider Sweep tells more."
+        )
+        return replace(trained, slider=measured_slider(trained.slider, report))
 
     def _say_finished(self, trained: TrainedSlider) -> None:
         """First in the report; without a file, the slider comes from a checkpoint that was kept."""

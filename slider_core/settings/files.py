@@ -9,6 +9,8 @@ from .training import TrainSettings
 
 FORMATS = ("native", "diffusers", "kohya")
 AS_TRAINED = "as trained"
+USABLE_RANGE = "usable range"
+SCALES = (AS_TRAINED, USABLE_RANGE)
 STORED = (AS_TRAINED, "float32", "bfloat16", "float16")  # torch's names
 
 
@@ -28,4 +30,11 @@ class SaveSettings(Settings):
     )
     precision: str = choice(
         AS_TRAINED, STORED, "Half the size in bfloat16 or float16. Continue training from a file as trained."
+    )
+    one_is: str = choice(
+        AS_TRAINED,
+        SCALES,
+        "What strength 1 is in other loaders. usable range: the end of the range that Slider Sweep has measured, by "
+        "the file's alpha. A response curve is kept, so Apply Slider does the same with either.",
+        advanced=True,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .setting import Settings, choice, real, seed, text, whole
+from .setting import Settings, choice, real, seed, switch, text, whole
 
 KEEP = ("grid", "grid and frames", "nothing")
 ANIMATIONS = ("none", "webp", "mp4")
@@ -51,6 +51,11 @@ class SweepSettings(Settings):
     height: int = whole(1024, 16, 16384, "Of a picture, in pixels.", step=8)
     length: int = whole(1, 1, 1024, "Frames, for video models.")
     batch_limit: int = whole(0, 0, 256, "Pictures made at once. 0: as many as the memory holds.", advanced=True)
+    store_curve: bool = switch(
+        True,
+        "The slider also gets the measured response: ±1 is then its usable range, and equal steps look equal.",
+        advanced=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,4 +79,13 @@ class ShownSweepSettings(SweepSettings):
     )
     animation: str = choice(
         "none", ANIMATIONS, "One for each row, in the output folder: through the strengths and back."
+    )
+    response_curve: bool = switch(
+        True, "Strengths go by the response that the slider has already. Off: raw strengths.", advanced=True
+    )
+    update_file: bool = switch(
+        False,
+        "Write what is measured into the slider's own file as well, whose weights stay as they are. Else only the "
+        "output slider has it. Switch it off afterwards.",
+        advanced=True,
     )

@@ -148,3 +148,8 @@ class TrainSettings(LoopSettings):
         "Keep the last state of a training that is finished (in output/slider_checkpoints); else it is removed.",
         advanced=True,
     )
+    store_curve: bool = switch(
+        True,
+        "Where previews are made: measure the finished slider's range and response, so that ±1 is what can be used.",
+        advanced=True,
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from concept_sliders.slider_core.evaluation.leak import LEAKY, WHOLE, Sides, middle_pixel, triangle_deficit
+from concept_sliders.slider_core.evaluation.leak import LEAKY, WHOLE, Sides, middle_pixel, triangle_deficit, way
 from concept_sliders.slider_core.evaluation.measures import changes, spearman
 from concept_sliders.slider_core.evaluation.report import report
 from concept_sliders.slider_core.evaluation.sweep import small
@@ -55,6 +55,24 @@ def test_one_side_alone_is_measured_too():
 )
 def test_triangle_deficit(less, expected):
     assert triangle_deficit(np.array([1.0, 0]), np.array(less)) == pytest.approx(expected)
+
+
+def test_the_way_of_a_thing_that_moves_goes_on_where_the_change_does_not():
+    moving = np.zeros((7, 1, 1, 1, 30))
+    for place, s in enumerate(range(-3, 4)):
+        moving[place, ..., 14 + 3 * s : 16 + 3 * s] = 1.0
+    strengths = list(range(-3, 4))
+    gone = way(changes(moving, strengths), strengths, 0.1)
+    assert gone / gone[-1] == pytest.approx(np.arange(-3, 4) / 3)
+    sizes = np.abs(changes(moving, strengths)).sum((1, 2, 3, 4))
+    assert sizes[4] == sizes[5] == sizes[6]
+
+
+def test_what_the_whole_picture_does_is_no_part_of_the_way_unless_it_is_the_concept():
+    strengths = [-1.0, 0.0, 1.0]
+    row = np.stack([s * np.array([1.0, 0.1, 0.1, 0.1]) for s in strengths])
+    assert way(row, strengths, 0.2) == pytest.approx(np.array([-0.4, 0, 0.4]))  # (1 − 2 · 0.1) / √4
+    assert way(row, strengths, 0.9)[2] == pytest.approx(np.sqrt(1.03 / 4))
 
 
 def rows(change):

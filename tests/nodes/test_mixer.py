@@ -16,6 +16,9 @@ from concept_sliders.nodes import SliderExtension
 from concept_sliders.nodes.apply import SliderApply
 from concept_sliders.nodes.mixer import SliderMixer
 from concept_sliders.nodes.mixer_rows import MixerRow, mixer_rows
+from concept_sliders.slider_core.curve import Curve
+from concept_sliders.slider_core.evaluation.response import with_curve
+from concept_sliders.slider_core.files import save
 from safetensors.torch import save_file
 from small_sampling import at, prompt, sample, slider
 from tiny_models import shared_model
@@ -44,7 +47,7 @@ def model():
         yield shared_model("sd3")
 
 
-def chain(model, rows=ROWS):
+def chain(model, rows=ROWS, by_curve=True):
     """What the rows say, as Apply Sliders one after the other."""
     for row in rows:
         if row.get("on", True):
@@ -55,6 +58,7 @@ def chain(model, rows=ROWS):
                 start_percent=row.get("start", 0.0),
                 end_percent=row.get("end", 1.0),
                 name=row.get("name", ""),
+                response_curve=by_curve,
             ).result[0]
     return model
 
@@ -103,6 +107,18 @@ def test_one_strength_scales_all_rows(model):
     assert torch.equal(
         sample(mixed(model, strength=0.0), positive, negative), sample(model, positive, negative)
     )
+
+
+def test_rows_go_by_the_curves_of_their_files_unless_it_is_turned_off(model, files):
+    positive, negative = prompt("sd3", 1), prompt("sd3", 2)
+    raw = sample(mixed(model, [ROWS[0]]), positive, negative)
+    curve = Curve(((-1.0, -1.0), (0.0, 0.0), (0.7, 0.3), (1.0, 1.0)))
+    save(with_curve(slider("sd3", 0), curve), files / ROWS[0]["file"])
+    bent = sample(mixed(model, [ROWS[0]]), positive, negative)
+    assert torch.equal(bent, sample(chain(model, [ROWS[0]]), positive, negative))
+    assert torch.equal(bent, sample(chain(model, [{**ROWS[0], "strength": 0.3}], False), positive, negative))
+    off = sample(mixed(model, [ROWS[0]], response_curve=False), positive, negative)
+    assert torch.allclose(off, raw, atol=1e-5) and not torch.allclose(bent, raw, atol=1e-3)
 
 
 def test_no_row_that_is_on_leaves_the_model_as_it_is(model):

@@ -16,8 +16,9 @@ from concept_sliders.nodes.apply import SliderApply
 from concept_sliders.nodes.output_folder import previews_for_page
 from concept_sliders.slider_core.architectures import report as report_on_targets
 from concept_sliders.slider_core.architectures import select
+from concept_sliders.slider_core.curve import curve_of
 from concept_sliders.slider_core.data import Bucket, Cycle
-from concept_sliders.slider_core.files import load, read_facts, save
+from concept_sliders.slider_core.files import load, read_facts, save, usable_range
 from concept_sliders.slider_core.files.atomic import NotWrittenError
 from concept_sliders.slider_core.files.beside import thumbnail_of
 from concept_sliders.slider_core.lora.reading import deltas_for
@@ -329,6 +330,39 @@ def test_a_preview_that_fails_costs_no_training_and_one_that_is_cancelled_ends_i
         assert trainer.train().steps == 4
         assert any("There is no preview (no room)" in said for said in trainer.messages)
         assert not trainer.progress.pictures
+
+
+def test_where_previews_are_made_the_finished_slider_has_its_measured_range_and_curve(model, output):
+    trainer = run(model, preview_every=2, preview_steps=2, vae=Vae(), learning_rate=0.05, steps=8)
+    slider = trainer.train().slider
+    low, high = usable_range(slider)
+    curve = curve_of(load(trainer.path))
+    assert low < high and curve == curve_of(slider)
+    assert low <= curve.raw(-1) < 0 < curve.raw(1) <= high
+    assert any(said.startswith("Usable range") for said in trainer.messages)
+
+
+@pytest.mark.parametrize("settings", [{"preview_every": 2, "store_curve": False}, {"preview_every": 0}])
+def test_nothing_is_measured_without_previews_or_when_it_is_turned_off(model, output, settings, monkeypatch):
+    monkeypatch.setattr(TrainingPreview, "report", lambda *_: pytest.fail("measured"))
+    assert usable_range(run(model, preview_steps=1, vae=Vae(), **settings).train().slider) is None
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, InterruptProcessingException])
+def test_a_measurement_that_fails_or_is_cancelled_costs_no_slider(model, output, error, monkeypatch):
+    def report(self, slider):
+        raise error("no room")
+
+    monkeypatch.setattr(TrainingPreview, "report", report)
+    trainer = run(model, preview_every=2, preview_steps=1, vae=Vae())
+    if error is InterruptProcessingException:
+        with pytest.raises(error):
+            trainer.train()
+    else:
+        trainer.train()
+        assert any("could not be measured (no room)" in said for said in trainer.messages)
+    (file,) = (output / "loras").glob("*.safetensors")
+    assert load(file).metadata["steps"] == "4"
 
 
 def test_an_assistant_and_a_start_that_fit_in_part_are_the_first_thing_in_the_report(model, output, caplog):

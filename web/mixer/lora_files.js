@@ -19,6 +19,6 @@ export function rangeOf(file) {
 async function askForRange(file) {
   if (!file) return null;
   const answer = await api.fetchApi(`/concept_sliders/range?${new URLSearchParams({ file })}`);
-  const range = answer.ok ? (await answer.json()).usable_range : null;
+  const range = answer.ok ? (await answer.json()).curve_range : null;
   return range && range[0] < range[1] ? range : null;
 }

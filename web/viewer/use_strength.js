@@ -2,7 +2,7 @@
 
 import { element } from "../elements.js";
 import { signed, words } from "../words.js";
-import { applyNodes, setWidget } from "./apply_nodes.js";
+import { applyNodes, setWidget, source, widget } from "./apply_nodes.js";
 
 export class UseStrength {
   constructor(viewer) {
@@ -38,8 +38,16 @@ export class UseStrength {
     this.list();
     const node = applyNodes(this.viewer.node).find((node) => String(node.id) === this.choice.value);
     if (!node) return;
-    setWidget(node, "strength", this.strength);
-    this.viewer.note.textContent = words("used", { title: title(node), strength: signed(this.strength) });
+    const strength = this.strengthFor(node);
+    setWidget(node, "strength", strength);
+    this.viewer.note.textContent = words("used", { title: title(node), strength: signed(strength) });
+  }
+
+  /** A node that has the slider from the sweep itself goes by the response curve that the sweep has measured. */
+  strengthFor(node) {
+    const { strengths, with_slider: measured } = this.viewer.sweep;
+    const byCurve = source(node) === this.viewer.node && widget(node, "response_curve")?.value !== false;
+    return byCurve && measured ? measured.strengths[strengths.indexOf(this.strength)] : this.strength;
   }
 }
 
