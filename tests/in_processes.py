@@ -61,8 +61,8 @@ def memory_runs_out(model, processes):
     """In the second process, until blocks run again in its backward pass."""
     real = loop._Run._gradients
 
-    def gradients(run, turn):
-        made = real(run, turn)
+    def gradients(run, turn, step):
+        made = real(run, turn, step)
         if processes.number == 1 and not run.fit.checkpointing:
             raise torch.OutOfMemoryError
         return made

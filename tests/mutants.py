@@ -136,8 +136,8 @@ MUTANTS = (
     Mutant(
         "the slider measured the wrong way round",
         "slider_core/training/reach.py",
-        "change = [base - new for base, new in",
-        "change = [new - base for base, new in",
+        "change = [one - other for one, other in zip(turn.base, now",
+        "change = [other - one for one, other in zip(turn.base, now",
         FOUND,
     ),
     Mutant(
