@@ -13,6 +13,7 @@ import torch
 from comfy.model_management import InterruptProcessingException
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 from concept_sliders.nodes.apply import SliderApply
+from concept_sliders.nodes.json_text import text_or_file
 from concept_sliders.nodes.output_folder import previews_for_page
 from concept_sliders.slider_core.architectures import report as report_on_targets
 from concept_sliders.slider_core.architectures import select
@@ -277,11 +278,12 @@ def test_a_lycoris_config_may_be_a_file_below_the_input_folder(model, output, tm
     monkeypatch.setattr(folder_paths, "input_directory", str(tmp_path))
     config = '{"algo": "loha", "linear_dim": 3, "dora_wd": true}'
     (tmp_path / "lycoris_config.json").write_text(config, encoding="utf-8-sig")
-    plans = [run(model, lycoris_config=given).request.plan for given in (config, " lycoris_config.json ")]
+    given = [text_or_file(text, "LyCORIS config") for text in (config, " lycoris_config.json ")]
+    plans = [run(model, lycoris_config=text).request.plan for text in given]
     assert plans[0] == plans[1] and plans[0][0][1].kind == "loha"
     for name, message in (("gone.json", "no LyCORIS config 'gone.json'"), ("../x.json", "outside")):
         with pytest.raises(ValueError, match=message):
-            run(model, lycoris_config=name)
+            text_or_file(name, "LyCORIS config")
 
 
 ALIKE = {
