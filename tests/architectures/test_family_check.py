@@ -70,5 +70,5 @@ def test_every_family_is_checked_when_it_is_registered(monkeypatch):
 
 
 def test_every_field_is_checked():
-    rest = {"elsewhere", "names", "prompts_swapped"}
+    rest = {"classes", "elsewhere", "names", "prompts_swapped"}
     assert {*TEXTS, *LISTS, *PAIRS, *PARTS, *rest} == {field.name for field in fields(Family)}

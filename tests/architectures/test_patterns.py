@@ -88,7 +88,7 @@ def test_long_texts_are_read_at_once():
         ("\n".join(map(str, range(5000))), "5000 layer names are given; at most 2000"),
         ("to_q\0", r"U\+0000"),
         ("to_\ud800", r"U\+D800"),
-        ('{"target_module": 5}', "lists of names, not 5"),
+        ('{"target_module": 5}', "list of names, not 5"),
         ('{"target_module": ["to_q"], "x": ' + "[" * 100_000, "nested too deep|is not valid JSON"),
         ('{"apply_preset": [1]}', "no `target_module` list"),
         ('{"x": ' + "9" * 5000 + "}", "a number of 5000 digits"),
