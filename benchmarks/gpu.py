@@ -87,18 +87,19 @@ class Bench:
 
     def case(self, name: str, case: str, dynamic: bool, file: Path | None = None) -> None:
         more = ["--file", str(file)] if file else []
-        if case != "small":
-            self.child(name, case, dynamic, [*more, "--pixels", str(self.given.size)])
+        free = f"{self.given.limit_gb:g} GB free"
+        if case == "small":
+            for pixels in (512, 1024):
+                with held(self.given.limit_gb):
+                    self.child(
+                        name, case, dynamic, [*more, "--pixels", str(pixels)], f"{pixels} pixels, {free}"
+                    )
+            return
+        more += ["--pixels", str(self.given.size)]
+        self.child(name, case, dynamic, more)
         if case == "gradient":
             with held(self.given.limit_gb):
-                note = f"{self.given.limit_gb:g} GB free"
-                self.child(name, case, dynamic, [*more, "--pixels", str(self.given.size)], note)
-        if case != "small":
-            return
-        for pixels in (512, 1024):
-            with held(self.given.limit_gb):
-                note = f"{pixels} pixels, {self.given.limit_gb:g} GB free"
-                self.child(name, case, dynamic, [*more, "--pixels", str(pixels)], note)
+                self.child(name, case, dynamic, more, free)
 
     def child(self, name: str, case: str, dynamic: bool, more: list[str], note: str = "") -> None:
         given = self.given

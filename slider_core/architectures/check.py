@@ -11,7 +11,7 @@ from .patterns import PatternError, alternatives, pieces_of
 
 TEXTS = ("name", "attention_only", "untrainable", "literal", "component", "layer_names", "kohya_names")
 LISTS = ("recognised_by", "caveats", "control", "keeps", "copied", "opened")
-PAIRS = {"skipped": "pattern and reason", "modelspec": "class and name"}
+PAIRS = {"skipped": "pattern and reason", "modelspec": "class and name", "classes": "class and pattern"}
 
 
 class FamilyError(ValueError):
@@ -46,7 +46,8 @@ def _texts(family: Family) -> Problems:
             yield name, f"{value!r} is not a tuple of texts; one text needs a comma behind it"
     for name, of in PAIRS.items():
         for pair in getattr(family, name):
-            if not isinstance(pair, tuple) or len(pair) != 2 or not all(isinstance(t, str) and t for t in pair):
+            is_pair = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
+            if not is_pair or not pair[0] or not (pair[1] or name == "classes"):
                 yield name, f"{pair!r} is not a pair of {of}"
     for name in ("name", "recognised_by", "attention"):
         if not getattr(family, name):
@@ -61,8 +62,10 @@ def _layers(family: Family) -> Problems:
             continue
         for layers in value:
             yield from ((part, problem) for problem in _problems_of(layers, bool(family.names)))
-    for pattern, _ in family.skipped:
-        yield from (("skipped", problem) for problem in _unreadable(pattern))
+    patterns = [("skipped", pattern) for pattern, _ in family.skipped]
+    patterns += [("classes", pattern) for _, pattern in family.classes if pattern]
+    for part, pattern in patterns:
+        yield from ((part, problem) for problem in _unreadable(pattern))
 
 
 def _problems_of(layers: Layers, has_names: bool) -> Iterator[str]:

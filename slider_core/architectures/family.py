@@ -61,7 +61,7 @@ class Family:
         elsewhere: layers that no preset has, with their diffusers names: LoRAs of others have them.
         control: for ControlNets, the names of the families that they steer.
         classes: class names of diffusers that LyCORIS configs list for this family, each with the pattern of the layers
-            that lie in modules of that class.
+            that lie in modules of that class; "" where there are none.
         component: what diffusers calls the model in a pipeline: its keys begin so.
         layer_names: pattern (with `**`) of the native layer names, by which a file alone says its component; needed
             where that is not `transformer`.

@@ -38,11 +38,6 @@ class Listing:
     clips: int = 0
 
 
-def picture_files(folder: Path, subfolders: bool = False, moving: bool = False) -> list[Path]:
-    """The picture files in a folder, see `listed`."""
-    return list(listed(folder, subfolders, moving).files)
-
-
 def listed(folder: Path, subfolders: bool = False, moving: bool = False) -> Listing:
     """The pictures of a folder, and their masks; hidden files, and masks among the pictures, are left out.
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from concept_sliders.slider_core.data import PictureError
 from concept_sliders.slider_core.data.captions import captions_of
-from concept_sliders.slider_core.data.folder import picture_files
+from concept_sliders.slider_core.data.folder import listed
 from concept_sliders.slider_core.data.pictures import read_pixels
 from concept_sliders.slider_core.data.sizing import Cut, Sizing, fitted
 from PIL import Image
@@ -20,15 +20,15 @@ def folder(tmp_path):
 
 def test_pictures_of_a_folder_by_name(folder):
     (folder / "notes.txt").write_text("not a picture")
-    assert [file.name for file in picture_files(folder)] == ["A.jpg", "b.png"]
+    assert [file.name for file in listed(folder).files] == ["A.jpg", "b.png"]
 
 
 def test_missing_and_empty_folders_are_named(tmp_path):
     with pytest.raises(PictureError, match="no folder 'smiles'"):
-        picture_files(tmp_path / "smiles")
+        listed(tmp_path / "smiles")
     (tmp_path / "empty").mkdir()
     with pytest.raises(PictureError, match="'empty' holds no pictures"):
-        picture_files(tmp_path / "empty")
+        listed(tmp_path / "empty")
 
 
 @pytest.mark.parametrize("content", [b"", b"this is text", b"half"])
@@ -138,12 +138,12 @@ def test_a_photo_with_a_preview_inside_is_one_photo(tmp_path):
 def test_two_pictures_of_one_name_are_refused(folder):
     Image.new("RGB", (4, 4)).save(folder / "b.jpg")
     with pytest.raises(PictureError, match=r"b\.jpg and b\.png have one name"):
-        picture_files(folder)
+        listed(folder)
 
 
 def test_hidden_files_are_left_out(folder):
     (folder / "._b.png").write_bytes(b"written by macOS")
-    assert [file.name for file in picture_files(folder)] == ["A.jpg", "b.png"]
+    assert [file.name for file in listed(folder).files] == ["A.jpg", "b.png"]
 
 
 def test_captions_that_are_none(folder):

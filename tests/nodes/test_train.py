@@ -10,11 +10,12 @@ import comfy.sd
 import folder_paths
 import pytest
 import torch
+from as_comfyui import executed
 from comfy.model_management import InterruptProcessingException
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 from concept_sliders.nodes.apply import SliderApply
-from concept_sliders.nodes.json_text import text_or_file
 from concept_sliders.nodes.output_folder import previews_for_page
+from concept_sliders.nodes.train import SliderTrainer
 from concept_sliders.slider_core.architectures import report as report_on_targets
 from concept_sliders.slider_core.architectures import select
 from concept_sliders.slider_core.curve import curve_of
@@ -274,16 +275,38 @@ def test_previews_are_of_the_prompts_connected_else_of_the_first_caption_and_an_
     assert len({default, preview(preview_prompt=other), preview(preview_negative=other)}) == 3
 
 
+class PlannedError(Exception):
+    """In the place of a training that the node would begin: its plan."""
+
+    def __init__(self, parts, settings, output, *more):
+        self.plan = TrainingRun(parts, settings, output, Progress()).request.plan
+        raise self
+
+
 def test_a_lycoris_config_may_be_a_file_below_the_input_folder(model, output, tmp_path, monkeypatch):
     monkeypatch.setattr(folder_paths, "input_directory", str(tmp_path))
     config = '{"algo": "loha", "linear_dim": 3, "dora_wd": true}'
     (tmp_path / "lycoris_config.json").write_text(config, encoding="utf-8-sig")
-    given = [text_or_file(text, "LyCORIS config") for text in (config, " lycoris_config.json ")]
-    plans = [run(model, lycoris_config=text).request.plan for text in given]
+    monkeypatch.setattr("concept_sliders.slider_core.runs.TrainingRun", PlannedError)
+
+    def planned(config):
+        parts = {
+            "model": model,
+            "targets": select(model),
+            "cycle": Cycle(buckets()),
+            "file_name": "loras/smile",
+        }
+        executed(SliderTrainer, **{name: [value] for name, value in parts.items()}, lycoris_config=[config])
+
+    plans = []
+    for given in (config, " lycoris_config.json "):
+        with pytest.raises(PlannedError) as found:
+            planned(given)
+        plans.append(found.value.plan)
     assert plans[0] == plans[1] and plans[0][0][1].kind == "loha"
     for name, message in (("gone.json", "no LyCORIS config 'gone.json'"), ("../x.json", "outside")):
         with pytest.raises(ValueError, match=message):
-            text_or_file(name, "LyCORIS config")
+            planned(name)
 
 
 ALIKE = {

@@ -72,6 +72,9 @@ def test_the_range_of_a_file_and_of_nothing_else(tmp_path, monkeypatch):
     save_file(tensors, tmp_path / "loras" / "plain.safetensors")
     save_file(tensors, tmp_path / "outside.safetensors", {"usable_range": "[-1, 1.5]"})
     (tmp_path / "loras" / "broken.safetensors").write_bytes(b"no slider")
-    assert answer(routes._range, file="smile.safetensors")["usable_range"] == [-1, 1.5]
+    assert answer(routes._range, file="smile.safetensors") == {
+        "usable_range": [-1, 1.5],
+        "curve_range": [-1, 1.5],
+    }
     for other in ("plain.safetensors", "broken.safetensors", "../outside.safetensors", "none", ""):
-        assert answer(routes._range, file=other)["usable_range"] is None
+        assert answer(routes._range, file=other) == {"usable_range": None, "curve_range": None}
