@@ -21,6 +21,9 @@ BLOCK = f"{STORE}.subgraphBlueprints.find((block) => block.display_name === '%s'
 
 
 def opened(page, name):
+    """In a page that has had no other: Vue nodes keep the sizes of the workflow before, by their numbers."""
+    page.run("{ localStorage.clear(); sessionStorage.clear() }")
+    page.reload()
     data = json.loads((ROOT / "example_workflows" / f"{name}.json").read_text(encoding="utf-8"))
     page.run(f"{{ const data = {json.dumps(data)}; data.id = crypto.randomUUID(); "
              "await app.loadGraphData(data, true, true, data.id) }")  # fmt: skip

@@ -28,9 +28,9 @@ def mixer(page):
     """Two rows, made by hand."""
     page.load(graph(), PLACES, 1.0)
     page.wait_for("document.querySelector('.slider-mixer .add')")
-    for _ in range(2):
+    for index in range(2):  # the button moves down when a row comes
         page.press("document.querySelector('.slider-mixer .add')")
-    page.wait_for(f"{row(1)}")
+        page.wait_for(row(index))
     page.wait_for(f"{row(0)}.querySelectorAll('option').length >= 2")
     for index, file in enumerate((PLAIN, RANGE)):
         set_value(page, f"{row(index)}.querySelector('select')", file)
