@@ -69,6 +69,17 @@ def test_the_benchmark_tells_each_measurement_and_keeps_it(tmp_path):
     )
 
 
+def test_a_ratio_is_of_the_least_times_of_all_rounds():
+    from measured import Case
+    from meter import Peak
+
+    case = Case("flux", SIZES["flux"], None, 64, 1, 1.0)
+    for bare, step in [(1.0, 1.5), (2.0, 1.2), (1.1, 3.0)]:
+        case.row("bare", bare, Peak())
+        last = {**case.row("step", step, Peak()), **case.ratio("step", "bare")}
+    assert last["ms"] == 3000 and last["ratio"] == pytest.approx(1.2)
+
+
 def sweep_of(smiles, strengths):
     """Pictures of which only the smile changes, as the regressor would measure them."""
     import sliders
