@@ -3,8 +3,9 @@
 Nodes and config files take them from here; the rest of the core takes its lists of choices from here.
 """
 
-from .data import BucketSettings, CycleSettings
+from .data import BucketSettings, CycleSettings, PairSettings
 from .files import SaveSettings
+from .numbers import NumberSettings
 from .setting import (
     Choice,
     Real,
@@ -29,6 +30,8 @@ __all__ = [
     "Choice",
     "CycleSettings",
     "LoopSettings",
+    "NumberSettings",
+    "PairSettings",
     "Real",
     "SaveSettings",
     "Setting",

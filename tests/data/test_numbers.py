@@ -7,8 +7,9 @@ import pytest
 import torch
 from concept_sliders.slider_core.data import Cycle, Example, PictureError
 from concept_sliders.slider_core.data.balance import balanced_ends, covariates
-from concept_sliders.slider_core.data.graded import Grading, graded
+from concept_sliders.slider_core.data.graded import graded
 from concept_sliders.slider_core.data.numbers import matched_numbers, read_table, without_token
+from concept_sliders.slider_core.settings import NumberSettings
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def strengths(buckets):
 
 
 def test_numbers_become_buckets_of_graded_strengths():
-    made, notes = graded("age", pictures(6), [0.5, -0.25, 0.0, None, 1.0, -1.0], Grading())
+    made, notes = graded("age", pictures(6), [0.5, -0.25, 0.0, None, 1.0, -1.0], NumberSettings())
     assert strengths(made) == {"age more": [0.5, 1.0], "age less": [-0.25, -1.0], "age neutral": [0.0]}
     assert [bucket.sign for bucket in made] == [1, -1, 0] and made[0].strength == 1.0
     assert notes == ["1 of 6 pictures have no number and are left out."]
@@ -103,19 +104,19 @@ def test_numbers_become_buckets_of_graded_strengths():
 
 def test_numbers_of_any_scale():
     years = [20, 30, 40, 50, 80]
-    middle, _ = graded("age", pictures(5), years, Grading("middle to 0", strongest=1.0))
+    middle, _ = graded("age", pictures(5), years, NumberSettings(scale="middle to 0", strongest=1.0))
     assert strengths(middle) == {"age more": [0.25, 1.0], "age less": [-0.5, -0.25], "age neutral": [0.0]}
-    smallest, _ = graded("age", pictures(5), years, Grading("smallest to 0", strongest=0.6))
+    smallest, _ = graded("age", pictures(5), years, NumberSettings(scale="smallest to 0", strongest=0.6))
     assert strengths(smallest) == {"age more": [0.1, 0.2, 0.3, 0.6], "age neutral": [0.0]}
 
 
 @pytest.mark.parametrize(
     "numbers, grading, message",
     [
-        ([None, None], Grading(), "No picture of bucket 'age' has a number.*called '0', '1'"),
-        ([20, 300], Grading(), "number 300, which is no strength.*middle to 0"),
-        ([7, 7], Grading("middle to 0"), "All 2 pictures have the number 7"),
-        ([7, 7], Grading(use="balanced ends"), "two ends of the numbers meet"),
+        ([None, None], NumberSettings(), "No picture of bucket 'age' has a number.*called '0', '1'"),
+        ([20, 300], NumberSettings(), "number 300, which is no strength.*middle to 0"),
+        ([7, 7], NumberSettings(scale="middle to 0"), "All 2 pictures have the number 7"),
+        ([7, 7], NumberSettings(use="balanced ends"), "two ends of the numbers meet"),
     ],
 )
 def test_numbers_that_make_no_slider(numbers, grading, message):
@@ -142,17 +143,17 @@ def test_the_ends_of_an_unsorted_set_are_balanced_against_what_else_differs():
     alike = [min(sum(outside[i] is there for i in end) for end in (more, less)) for there in (True, False)]
     assert len(balance.more) == len(balance.less) == sum(alike), "as many as have a like"
     assert all(outside[a] == outside[b] for a, b in zip(balance.more, balance.less, strict=True))
-    buckets, notes = graded("smile", made, numbers, Grading(use="balanced ends", share=0.3))
+    buckets, notes = graded("smile", made, numbers, NumberSettings(use="balanced ends", ends=0.3))
     assert [bucket.sign for bucket in buckets] == [1, -1]
     assert min(strengths(buckets)["smile more"]) > 0.3 and "4 differed before, 0 do now" in " ".join(notes)
 
 
 def test_what_cannot_be_balanced_is_said():
     made = pictures(12, brightness=lambda i: 0.2 + 0.05 * i)
-    _, notes = graded("smile", made, [i / 12 for i in range(12)], Grading(use="balanced ends", share=0.4))
+    _, notes = graded("smile", made, [i / 12 for i in range(12)], NumberSettings(use="balanced ends", ends=0.4))
     text = " ".join(notes)
     assert "the end with more still has more brightness (+" in text
-    assert Cycle(graded("smile", made, [i / 12 for i in range(12)], Grading(use="balanced ends"))[0])
+    assert Cycle(graded("smile", made, [i / 12 for i in range(12)], NumberSettings(use="balanced ends"))[0])
 
 
 def test_words_that_all_or_hardly_any_captions_have_are_no_covariates():

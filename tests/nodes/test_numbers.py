@@ -73,6 +73,7 @@ def test_a_table_pasted_or_as_a_file(tmp_path, monkeypatch):
         ({}, "token, table or numbers; none is given"),
         ({"token": "smile", "table": "0,1"}, "token and table are given"),
         ({"token": "smile"}, "connect clip"),
+        ({"token": "smile", "clip": Clip()}, r"No caption of bucket 'faces' has a token such as \(smile:0.7\)"),
         ({"numbers": [1.0, -1.0]}, "'faces' has 4 pictures but 2 numbers"),
         ({"table": "x.png,1"}, "No picture of bucket 'faces' has a number"),
         ({"numbers": [float("nan")] * 4}, "numbers is nan"),

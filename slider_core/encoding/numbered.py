@@ -1,0 +1,79 @@
+"""The number of each picture of a bucket, and the buckets of graded strengths that are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..data.bucket import Bucket, Example
+from ..data.faults import PictureError, one_for_each
+from ..data.faults import bucket as subject
+from ..data.graded import graded
+from ..data.numbers import matched_numbers, read_table, without_token
+from ..given import quoted
+from ..settings import NumberSettings
+from .encoders import Encoders
+
+Numbered = tuple[Sequence[Example], list[float | None]]  # examples, and the number of each
+
+
+def numbered(
+    bucket: Bucket, settings: NumberSettings, encoders: Encoders, numbers: Sequence[float] = ()
+) -> tuple[tuple[Bucket, ...], list[str]]:
+    """A positive, a negative and a neutral bucket of one, those of them that have pictures, and notes on them.
+
+    Args:
+        settings: `table` is the text of the table.
+        encoders: of captions, for what is left of them without their tokens.
+        numbers: one for each picture, in place of tokens or a table.
+
+    Raises:
+        PictureError: if numbers come from no place or several, or make no slider; see `data.graded`.
+    """
+    sources = {"token": settings.token.strip(), "table": settings.table.strip(), "numbers": numbers}
+    given = [name for name, there in sources.items() if there]
+    if len(given) != 1:
+        found = f"{' and '.join(given)} are given" if given else "none is given"
+        raise PictureError(f"Numbers come from one place: token, table or numbers; {found}. Give one.")
+    examples, found_numbers = _found(bucket, settings, encoders, numbers)
+    made, notes = graded(bucket.name, examples, found_numbers, settings)
+    return tuple(replace(one, probability=bucket.probability, repeats=bucket.repeats) for one in made), notes
+
+
+def _found(bucket: Bucket, settings: NumberSettings, encoders: Encoders, numbers: Sequence[float]) -> Numbered:
+    if numbers:
+        count = len(bucket.examples)
+        one_for_each(subject(bucket.name), count, "numbers", len(numbers), (count,))
+        return bucket.examples, list(map(float, numbers))
+    if settings.table.strip():
+        names = [example.name for example in bucket.examples]
+        return bucket.examples, matched_numbers(names, read_table(settings.table))
+    return _of_tokens(bucket, settings.token.strip(), encoders)
+
+
+def _of_tokens(bucket: Bucket, word: str, encoders: Encoders) -> Numbered:
+    if encoders.clip is None:
+        raise PictureError("Captions without their tokens must be encoded again: connect clip.")
+    plain = [_without_token(example, word, encoders) for example in bucket.examples]
+    if all(number is None for _, number in plain):
+        raise PictureError(
+            f"No caption of bucket {quoted(bucket.name)} has a token such as ({word}:0.7). Its first caption is "
+            f"{quoted(bucket.examples[0].caption)}."
+        )
+    return [example for example, _ in plain], [number for _, number in plain]
+
+
+def _without_token(example: Example, word: str, encoders: Encoders) -> tuple[Example, float | None]:
+    """The example with the token taken out of all its captions, and the first number of these."""
+    one, number = _of_caption(example, word, encoders)
+    variants = [_of_caption(variant, word, encoders) for variant in example.variants]
+    found = (number, *(of_variant for _, of_variant in variants))
+    whole = replace(one, variants=tuple(variant for variant, _ in variants))
+    return whole, next((one for one in found if one is not None), None)
+
+
+def _of_caption(example: Example, word: str, encoders: Encoders) -> tuple[Example, float | None]:
+    caption, number = without_token(example.caption, word)
+    if number is None:
+        return example, None
+    return replace(example, caption=caption, conditioning=encoders.conditioning(caption)), number
