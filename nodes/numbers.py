@@ -14,8 +14,6 @@ from .progress import show
 from .types import CATEGORY, SliderBuckets
 from .widgets import widgets
 
-TABLES = (".csv", ".tsv", ".jsonl")
-
 
 class SliderNumbers(io.ComfyNode):
     @classmethod
@@ -56,15 +54,18 @@ class SliderNumbers(io.ComfyNode):
     @classmethod
     @checked(many=["buckets", "numbers"])
     def execute(cls, buckets: Any, numbers: Any = None, clip: Any = None, **given: Any) -> io.NodeOutput:
+        from ..slider_core.data.numbers import TABLE_FILES
         from ..slider_core.encoding import Encoders, numbered
 
         chain = [bucket for one in buckets for bucket in one]
         if not chain:
             raise ValueError("The buckets input got none. Connect a Load Slider Bucket.")
         *before, last = chain
-        table = text_or_file(given.pop("table", ""), "table of strengths", TABLES)
+        table = text_or_file(given.pop("table", ""), "table of strengths", TABLE_FILES)
         settings = NumberSettings(**given, table=table)
-        made, notes = numbered(last, settings, Encoders(clip=clip), [n for n in numbers or [] if n is not None])
+        given_numbers = [number for number in numbers or [] if number is not None]
+        encode = Encoders(clip=clip).conditioning if clip is not None else None
+        made, notes = numbered(last, settings, encode, given_numbers)
         report = "\n".join([*map(_described, made), *(f"Note: {note}" for note in notes)])
         return show(report, (*before, *made), report)
 

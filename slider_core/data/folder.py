@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -200,7 +201,7 @@ class FolderPictures(Sequence[Picture]):
         return list(map(self._name, self.listing.files))
 
     def _name(self, file: Path) -> str:
-        return file.relative_to(self.folder).with_suffix("").as_posix()
+        return unicodedata.normalize("NFC", file.relative_to(self.folder).with_suffix("").as_posix())
 
     def __len__(self) -> int:
         return len(self.listing.files)

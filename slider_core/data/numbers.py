@@ -7,12 +7,16 @@ import io
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..given import checked_text, quoted
+from ..given import number as number_of
+from .bucket import MIRRORED
 from .faults import PictureError, raise_all
 
+TABLE_FILES = (".csv", ".tsv", ".jsonl")
 FILE_NAMES = ("file", "file_name", "filename", "image", "name", "path")
 NUMBER_NAMES = ("strength", "slider_strength", "number", "value", "score")
 MOST_ROWS = 1_000_000
@@ -50,32 +54,54 @@ def read_table(text: str) -> dict[str, float]:
     found: dict[str, float] = {}
     faults = []
     for where, file, given in rows:
-        name, number = _plain(file), _number(given)
-        if number is None:
+        name, value = _plain(file), _number(given)
+        if value is None:
             faults.append(f"{where} of the table: {quoted(given)} is no number. Write one such as 0.7.")
         elif name in found:
             faults.append(f"{where} of the table: {quoted(name)} has a number already. Take one of them out.")
         else:
-            found[name] = number
+            found[name] = value
     raise_all(faults, "lines of the table of strengths")
     return found
 
 
 def matched_numbers(names: Sequence[str], table: Mapping[str, float]) -> list[float | None]:
-    """The number of each picture: by its name below its folder or, where only one row fits, by its file's name."""
+    """The number of each picture: by its name below its folder or, where only one row fits, by its file's name.
+
+    Raises:
+        PictureError: if one row could be that of several pictures.
+    """
+    plain = [name if name in table else name.removesuffix(MIRRORED) for name in names]
     by_last: dict[str, list[str]] = {}
-    for file in table:
-        by_last.setdefault(file.rpartition("/")[2], []).append(file)
-    found: list[float | None] = []
-    for name in names:
-        fitting = [name] if name in table else by_last.get(name.rpartition("/")[2], [])
-        found.append(table[fitting[0]] if len(fitting) == 1 else None)
-    return found
+    for file in table.keys() - set(plain):
+        by_last.setdefault(_last(file), []).append(file)
+    rows = {name: [name] if name in table else by_last.get(_last(name), []) for name in plain}
+    _check_one_each(rows)
+    return [table[rows[name][0]] if len(rows[name]) == 1 else None for name in plain]
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _check_one_each(rows: Mapping[str, Sequence[str]]) -> None:
+    pictures: dict[str, list[str]] = {}
+    for name, fitting in rows.items():
+        if len(fitting) == 1:
+            pictures.setdefault(fitting[0], []).append(name)
+    raise_all(
+        [
+            f"{quoted(row)} of the table could be {' or '.join(map(quoted, several))}. Write the folder in front."
+            for row, several in pictures.items()
+            if len(several) > 1
+        ],
+        "lines of the table of strengths",
+    )
 
 
 def _of_csv(lines: Sequence[str]) -> list[tuple[str, str, Any]]:
-    delimiter = max(",\t;", key=lines[0].count)
-    rows = [row for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter)]
+    delimiter = _delimiter(lines[-1])
+    rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter, skipinitialspace=True))
     head = [cell.strip().lower() for cell in rows[0]]
     file_at, number_at = (
         next((i for i, cell in enumerate(head) if cell in names), None) for names in (FILE_NAMES, NUMBER_NAMES)
@@ -92,6 +118,15 @@ def _of_csv(lines: Sequence[str]) -> list[tuple[str, str, Any]]:
             f"face.png,0.7."
         )
     return [(f"line {i}", row[file_at], row[number_at]) for i, row in enumerate(rows[start:], start + 1)]
+
+
+def _delimiter(line: str) -> str:
+    """What is between the cells of a line with a number; a comma may also stand in the number."""
+    for delimiter in "\t;":
+        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+        if len(cells) > 1 and any(_number(cell) is not None for cell in cells):
+            return delimiter
+    return ","
 
 
 def _of_jsonl(lines: Sequence[str]) -> list[tuple[str, str, Any]]:
@@ -115,15 +150,12 @@ def _of_jsonl(lines: Sequence[str]) -> list[tuple[str, str, Any]]:
 
 def _plain(file: str) -> str:
     """A file as pictures are named: with forward slashes and without its ending."""
-    path = file.strip().replace("\\", "/").removeprefix("./")
+    path = unicodedata.normalize("NFC", file.strip()).replace("\\", "/").removeprefix("./")
     folder, slash, last = path.rpartition("/")
     stem, dot, ending = last.rpartition(".")
     return f"{folder}{slash}{stem if dot and stem and ending.isalnum() and not ending.isdigit() else last}"
 
 
 def _number(given: Any) -> float | None:
-    try:
-        number = math.nan if isinstance(given, bool) else float(str(given).strip().replace("−", "-"))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    found = None if isinstance(given, bool) else number_of(str(given))
+    return found if found is not None and math.isfinite(found) else None

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
-from ..data.bucket import Bucket, Example
+from ..data.bucket import MIRRORED, Bucket, Example
 from ..data.faults import PictureError, one_for_each
 from ..data.faults import bucket as subject
 from ..data.graded import graded
 from ..data.numbers import matched_numbers, read_table, without_token
 from ..given import quoted
 from ..settings import NumberSettings
-from .encoders import Encoders
 
+Encode = Callable[[str], list[Any]]  # gives ComfyUI's CONDITIONING of a caption
 Numbered = tuple[Sequence[Example], list[float | None]]  # examples, and the number of each
 
 
 def numbered(
-    bucket: Bucket, settings: NumberSettings, encoders: Encoders, numbers: Sequence[float] = ()
+    bucket: Bucket, settings: NumberSettings, encode: Encode | None, numbers: Sequence[float] = ()
 ) -> tuple[tuple[Bucket, ...], list[str]]:
     """A positive, a negative and a neutral bucket of one, those of them that have pictures, and notes on them.
 
     Args:
         settings: `table` is the text of the table.
-        encoders: of captions, for what is left of them without their tokens.
+        encode: what is left of captions without their tokens.
         numbers: one for each picture, in place of tokens or a table.
 
     Raises:
@@ -35,26 +36,34 @@ def numbered(
     if len(given) != 1:
         found = f"{' and '.join(given)} are given" if given else "none is given"
         raise PictureError(f"Numbers come from one place: token, table or numbers; {found}. Give one.")
-    examples, found_numbers = _found(bucket, settings, encoders, numbers)
+    examples, found_numbers = _found(bucket, settings, encode, numbers)
     made, notes = graded(bucket.name, examples, found_numbers, settings)
     return tuple(replace(one, probability=bucket.probability, repeats=bucket.repeats) for one in made), notes
 
 
-def _found(bucket: Bucket, settings: NumberSettings, encoders: Encoders, numbers: Sequence[float]) -> Numbered:
+def _found(
+    bucket: Bucket, settings: NumberSettings, encode: Encode | None, numbers: Sequence[float]
+) -> Numbered:
     if numbers:
-        count = len(bucket.examples)
-        one_for_each(subject(bucket.name), count, "numbers", len(numbers), (count,))
-        return bucket.examples, list(map(float, numbers))
+        return bucket.examples, _one_each(bucket, numbers)
     if settings.table.strip():
         names = [example.name for example in bucket.examples]
         return bucket.examples, matched_numbers(names, read_table(settings.table))
-    return _of_tokens(bucket, settings.token.strip(), encoders)
+    return _of_tokens(bucket, settings.token.strip(), encode)
 
 
-def _of_tokens(bucket: Bucket, word: str, encoders: Encoders) -> Numbered:
-    if encoders.clip is None:
+def _one_each(bucket: Bucket, numbers: Sequence[float]) -> list[float | None]:
+    """The number of each example; a mirrored picture has that of its picture."""
+    mirrored = any(example.name.endswith(MIRRORED) for example in bucket.examples[1::2])
+    count = len(bucket.examples) // (1 + mirrored)
+    one_for_each(subject(bucket.name), count, "numbers", len(numbers), (count,))
+    return [float(number) for number in numbers for _ in range(1 + mirrored)]
+
+
+def _of_tokens(bucket: Bucket, word: str, encode: Encode | None) -> Numbered:
+    if encode is None:
         raise PictureError("Captions without their tokens must be encoded again: connect clip.")
-    plain = [_without_token(example, word, encoders) for example in bucket.examples]
+    plain = [_without_token(example, word, encode) for example in bucket.examples]
     if all(number is None for _, number in plain):
         raise PictureError(
             f"No caption of bucket {quoted(bucket.name)} has a token such as ({word}:0.7). Its first caption is "
@@ -63,17 +72,17 @@ def _of_tokens(bucket: Bucket, word: str, encoders: Encoders) -> Numbered:
     return [example for example, _ in plain], [number for _, number in plain]
 
 
-def _without_token(example: Example, word: str, encoders: Encoders) -> tuple[Example, float | None]:
+def _without_token(example: Example, word: str, encode: Encode) -> tuple[Example, float | None]:
     """The example with the token taken out of all its captions, and the first number of these."""
-    one, number = _of_caption(example, word, encoders)
-    variants = [_of_caption(variant, word, encoders) for variant in example.variants]
+    one, number = _of_caption(example, word, encode)
+    variants = [_of_caption(variant, word, encode) for variant in example.variants]
     found = (number, *(of_variant for _, of_variant in variants))
     whole = replace(one, variants=tuple(variant for variant, _ in variants))
     return whole, next((one for one in found if one is not None), None)
 
 
-def _of_caption(example: Example, word: str, encoders: Encoders) -> tuple[Example, float | None]:
+def _of_caption(example: Example, word: str, encode: Encode) -> tuple[Example, float | None]:
     caption, number = without_token(example.caption, word)
     if number is None:
         return example, None
-    return replace(example, caption=caption, conditioning=encoders.conditioning(caption)), number
+    return replace(example, caption=caption, conditioning=encode(caption)), number

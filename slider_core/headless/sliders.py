@@ -147,7 +147,8 @@ def parts_of(plan: SliderPlan, pictures: Pictures) -> Parts:
     loaded = pictures.loaded
     selection = select_by(plan.targets, loaded.control_net if plan.on_control_net else loaded.model)
     of_dataset = pictures.dataset(plan.dataset).buckets if plan.dataset else ()
-    cycle = Cycle.of([*of_dataset, *map(pictures.bucket, plan.buckets)], plan.cycle)
+    of_folders = (bucket for one in plan.buckets for bucket in pictures.buckets(one))
+    cycle = Cycle.of([*of_dataset, *of_folders], plan.cycle)
     return Parts(
         loaded.model,
         selection,

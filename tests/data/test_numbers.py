@@ -7,9 +7,11 @@ import pytest
 import torch
 from concept_sliders.slider_core.data import Cycle, Example, PictureError
 from concept_sliders.slider_core.data.balance import balanced_ends, covariates
+from concept_sliders.slider_core.data.folder import FolderPictures
 from concept_sliders.slider_core.data.graded import graded
 from concept_sliders.slider_core.data.numbers import matched_numbers, read_table, without_token
 from concept_sliders.slider_core.settings import NumberSettings
+from PIL import Image
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,8 @@ TABLE = {"a": 0.5, "more/b": -1.0, "c.d": 2.0}
         "\ufefffile,strength\na.png,0.5\nmore\\b.jpg,−1\nc.d.webp,2\n",
         "image;caption;score\na.png;x;0.5\n./more/b.jpg;y;-1\nc.d.webp;z;2",
         "a\t0.5\nmore/b\t-1\n\nc.d.png\t2",
+        "a.png;0,5\nmore/b.jpg;-1,0\nc.d.webp;2,0",
+        '"a.PNG", "0,5"\nmore/b.jpg, - 1\nc.d.webp, 2',
         "smile,path\n0.5,a.png\n-1,more/b.png\n2,c.d.png",
         '{"file_name": "a.png", "strength": 0.5}\n{"file": "more/b.jpg", "value": "-1"}\n'
         '{"image": "c.d.png", "score": 2}',
@@ -53,8 +57,26 @@ def test_tables(text):
 
 
 def test_pictures_find_their_numbers():
-    assert matched_numbers(["a", "more/b", "b", "sub/a", "gone"], TABLE) == [0.5, -1.0, -1.0, 0.5, None]
+    assert matched_numbers(["sub/a", "b", "gone"], TABLE) == [0.5, -1.0, None]
+    assert matched_numbers(["a", "sub/a", "more/b", "b"], TABLE) == [0.5, None, -1.0, None], "rows of others"
+    assert matched_numbers(["a", "a mirrored"], TABLE) == [0.5, 0.5]
     assert matched_numbers(["b"], {"x/b": 1.0, "y/b": 2.0}) == [None], "which of the two is not known"
+
+
+def test_a_row_that_several_pictures_could_mean_is_not_given_to_all():
+    table = read_table("x.png,0.5")
+    assert matched_numbers(["a/x", "b/y"], table) == [0.5, None]
+    with pytest.raises(PictureError, match="'x' of the table could be 'a/x' or 'b/x'. Write the folder"):
+        matched_numbers(["a/x", "b/x"], table)
+
+
+def test_names_are_the_same_however_their_letters_are_composed(tmp_path):
+    """macOS writes the dots of an umlaut as a letter of their own, spreadsheets do not."""
+    composed, apart = "m\u00e4dchen", "ma\u0308dchen"
+    Image.new("RGB", (8, 8)).save(tmp_path / f"{apart}.png")
+    names = FolderPictures(tmp_path).names
+    assert matched_numbers(names, read_table(f"{composed}.png,1")) == [1.0]
+    assert matched_numbers([composed], read_table(f"{apart}.png,1")) == [1.0]
 
 
 @pytest.mark.parametrize(

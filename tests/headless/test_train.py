@@ -185,6 +185,26 @@ def test_simpletuners_files_train_as_they_are(tmp_path, output, train):
     )
 
 
+def test_one_folder_with_a_number_for_each_picture(tmp_path, output, train):
+    """Smiles at 0.7 and 0.3, frowns at the opposite, each mirrored: four pictures in a folder and a table."""
+    text = config_of(tmp_path, steps=1).read_text(encoding="utf-8")
+    (tmp_path / "faces").mkdir()
+    rows = {"positive_1": 0.7, "positive_2": 0.3, "negative_1": -0.7, "negative_2": -0.3}
+    for name in rows:
+        side, number = name.split("_")
+        source = sorted((DEMO / "pictures" / "smile" / side).glob("*.png"))[int(number)]
+        (tmp_path / "faces" / f"{name}.png").write_bytes(source.read_bytes())
+    (tmp_path / "scores.csv").write_text("".join(f"{name}.png,{value}\n" for name, value in rows.items()))
+    bucket = 'folder = "faces"\nresolution = 64\nmirrored = true\nnumbers = { table = "scores.csv" }\n'
+    head, _, tail = text.partition("[[bucket]]")
+    (tmp_path / "config.toml").write_text(f"{head}[[bucket]]\n{bucket}{tail[tail.index('[dataset]') :]}")
+    code, told = train(tmp_path / "config.toml")
+    assert code == 0, told
+    (file,) = (output / "loras").glob("*.safetensors")
+    facts, _ = read_facts(load(file).metadata)
+    assert facts.buckets == (("bucket more", 4, 0.7), ("bucket less", 4, -0.7))
+
+
 def test_without_keep_encoded_nothing_is_kept(tmp_path, train, encodings):
     file = config_of(tmp_path, steps=1)
     file.write_text(file.read_text().replace("resolution = 128", "resolution = 128\nkeep_encoded = false"))
