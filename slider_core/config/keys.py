@@ -119,6 +119,7 @@ class BucketKeys(Settings):
 
     folder: str = text("", "Its pictures; relative to this file, or below ComfyUI's input folder.")
     control_folder: str = text("", "A control picture for each, under the same file name.")
+    held_out: bool = switch(False, "Not trained on: what the slider does for it is measured at the end.")
     numbers: Any = _other(None, Table(help="A number for each picture, as in Slider Strength per Picture."))
 
 

@@ -55,12 +55,14 @@ class BucketPlan:
     """A bucket and its folders.
 
     Attributes:
+        held_out: whether it is measured and not trained on.
         numbers: where each picture has a number; the bucket then becomes up to three.
     """
 
     settings: BucketSettings
     folder: Path
     control_folder: Path | None = None
+    held_out: bool = False
     numbers: NumberSettings | None = None
 
 

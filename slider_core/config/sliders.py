@@ -176,7 +176,8 @@ class _Reader:
                 read_lycoris(train.lycoris_config)
             of_dataset = unencoded(dataset.dataset, dataset.roots) if dataset else ()
             if buckets or of_dataset:
-                Cycle.of([*of_dataset, *(one for plan in buckets for one in named(plan))], cycle)
+                of_folders = [(plan, one) for plan in buckets for one in named(plan)]
+                Cycle.of([*of_dataset, *(one for plan, one in of_folders if not plan.held_out)], cycle)
         except (FileNameError, AdapterError) as error:
             self.said.say(f"{where}[train]: {error}")
         except (CycleError, PairingError) as error:

@@ -136,7 +136,7 @@ class _Source:
 
     def described(self, bucket: Bucket) -> str:
         strength = f"at {bucket.strength:+g}" if bucket.sign else "neutral"
-        use = "held out" if self.backend.kind == "eval" else strength
+        use = f"held out, {strength}" if self.backend.kind == "eval" else strength
         small = len(self.pictures) - len(bucket.examples)
         notes = [
             f"{small} too small",

@@ -201,7 +201,10 @@ def test_disabled_datasets_are_left_out_whatever_they_are(root):
 
 def test_held_out_datasets_are_apart(root):
     made = chain(root, side("more"), side("less", dataset_type="eval"))
-    assert [b.name for b in made.buckets] == ["more"] and [b.name for b in made.held_out] == ["less"]
+    assert [b.name for b in made.buckets] == ["more"]
+    assert [(b.name, b.strength) for b in made.held_out] == [("less", -0.5)]
+    made = chain(root, side("more"), side("less", dataset_type="eval", slider_strength=None))
+    assert made.held_out[0].strength is None and "not given: measured as neutral" in made.report
 
 
 def conditioning(kind, **keys):

@@ -163,6 +163,7 @@ def test_simpletuners_files_train_as_they_are(tmp_path, output, train):
         for side, strength in (("positive", 0.5), ("negative", -0.5), ("neutral", 0.0))
     ]
     datasets[0]["caption_shuffle"] = True
+    datasets.append({**datasets[1], "id": "unseen", "dataset_type": "eval"})
     (tmp_path / "multidatabackend.json").write_text(json.dumps(datasets))
     asked = {"max_train_steps": 2, "lora_rank": 2, "learning_rate": 3e-4, "seed": 5, "optimizer": "prodigy"}
     (tmp_path / "config.json").write_text(json.dumps(asked))
@@ -175,6 +176,11 @@ def test_simpletuners_files_train_as_they_are(tmp_path, output, train):
     facts, _ = read_facts(load(file).metadata)
     assert (facts.steps, facts.learning_rate, facts.rank) == (2, 3e-4, "2")
     assert facts.buckets == (("positive", 6, 0.5), ("negative", 6, -0.5), ("neutral", 6, None))
+    assert re.search(r"Held out, negative: 6 pictures at -0\.5, loss .* with the slider, .* without", told), (
+        told
+    )
+    end = json.loads((output / "slider_logs" / "slider.jsonl").read_text().splitlines()[-1])
+    assert end["held_out"]["negative"]["pictures"] == 6
     assert "Note: multidatabackend.json: caption_shuffle True: NOT USED: captions stay as they are" in told
     assert "Note: config.json: optimizer 'prodigy': not known here, so AdamW." in told
     code, told = train(tmp_path / "st.toml", "--dry-run")
@@ -203,6 +209,21 @@ def test_one_folder_with_a_number_for_each_picture(tmp_path, output, train):
     (file,) = (output / "loras").glob("*.safetensors")
     facts, _ = read_facts(load(file).metadata)
     assert facts.buckets == (("bucket more", 4, 0.7), ("bucket less", 4, -0.7))
+
+
+def test_a_bucket_that_is_held_out_is_measured_and_not_trained_on(tmp_path, output, train):
+    file = config_of(tmp_path, steps=1)
+    text = file.read_text(encoding="utf-8").replace(
+        "slider_strength = 0\n", "slider_strength = 0\nheld_out = true\n"
+    )
+    file.write_text(text)
+    code, told = train(file)
+    assert code == 0 and "Held out, neutral: 6 pictures at ±0.5, loss " in told, told
+    (slider,) = (output / "loras").glob("*.safetensors")
+    assert [name for name, *_ in read_facts(load(slider).metadata)[0].buckets] == ["positive", "negative"]
+    file.write_text(text.replace("slider_strength = -0.5\n", "slider_strength = -0.5\nheld_out = true\n"))
+    code, told = train(file)
+    assert code == 2 and "There is no negative bucket" in told
 
 
 def test_without_keep_encoded_nothing_is_kept(tmp_path, train, encodings):

@@ -146,7 +146,7 @@ def probability_of(entry: Entry) -> float:
     return probability
 
 
-def strength_of(entry: Entry) -> float | None:
+def strength_of(entry: Entry, held_out: bool = False) -> float | None:
     strength = entry.number("slider_strength", 0.0)
     if abs(strength) > STRONGEST:
         raise entry.fault("slider_strength", f"Write a number from −{STRONGEST:g} to {STRONGEST:g}.")
@@ -158,9 +158,9 @@ def strength_of(entry: Entry) -> float | None:
         entry.say("slider_strength", f"not used, as {regular[0]} is true")
         return None
     if not entry.has("slider_strength"):
+        of_training = "neutral here. SimpleTuner trains such pictures at strength +1; neutral plain on Slider Cycle does so"
         entry.said["slider_strength"] = (
-            "not given: neutral here. SimpleTuner trains such pictures at strength +1; neutral plain on Slider Cycle "
-            "does so too"
+            f"not given: {'measured as neutral' if held_out else f'{of_training} too'}"
         )
         return None
     entry.say("slider_strength", "neutral" if strength == 0 else f"{strength:+g}")
