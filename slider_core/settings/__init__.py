@@ -21,6 +21,7 @@ from .setting import (
     settings_of,
 )
 from .sweep import ShownSweepSettings, SweepSettings
+from .taken import taken
 from .targets import TargetSettings
 from .training import LoopSettings, TrainSettings
 from .words import WordsSettings
@@ -49,4 +50,5 @@ __all__ = [
     "faults",
     "nearest",
     "settings_of",
+    "taken",
 ]

@@ -78,7 +78,7 @@ def test_the_guides_three_buckets(root):
     ]
     assert captions(made.buckets[2]) == [["blue sky"]], "the folder is walked, and its names are the captions"
     assert "plain: 1 of 1 pictures, neutral" in made.report
-    assert "trains such pictures at strength +1" in made.report
+    assert "trains it at strength +1" in made.report
     assert "text: left out\n  id 'text': left out" in made.report
 
 

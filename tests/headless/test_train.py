@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ import psutil
 import pytest
 import torch
 from concept_sliders.slider_core.config import ConfigError
+from concept_sliders.slider_core.data.simpletuner import DatasetError, read_dataset
+from concept_sliders.slider_core.encoding import encoded_chain
 from concept_sliders.slider_core.files import load, read_facts
 from concept_sliders.slider_core.headless import Cancel, Outcome, measure, pictures, sliders, table_of
 from concept_sliders.slider_core.headless.progress import JsonLines, Several, Terminal
@@ -189,6 +192,33 @@ def test_simpletuners_files_train_as_they_are(tmp_path, output, train):
         and "crop_style 'face': not used, as crop is false" in told
         and "18 of 18 encodings" not in told
     )
+
+
+def test_simpletuners_folders_may_lie_anywhere_for_who_gives_a_command(
+    tmp_path, tmp_path_factory, output, train
+):
+    """The node, which strangers may send workflows to, refuses the same file (tests/data/test_simpletuner.py)."""
+    text = config_of(tmp_path).read_text(encoding="utf-8")
+    model = text[text.index("[model]") : text.index("[targets]")]
+    far = tmp_path_factory.mktemp("elsewhere")
+    datasets = []
+    for side, strength in (("positive", 0.5), ("negative", -0.5)):
+        shutil.copytree(DEMO / "pictures" / "smile" / side, far / side)
+        keys = {"caption_strategy": "textfile", "resolution": 64, "delete_unwanted_images": True}
+        datasets.append({"id": side, "instance_data_dir": str(far / side), "slider_strength": strength, **keys})
+    (tmp_path / "multidatabackend.json").write_text(json.dumps(datasets))
+    (tmp_path / "st.toml").write_text(
+        f'{model}[dataset]\nfile = "multidatabackend.json"\n[train]\nsteps = 1\n[sweep]\nmeasure = false\n'
+    )
+    before = {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in far.rglob("*.*")}
+    code, told = train(tmp_path / "st.toml")
+    assert code == 0 and len(list((output / "loras").glob("*.safetensors"))) == 1, told
+    assert before == {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in far.rglob("*.*")}
+    with pytest.raises(
+        DatasetError, match="lies outside of .*input.*Two ways out: copy the folder below, or link"
+    ):
+        located_at = Path(folder_paths.get_input_directory())
+        encoded_chain(read_dataset(json.dumps(datasets)), [located_at], None)
 
 
 def test_one_folder_with_a_number_for_each_picture(tmp_path, output, train):

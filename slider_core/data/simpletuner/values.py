@@ -158,10 +158,8 @@ def strength_of(entry: Entry, held_out: bool = False) -> float | None:
         entry.say("slider_strength", f"not used, as {regular[0]} is true")
         return None
     if not entry.has("slider_strength"):
-        of_training = "neutral here. SimpleTuner trains such pictures at strength +1; neutral plain on Slider Cycle does so"
-        entry.said["slider_strength"] = (
-            f"not given: {'measured as neutral' if held_out else f'{of_training} too'}"
-        )
+        became = "neutral here. SimpleTuner trains it at strength +1; neutral plain on Slider Cycle does so too"
+        entry.said["slider_strength"] = f"not given: {'measured as neutral' if held_out else became}"
         return None
     entry.say("slider_strength", "neutral" if strength == 0 else f"{strength:+g}")
     return strength or None
