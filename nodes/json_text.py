@@ -6,7 +6,7 @@ import json
 import os
 
 from ..slider_core.given import names_file, quoted
-from .input_folder import input_path
+from .input_folder import DATASETS, input_path
 
 LARGEST = 4 << 20  # bytes of a file
 JSON = (".json",)
@@ -38,5 +38,7 @@ def file_text(file: str, what: str, endings: tuple[str, ...] = JSON) -> str:
 
 
 def text_or_file(text: str, what: str, endings: tuple[str, ...] = JSON) -> str:
-    """The text itself or, where it is the name of a file below ComfyUI's input folder, what stands there."""
-    return file_text(text.strip(), what, endings) if names_file(text, endings) else text
+    """The text itself or, where it is the name of a file below ComfyUI's input or, marked, datasets folder, what stands
+    there."""
+    is_name = names_file(text.strip().removesuffix(DATASETS), endings)
+    return file_text(text.strip(), what, endings) if is_name else text
