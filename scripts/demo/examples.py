@@ -267,8 +267,8 @@ SIMPLETUNER = """{
   "--slider_lora_target": true,
   "--lora_rank": 4,
   "--lora_alpha": 4,
-  "--max_train_steps": 150,
-  "--learning_rate": 5e-4,
+  "--max_train_steps": 200,
+  "--learning_rate": 2e-4,
   "--lr_scheduler": "cosine",
   "--optimizer": "torch-adamw",
   "--seed": 0
@@ -301,7 +301,7 @@ def simpletuner_example() -> Example:
         sweep={"prompts": None, "positive": ["prompt", 0], "strengths": "-2:2:9", "cfg": 4.0},
     )
     return Example(
-        "05 Train from SimpleTuner's files",
+        "05 Train from files of SimpleTuner",
         graph,
         {
             "1  Model": [["checkpoint", "targets"]],

@@ -158,4 +158,5 @@ def _folder(entry: Entry) -> str:
     folder = entry.text("instance_data_dir")
     if not folder:
         raise DatasetError(f"{entry.name} has no instance_data_dir. Write the folder of its pictures there.")
+    entry.say("instance_data_dir", "read with the folders below it")
     return folder
