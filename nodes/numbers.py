@@ -54,7 +54,7 @@ class SliderNumbers(io.ComfyNode):
     @classmethod
     @checked(many=["buckets", "numbers"])
     def execute(cls, buckets: Any, numbers: Any = None, clip: Any = None, **given: Any) -> io.NodeOutput:
-        from ..slider_core.data.numbers import TABLE_FILES
+        from ..slider_core.data.number_tables import TABLE_FILES
         from ..slider_core.encoding import Encoders, numbered
 
         chain = [bucket for one in buckets for bucket in one]

@@ -17,7 +17,7 @@ from ..adapters import AdapterError
 from ..adapters.lycoris_config import read_config as read_lycoris
 from ..architectures import names_fault
 from ..data import Cycle, CycleError, PairingError, PictureError
-from ..data.numbers import TABLE_FILES
+from ..data.number_tables import TABLE_FILES
 from ..data.simpletuner import DatasetError
 from ..encoding import unencoded
 from ..evaluation.prompts import Prompt, PromptLibraryError, parse_library

@@ -10,7 +10,7 @@ from ..given import STRONGEST, quoted
 from ..settings import NumberSettings
 from .balance import balanced_ends
 from .bucket import Bucket, Example
-from .faults import PictureError
+from .faults import PictureError, first_of
 
 
 def graded(
@@ -31,7 +31,9 @@ def graded(
             f"No picture of bucket {quoted(name)} has a number. Its pictures are called "
             f"{', '.join(quoted(example.name) for example in examples[:3])}; numbers are found by these names."
         )
-    notes = [f"{len(examples) - len(known)} of {len(examples)} pictures have no number and are left out."]
+    notes = _left_out(
+        [e.name for e, number in zip(examples, numbers, strict=True) if number is None], len(examples)
+    )
     strengths = _strengths([number for _, number in known], settings)
     some = [replace(e, strength=s, variants=tuple(replace(v, strength=s) for v in e.variants))
             for (e, _), s in zip(known, strengths, strict=True)]  # fmt: skip
@@ -48,7 +50,14 @@ def graded(
         for sign, word in ((+1, "more"), (-1, "less"), (0, "neutral"))
         if signs[sign]
     ]
-    return tuple(made), notes[len(examples) == len(known) :]
+    return tuple(made), notes
+
+
+def _left_out(names: Sequence[str], count: int) -> list[str]:
+    if not names:
+        return []
+    has = "has no number and is" if len(names) == 1 else "have no number and are"
+    return [f"{len(names)} of {count} pictures {has} left out: {first_of(names)}."]
 
 
 def _largest(examples: Sequence[Example]) -> float:

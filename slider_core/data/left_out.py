@@ -8,6 +8,7 @@ from typing import Any
 from ..given import counted
 from ..settings import BucketSettings
 from .bucket import Example
+from .faults import first_of
 from .folder import FolderPictures
 from .listing import Listing
 
@@ -28,7 +29,7 @@ def notes_on(source: Sequence[Any], settings: BucketSettings, examples: Sequence
         notes += notes_on_files(source.listing)
     empty = [e.name for e in examples if not e.caption] if settings.captions == "text file" else []
     if empty:
-        notes.append(f"{counted(len(empty), 'caption is', 'captions are')} empty: {_first(empty)}.")
+        notes.append(f"{counted(len(empty), 'caption is', 'captions are')} empty: {first_of(empty)}.")
     return notes
 
 
@@ -42,10 +43,6 @@ def notes_on_files(listing: Listing) -> list[str]:
         one = len(listing.others) == 1
         notes.append(
             f"{counted(len(listing.others), 'file')} {'is' if one else 'are'} of a type that is not read: "
-            f"{_first([file.name for file in listing.others])}. Save {'it' if one else 'them'} as PNG, or as MP4."
+            f"{first_of([file.name for file in listing.others])}. Save {'it' if one else 'them'} as PNG, or as MP4."
         )
     return notes
-
-
-def _first(names: Sequence[str]) -> str:
-    return ", ".join([*names[:5], *(["…"] if len(names) > 5 else [])])

@@ -1,68 +1,28 @@
-"""A number a picture: from tokens in captions, or from a table of files and strengths."""
+"""A number a picture: from tokens in captions, or by its name from a table."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
 import re
-import unicodedata
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ..given import checked_text, quoted
-from ..given import number as number_of
+from ..given import number, quoted
 from .bucket import MIRRORED
-from .faults import PictureError, raise_all
+from .faults import raise_all
 
-TABLE_FILES = (".csv", ".tsv", ".jsonl")
-FILE_NAMES = ("file", "file_name", "filename", "image", "name", "path")
-NUMBER_NAMES = ("strength", "slider_strength", "number", "value", "score")
-MOST_ROWS = 1_000_000
-_NUMBER = r"[-+−]?(?:\d+\.?\d*|\.\d+)"
+_NUMBER = r"[-+−]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[-+]?\d+)?"
 
 
 def without_token(caption: str, word: str) -> tuple[str, float | None]:
     """The caption without its tokens `(word:0.7)`, and the number of the last one; None where it has none."""
+    if whole := re.fullmatch(rf"\(\s*(.+?)\s*:\s*{_NUMBER}\s*\)", word, re.IGNORECASE):
+        word = whole[1]
     token = re.compile(rf"\(\s*{re.escape(word)}\s*:\s*({_NUMBER})\s*\)", re.IGNORECASE)
     found = token.findall(caption)
     if not found:
         return caption, None
     rest = re.sub(r"\s+([,.;])", r"\1", token.sub("", caption))
     rest = re.sub(r"([,;])(\s*[,;])+", r"\1", " ".join(rest.split())).strip(" ,;")
-    return rest, float(found[-1].replace("−", "-"))
-
-
-def read_table(text: str) -> dict[str, float]:
-    """The numbers of a table, by file: CSV, TSV or JSONL, with or without a line of names.
-
-    Raises:
-        PictureError: naming the lines at fault.
-    """
-    checked_text(text, "The table of strengths", PictureError)
-    lines = [line for line in text.removeprefix("\ufeff").splitlines() if line.strip()]
-    if not lines:
-        raise PictureError(
-            "The table of strengths is empty. Write a line for each picture: its file, its number."
-        )
-    if len(lines) > MOST_ROWS:
-        raise PictureError(
-            f"The table of strengths has {len(lines):,} lines; at most {MOST_ROWS:,} are possible."
-        )
-    rows = _of_jsonl(lines) if lines[0].lstrip().startswith("{") else _of_csv(lines)
-    found: dict[str, float] = {}
-    faults = []
-    for where, file, given in rows:
-        name, value = _plain(file), _number(given)
-        if value is None:
-            faults.append(f"{where} of the table: {quoted(given)} is no number. Write one such as 0.7.")
-        elif name in found:
-            faults.append(f"{where} of the table: {quoted(name)} has a number already. Take one of them out.")
-        else:
-            found[name] = value
-    raise_all(faults, "lines of the table of strengths")
-    return found
+    return rest, number(found[-1])
 
 
 def matched_numbers(names: Sequence[str], table: Mapping[str, float]) -> list[float | None]:
@@ -71,17 +31,36 @@ def matched_numbers(names: Sequence[str], table: Mapping[str, float]) -> list[fl
     Raises:
         PictureError: if one row could be that of several pictures.
     """
+    rows = _rows(names, table)
+    return [table[row] if row else None for row in rows]
+
+
+def unmatched(names: Sequence[str], table: Mapping[str, float]) -> list[str]:
+    """The rows of a table that are those of no picture."""
+    used = set(_rows(names, table))
+    return [row for row in table if row not in used]
+
+
+def _rows(names: Sequence[str], table: Mapping[str, float]) -> list[str]:
+    """The row of each picture; empty for none."""
     plain = [name if name in table else name.removesuffix(MIRRORED) for name in names]
-    by_last: dict[str, list[str]] = {}
-    for file in table.keys() - set(plain):
-        by_last.setdefault(_last(file), []).append(file)
-    rows = {name: [name] if name in table else by_last.get(_last(name), []) for name in plain}
-    _check_one_each(rows)
-    return [table[rows[name][0]] if len(rows[name]) == 1 else None for name in plain]
+    others = table.keys() - set(plain)
+    whole, last = _by(str.casefold, others), _by(_last, others)
+    fitting = {name: [name] if name in table else whole.get(name.casefold()) or last.get(_last(name), [])
+               for name in plain}  # fmt: skip
+    _check_one_each(fitting)
+    return [fitting[name][0] if len(fitting[name]) == 1 else "" for name in plain]
+
+
+def _by(key: Callable[[str], str], rows: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return found
 
 
 def _last(name: str) -> str:
-    return name.rpartition("/")[2]
+    return name.rpartition("/")[2].casefold()
 
 
 def _check_one_each(rows: Mapping[str, Sequence[str]]) -> None:
@@ -97,65 +76,3 @@ def _check_one_each(rows: Mapping[str, Sequence[str]]) -> None:
         ],
         "lines of the table of strengths",
     )
-
-
-def _of_csv(lines: Sequence[str]) -> list[tuple[str, str, Any]]:
-    delimiter = _delimiter(lines[-1])
-    rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter, skipinitialspace=True))
-    head = [cell.strip().lower() for cell in rows[0]]
-    file_at, number_at = (
-        next((i for i, cell in enumerate(head) if cell in names), None) for names in (FILE_NAMES, NUMBER_NAMES)
-    )
-    start = 0 if file_at is None and number_at is None else 1
-    if file_at is None:
-        file_at = 1 if number_at == 0 else 0
-    if number_at is None:
-        number_at = 0 if file_at == 1 else 1
-    short = [number for number, row in enumerate(rows, 1) if len(row) <= max(file_at, number_at)]
-    if short or len(rows) == start:
-        raise PictureError(
-            f"Line {short[0] if short else 1} of the table of strengths has no two columns. Write lines such as "
-            f"face.png,0.7."
-        )
-    return [(f"line {i}", row[file_at], row[number_at]) for i, row in enumerate(rows[start:], start + 1)]
-
-
-def _delimiter(line: str) -> str:
-    """What is between the cells of a line with a number; a comma may also stand in the number."""
-    for delimiter in "\t;":
-        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
-        if len(cells) > 1 and any(_number(cell) is not None for cell in cells):
-            return delimiter
-    return ","
-
-
-def _of_jsonl(lines: Sequence[str]) -> list[tuple[str, str, Any]]:
-    rows = []
-    for number, line in enumerate(lines, 1):
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        keys = row if isinstance(row, dict) else {}
-        file = next((keys[name] for name in FILE_NAMES if isinstance(keys.get(name), str)), None)
-        given = next((keys[name] for name in NUMBER_NAMES if name in keys), None)
-        if file is None or given is None:
-            raise PictureError(
-                f"Line {number} of the table of strengths is {quoted(line)}. Write lines such as "
-                f'{{"file": "face.png", "strength": 0.7}}.'
-            )
-        rows.append((f"line {number}", file, given))
-    return rows
-
-
-def _plain(file: str) -> str:
-    """A file as pictures are named: with forward slashes and without its ending."""
-    path = unicodedata.normalize("NFC", file.strip()).replace("\\", "/").removeprefix("./")
-    folder, slash, last = path.rpartition("/")
-    stem, dot, ending = last.rpartition(".")
-    return f"{folder}{slash}{stem if dot and stem and ending.isalnum() and not ending.isdigit() else last}"
-
-
-def _number(given: Any) -> float | None:
-    found = None if isinstance(given, bool) else number_of(str(given))
-    return found if found is not None and math.isfinite(found) else None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..data.bucket import MIRRORED, Bucket, Example
-from ..data.faults import PictureError, one_for_each
+from ..data.faults import PictureError, first_of, one_for_each
 from ..data.faults import bucket as subject
 from ..data.graded import graded
-from ..data.numbers import matched_numbers, read_table, without_token
+from ..data.number_tables import read_table
+from ..data.numbers import matched_numbers, unmatched, without_token
 from ..given import quoted
 from ..settings import NumberSettings
 
@@ -36,19 +37,26 @@ def numbered(
     if len(given) != 1:
         found = f"{' and '.join(given)} are given" if given else "none is given"
         raise PictureError(f"Numbers come from one place: token, table or numbers; {found}. Give one.")
-    examples, found_numbers = _found(bucket, settings, encode, numbers)
+    table = read_table(settings.table) if settings.table.strip() else {}
+    examples, found_numbers = _found(bucket, settings, encode, numbers, table)
     made, notes = graded(bucket.name, examples, found_numbers, settings)
+    if unused := unmatched([example.name for example in examples], table):
+        fit = "line of the table fits" if len(unused) == 1 else "lines of the table fit"
+        notes.append(f"{len(unused)} {fit} no picture: {first_of(unused)}.")
     return tuple(replace(one, probability=bucket.probability, repeats=bucket.repeats) for one in made), notes
 
 
 def _found(
-    bucket: Bucket, settings: NumberSettings, encode: Encode | None, numbers: Sequence[float]
+    bucket: Bucket,
+    settings: NumberSettings,
+    encode: Encode | None,
+    numbers: Sequence[float],
+    table: Mapping[str, float],
 ) -> Numbered:
     if numbers:
         return bucket.examples, _one_each(bucket, numbers)
-    if settings.table.strip():
-        names = [example.name for example in bucket.examples]
-        return bucket.examples, matched_numbers(names, read_table(settings.table))
+    if table:
+        return bucket.examples, matched_numbers([example.name for example in bucket.examples], table)
     return _of_tokens(bucket, settings.token.strip(), encode)
 
 

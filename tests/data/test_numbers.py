@@ -9,7 +9,8 @@ from concept_sliders.slider_core.data import Cycle, Example, PictureError
 from concept_sliders.slider_core.data.balance import balanced_ends, covariates
 from concept_sliders.slider_core.data.folder import FolderPictures
 from concept_sliders.slider_core.data.graded import graded
-from concept_sliders.slider_core.data.numbers import matched_numbers, read_table, without_token
+from concept_sliders.slider_core.data.number_tables import read_table
+from concept_sliders.slider_core.data.numbers import matched_numbers, without_token
 from concept_sliders.slider_core.settings import NumberSettings
 from PIL import Image
 
@@ -24,6 +25,8 @@ from PIL import Image
         ("a face (smiles:0.7)", "a face (smiles:0.7)", None),
         ("a (red:1.2) face", "a (red:1.2) face", None),
         ("(smile:−1), (age:3)", "(age:3)", -1.0),
+        ("a face (smile:0,5), tall", "a face, tall", 0.5),
+        ("a face (smile:+5e-1)", "a face", 0.5),
     ],
 )
 def test_tokens_are_taken_out_of_captions(caption, rest, number):
@@ -33,6 +36,7 @@ def test_tokens_are_taken_out_of_captions(caption, rest, number):
 def test_a_word_of_a_token_may_be_anything():
     assert without_token("x (a.b+c:2)", "a.b+c") == ("x", 2.0)
     assert without_token("x (aXb+c:2)", "a.b+c") == ("x (aXb+c:2)", None)
+    assert without_token("x (smile:2)", "(smile:0.7)") == ("x", 2.0), "the whole token instead of its word"
 
 
 TABLE = {"a": 0.5, "more/b": -1.0, "c.d": 2.0}
@@ -47,6 +51,8 @@ TABLE = {"a": 0.5, "more/b": -1.0, "c.d": 2.0}
         "a\t0.5\nmore/b\t-1\n\nc.d.png\t2",
         "a.png;0,5\nmore/b.jpg;-1,0\nc.d.webp;2,0",
         '"a.PNG", "0,5"\nmore/b.jpg, - 1\nc.d.webp, 2',
+        "sep=;\na.png;0,5\nmore/b.jpg;-1\nc.d.webp;2",
+        '[{"file": "a.png", "score": 0.5}, {"file": "more/b.jpg", "score": "-1,0"}, {"file": "c.d.x", "score": 2}]',
         "smile,path\n0.5,a.png\n-1,more/b.png\n2,c.d.png",
         '{"file_name": "a.png", "strength": 0.5}\n{"file": "more/b.jpg", "value": "-1"}\n'
         '{"image": "c.d.png", "score": 2}',
@@ -60,6 +66,10 @@ def test_pictures_find_their_numbers():
     assert matched_numbers(["sub/a", "b", "gone"], TABLE) == [0.5, -1.0, None]
     assert matched_numbers(["a", "sub/a", "more/b", "b"], TABLE) == [0.5, None, -1.0, None], "rows of others"
     assert matched_numbers(["a", "a mirrored"], TABLE) == [0.5, 0.5]
+    assert matched_numbers(["A", "sub/B"], {"a": 1.0, "b": 2.0}) == [1.0, 2.0], (
+        "as Windows and macOS take names"
+    )
+    assert matched_numbers(["A", "a"], {"a": 1.0, "A": 2.0}) == [2.0, 1.0]
     assert matched_numbers(["b"], {"x/b": 1.0, "y/b": 2.0}) == [None], "which of the two is not known"
 
 
@@ -86,6 +96,12 @@ def test_names_are_the_same_however_their_letters_are_composed(tmp_path):
         ("a.png", "Line 1 .* no two columns"),
         ("a.png,0.5\nb.png", "Line 2 .* no two columns"),
         ("a.png,much\nb.png,1", "line 1 of the table: 'much' is no number"),
+        (
+            "Datei;Wert\na.png;0,5",
+            "line 1 of the table: 'Wert' is no number.*call the columns file and strength",
+        ),
+        ('[{"file": "a.png"', "table of strengths is not valid JSON"),
+        ("[1, 2]", "Line 1 of the table of strengths is '1'. Write lines such as"),
         ("a.png,0.5\nb.png,much", "line 2 of the table: 'much' is no number"),
         ("a.png,0.5\na.jpg,1", "line 2 of the table: 'a' has a number already"),
         ("a.png,nan", "no two columns|is no number"),
@@ -119,7 +135,7 @@ def test_numbers_become_buckets_of_graded_strengths():
     made, notes = graded("age", pictures(6), [0.5, -0.25, 0.0, None, 1.0, -1.0], NumberSettings())
     assert strengths(made) == {"age more": [0.5, 1.0], "age less": [-0.25, -1.0], "age neutral": [0.0]}
     assert [bucket.sign for bucket in made] == [1, -1, 0] and made[0].strength == 1.0
-    assert notes == ["1 of 6 pictures have no number and are left out."]
+    assert notes == ["1 of 6 pictures has no number and is left out: 3."]
     drawn = {d.strength for turn in islice(Cycle(made, neutral="off").turns(), 4) for d in turn}
     assert drawn == {0.5, 1.0, -0.25, -1.0}
 
