@@ -41,8 +41,8 @@ def parse_library(text: str, strength: float | None = None) -> tuple[Prompt, ...
     """The prompts of a library in JSON, in its order.
 
     Entries are `"name": "prompt"` or `"name": {"prompt": …, "adapter_strength": …}`; the text may also be called
-    `caption` or `tags` (these also as a list), and the strength stand in quotes, as in SimpleTuner. The key `neutral` (true or false) is ours;
-    others are noted and not used.
+    `caption` or `tags` (which may be a list), and the strength stand in quotes, as in SimpleTuner. The key `neutral`
+    (true or false) is ours; others are noted and not used.
 
     Args:
         strength: for the entries that name none.
