@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--pairs", type=int, default=1)
     parser.add_argument("--checkpointing", type=lambda text: [word == "on" for word in text.split(",")])
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--out", type=Path)
@@ -77,8 +78,9 @@ def main() -> None:
         others = meter.used() - 0.5 if given.case in ("small", "gradient") else 0.0
         model = loaded(given.file) if given.file else built(given.model, given.dtype, given.tiny)
         case = Case(
-            given.model, SIZES[given.model], model, given.pixels, given.steps, given.seconds, given.tiny, others
-        )
+            given.model, SIZES[given.model], model, given.pixels, given.steps, given.seconds, given.tiny, others,
+            given.pairs,
+        )  # fmt: skip
         for work in measurements(case, given):
             try:
                 for row in work():

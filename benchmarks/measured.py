@@ -21,6 +21,7 @@ class Case:
     Attributes:
         pixels: edge of a picture.
         steps, seconds: most steps and most time of one measurement.
+        pairs: of each step.
         others: GiB of the card that other processes hold.
         times: least seconds of each measurement so far, by name, for the ratios.
     """
@@ -33,6 +34,7 @@ class Case:
     seconds: float
     tiny: bool = False
     others: float = 0.0
+    pairs: int = 1
     times: dict[str, float] = field(default_factory=dict)
 
     def row(self, what: str, seconds: float, peak: Peak, note: str = "", **more: Any) -> Row:
