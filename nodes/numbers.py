@@ -55,7 +55,8 @@ class SliderNumbers(io.ComfyNode):
     @checked(many=["buckets", "numbers"])
     def execute(cls, buckets: Any, numbers: Any = None, clip: Any = None, **given: Any) -> io.NodeOutput:
         from ..slider_core.data.number_tables import TABLE_FILES
-        from ..slider_core.encoding import Encoders, numbered
+        from ..slider_core.encoding import Cache, Encoders, numbered
+        from .bucket_making import cache_folder
 
         chain = [bucket for one in buckets for bucket in one]
         if not chain:
@@ -64,8 +65,10 @@ class SliderNumbers(io.ComfyNode):
         table = text_or_file(given.pop("table", ""), "table of strengths", TABLE_FILES)
         settings = NumberSettings(**given, table=table)
         given_numbers = [number for number in numbers or [] if number is not None]
-        encode = Encoders(clip=clip).conditioning if clip is not None else None
+        encoders = Encoders(clip=clip, cache=Cache(cache_folder()))
+        encode = None if clip is None else encoders.conditioning
         made, notes = numbered(last, settings, encode, given_numbers)
+        notes += encoders.finished()
         report = "\n".join([*map(_described, made), *(f"Note: {note}" for note in notes)])
         return show(report, (*before, *made), report)
 
