@@ -60,7 +60,7 @@ class SliderMixer(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, rows: Any) -> bool | str:
+    def validate_inputs(cls, rows: Any = ()) -> bool | str:
         try:
             faults = [known(row.file) for row in mixer_rows(rows or ()) if row.on]
         except ValueError as error:
@@ -76,14 +76,13 @@ class SliderMixer(io.ComfyNode):
     def execute(
         cls,
         model: Any,
-        rows: Any,
+        rows: Any = (),
         strength: float = 1.0,
         response_curve: bool = True,
         cross_effects: str = "",
     ) -> io.NodeOutput:
-        read = mixer_rows(rows)
         reports = []
-        for row, counter_dose in counter_dosed(read, strength, cross_effects or ""):
+        for row, counter_dose in counter_dosed(mixer_rows(rows or ()), strength, cross_effects or ""):
             model, report = _applied(model, row, counter_dose, response_curve)
             dosed = f", counter-dose {counter_dose:+.3g}" if counter_dose else ""
             reports.append(f"{called(row)} at {row.strength:+g}{dosed}: {report}")

@@ -5,7 +5,7 @@ from .cycle import Cycle, CycleError, Draw, Turn
 from .faults import PictureError
 from .pairing import PairingError
 from .pictures import Picture
-from .plan import describe_cycle
+from .plan import describe_cycle, notes_on_cycle
 from .words import Words, WordsError, kept_values, phrases
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "WordsError",
     "describe_cycle",
     "kept_values",
+    "notes_on_cycle",
     "phrases",
 ]
