@@ -41,7 +41,6 @@ from response import CONCEPTS  # noqa: E402
 
 NAMES = ("smile", "eyes", "eye_size", "face_size")
 PAIRS, TANGLED = 12, 0.35
-SEEDS, OTHER_SEEDS = range(1, 9), range(11, 19)
 Array = np.ndarray[Any, Any]
 
 
@@ -163,11 +162,13 @@ def line(name: str, concepts: Array, own: Array) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", choices=["apart", "tangled"], default="tangled")
+    parser.add_argument("--seeds", type=int, default=8, help="for the effects, and as many others to look at")
     options = parser.parse_args()
     torch.set_num_threads(1)
     looks, known = Looks(options.pictures), list(demo.HELD_OUT.values())
     new = [text for text in dict.fromkeys(f.caption() for f in random_faces(60, 99)) if text not in known]
-    pictures, concepts = looks.look(known, SEEDS, both_ways(np.eye(4)))
+    count = options.seeds
+    pictures, concepts = looks.look(known, range(1, 1 + count), both_ways(np.eye(4)))
     found = effects_of(concepts)
     print(f"{found.as_text()}\n", flush=True)
     ways = {
