@@ -177,10 +177,8 @@ def main() -> None:
         "counter-doses, from pixels": least_changing(pictures),
     }
     print("| four sliders | cross-talk, mean | largest | its error | own effect |\n|" + "---|" * 5)
-    for where, texts, seeds in (
-        ("other seeds", known, OTHER_SEEDS),
-        ("other prompts", new[:16], OTHER_SEEDS[:2]),
-    ):
+    other = range(11, 11 + count)
+    for where, texts, seeds in (("other seeds", known, other), ("other prompts", new[: 2 * count], other[:2])):
         own = None
         for name, doses in ways.items():
             _, seen = looks.look(texts, seeds, both_ways(doses))

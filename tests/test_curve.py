@@ -122,11 +122,22 @@ def swept(raw, effect, usable):
 
 def test_the_curve_of_a_report_ends_where_the_effect_rises_slowly_or_the_range_ends():
     raw = [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]
-    slow = swept(raw, [-2.2, -2.1, -1, 0, 1, 2, 2.1], (-3, 3))
+    slow = swept(raw, [-2.4, -2, -1, 0, 1, 2, 2.4], (-3, 3))
     assert (curve_of_report(slow).raw(-1), curve_of_report(slow).raw(1)) == pytest.approx((-2, 2))
     assert curve_of_report(replace(slow, usable_range=(-1, 1))).raw(1) == pytest.approx(1)
     assert curve_of_report(replace(slow, usable_range=(0, 0))) is None
-    assert curve_of_report(slow).points[-1][1] == 2  # a third raw would be 1.05: that slow, it is left out
+    assert curve_of_report(slow).points[-1][1] == 2  # a third raw would be 1.2: that slow, it is left out
+
+
+def test_what_goes_on_moving_has_not_come_to_its_end():
+    """A thing that has left its place changes the picture no more, but its way goes on."""
+    raw = [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]
+    moving = np.zeros((7, 1, 3, 1, 8))
+    for place in range(7):
+        moving[place, ..., place] = 1
+    found = replace(report(raw, [moving]), usable_range=(-3, 3))
+    assert found.effect[-1] - found.effect[-2] < 0.5 * found.effect[-3]
+    assert curve_of_report(found).raw(1) == pytest.approx(3)
 
 
 def test_range_and_curve_of_a_sweep_by_a_curve_are_of_raw_strengths():

@@ -17,7 +17,7 @@ from .report import Report, with_range
 
 POINTS = 8  # of the stored curve, for each unit of strength
 FURTHEST = 4.0  # strength that a curve goes up to, on the side that has more to give
-SLOW = 0.2  # rise of the effect, over that next to 0, from which on a slider comes to its end
+SLOW = 0.5  # rise of the effect, over that next to 0, from which on equal steps of it are too unequal raw ones
 LEAST_RISE = 1e-6  # of the whole effect, from one strength to the next
 
 
@@ -78,8 +78,8 @@ def _grid(low: float, high: float) -> Array:
 def curve_of_report(measured: Report, by: Curve | None = None) -> Curve | None:
     """The curve that a sweep has found; None without a usable range.
 
-    ±1 is the end of the usable range, or of the part of it in which the effect does not rise SLOW yet: there, equal
-    steps would be very unequal raw ones.
+    ±1 is the end of the usable range, or of the part of it in which the effect rises by at least SLOW of what it does
+    next to 0: beyond, pixels go on to change where the concept does not (SLIDERS.md).
 
     Args:
         by: the curve that the strengths of the sweep went by.
@@ -88,7 +88,7 @@ def curve_of_report(measured: Report, by: Curve | None = None) -> Curve | None:
     if not low < high:
         return None
     raws = [_raw(s, by) for s in measured.strengths]
-    rise, zero = rises(raws, measured.effect), measured.strengths.index(0.0)
+    rise, zero = rises(raws, measured.way), measured.strengths.index(0.0)
     fast = rise >= SLOW * rise[max(0, zero - 1) : zero + 1].mean()
     first, last = measured.strengths.index(low), measured.strengths.index(high)
     while first < zero and not fast[first:zero].all():
