@@ -13,8 +13,8 @@ from comfy.utils import ProgressBar
 from ..slider_core.data import Bucket, Example, PictureError
 from ..slider_core.data.faults import bucket, one_for_each
 from ..slider_core.data.folder import FolderPictures
-from ..slider_core.data.left_out import notes_on
 from ..slider_core.data.masks import masks_for
+from ..slider_core.data.notes import notes_on
 from ..slider_core.data.overlap import same_on_both_sides
 from ..slider_core.data.sizing import Sizing
 from ..slider_core.encoding import Cache, Encoders, encoded
