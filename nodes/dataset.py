@@ -99,8 +99,9 @@ class SliderDataset(io.ComfyNode):
         try:
             text = _text(file, dataset)
             companion = text_or_file(config or "", "config.json")
-            found = [text, companion]
-            for backend in read_dataset(text, read_config(companion)).backends:
+            given = read_config(companion)
+            found = [text, companion, _lycoris((file, config or ""), given)]
+            for backend in read_dataset(text, given).backends:
                 for path in sorted(files_of(place_of(backend.folder, roots(), backend.id), True)):
                     stat = path.stat()
                     found.append(repr((str(path), stat.st_mtime_ns, stat.st_size)))

@@ -76,6 +76,10 @@ def test_a_lycoris_config_is_found_beside_either_file(root):
     (root / "ours" / "st" / "lycoris_config.json").write_text('{"algo": "loha"}')
     *_, settings = run(dataset=json.dumps(DATASET), config="st/config.json [datasets]")
     assert json.loads(settings)["lycoris_config"] == '{"algo": "loha"}'
+    given = (NO_FILE, json.dumps(DATASET), "st/config.json [datasets]")
+    before = SliderDataset.fingerprint_inputs(*given)
+    (root / "ours" / "st" / "lycoris_config.json").write_text('{"algo": "lora"}')
+    assert SliderDataset.fingerprint_inputs(*given) != before, "and it runs again when that changes"
     *_, settings = run(dataset=json.dumps(DATASET), config=json.dumps(config))
     assert json.loads(settings)["kind"] == "lokr"
 

@@ -305,6 +305,10 @@ def test_a_lycoris_config_may_be_a_file_below_the_input_folder(model, output, tm
             planned(given)
         plans.append(found.value.plan)
     assert plans[0] == plans[1] and plans[0][0][1].kind == "loha"
+    before = SliderTrainer.fingerprint_inputs(lycoris_config=["lycoris_config.json"])
+    (tmp_path / "lycoris_config.json").write_text('{"algo": "lora"}')
+    assert SliderTrainer.fingerprint_inputs(lycoris_config=["lycoris_config.json"]) != before
+    assert SliderTrainer.fingerprint_inputs(lycoris_config=[config]) == SliderTrainer.fingerprint_inputs() == ""
     for name, message in (("gone.json", "no LyCORIS config 'gone.json'"), ("../x.json", "outside")):
         with pytest.raises(ValueError, match=message):
             planned(name)
