@@ -3,10 +3,10 @@
     python3 scripts/run.py python benchmarks/cross_talk.py [--pictures apart|tangled]     10 minutes on one core
 
 Trains smile, eyes, eye size and face size of twelve pairs each: pictures `apart` differ in nothing else, `tangled` ones
-in up to a third of the other three as well. Sweeps each at ±1 on four prompts with eight seeds; effects on each other
-are read by the demo's network (what a user's eye or a scorer would say), and, for comparison, from pixels: the doses
-with which the least of the pictures changes (least absolute deviations). Cross-talk is what is measured with these
-doses on other seeds, and on other prompts: change of a concept by another's slider, over what its own slider does.
+in up to a third of the other three as well. Finds their response curves, and sweeps each at ±1 on four prompts; effects
+on each other are read by the demo's network (what a user's eye or a scorer would say), and, for comparison, from pixels:
+the doses with which the least of the pictures changes (least absolute deviations). Cross-talk is what is measured with
+these doses on other seeds and on other prompts: change of a concept by another's slider, over what its own slider does.
 """
 
 from __future__ import annotations
@@ -33,14 +33,18 @@ from concept_sliders.slider_core.applying.apply import AppliedSlider, apply_slid
 from concept_sliders.slider_core.architectures import select_targets  # noqa: E402
 from concept_sliders.slider_core.cross_effects import CrossEffects, from_scores  # noqa: E402
 from concept_sliders.slider_core.data import Bucket, Cycle  # noqa: E402
+from concept_sliders.slider_core.evaluation.report import report  # noqa: E402
+from concept_sliders.slider_core.evaluation.response import curve_of_report  # noqa: E402
+from concept_sliders.slider_core.evaluation.sweep import small  # noqa: E402
 from concept_sliders.slider_core.lora.reading import deltas_for  # noqa: E402
 from concept_sliders.slider_core.strength import with_strength  # noqa: E402
 from concept_sliders.slider_core.training import TrainRequest, train  # noqa: E402
 from faces import random_faces  # noqa: E402
-from response import CONCEPTS  # noqa: E402
+from response import CONCEPTS, KEPT  # noqa: E402
 
 NAMES = ("smile", "eyes", "eye_size", "face_size")
 PAIRS, TANGLED = 12, 0.35
+SWEPT = [float(s) for s in np.linspace(-2, 2, 9)]
 Array = np.ndarray[Any, Any]
 
 
@@ -72,25 +76,43 @@ def pairs(ground: Any, concept: str, tangled: Array) -> tuple[Bucket, Bucket]:
     return sides[0], sides[1]
 
 
-def mixed(ground: Any, how: str) -> Any:
-    """The model with the four sliders, at strength 0 and by name."""
+def trained(ground: Any, how: str) -> dict[str, Any]:
+    """What each of the four sliders adds to the model's layers."""
     tangled = np.random.default_rng(3).uniform(-TANGLED, TANGLED, (4, 4)) * (how == "tangled")
     np.fill_diagonal(tangled, 1.0)
-    plan = uniform_plan(select_targets(ground.model), AdapterConfig("lora", rank=4))
-    model = ground.model
+    plan, found = uniform_plan(select_targets(ground.model), AdapterConfig("lora", rank=4)), {}
     for place, name in enumerate(NAMES):
         cycle = Cycle(pairs(ground, name, tangled[:, place]), pairing="name")
         slider = train(TrainRequest(ground.model, plan, cycle, steps=200, learning_rate=4e-4)).slider
-        model = apply_slider(model, AppliedSlider(deltas_for(ground.model, slider)[0], 0.0, name))
-    return model
+        found[name] = deltas_for(ground.model, slider)[0]
+    return found
 
 
 class Looks:
-    """Pictures of prompts and seeds at doses of the four sliders."""
+    """Pictures of prompts and seeds at doses of the four sliders, by their response curves once these are found."""
 
     def __init__(self, how: str):
         self.ground, self.reader = sliders.load_ground(), measure.load()
-        self.model = mixed(self.ground, how)
+        self.deltas = trained(self.ground, how)
+        self.curves: dict[str, Any] = {}
+        self.model = self.mixed()
+
+    def mixed(self) -> Any:
+        """The model with the four sliders, at strength 0 and by name."""
+        model = self.ground.model
+        for name, deltas in self.deltas.items():
+            model = apply_slider(model, AppliedSlider(deltas, 0.0, name, curve=self.curves.get(name)))
+        return model
+
+    def find_curves(self, texts: Sequence[str], seeds: Sequence[int]) -> None:
+        """Sweeps each slider, as Slider Sweep does."""
+        for place, name in enumerate(NAMES):
+            doses = np.zeros((len(SWEPT), 4))
+            doses[:, place] = SWEPT
+            rows = [torch.from_numpy(row) for row in self.look(texts, seeds, doses)[0]]
+            seen = [small(row.reshape(len(SWEPT), 1, KEPT, KEPT, 3)) for row in rows]
+            self.curves[name] = curve_of_report(report(SWEPT, seen))
+        self.model = self.mixed()
 
     def at(self, text: str, doses: Array) -> list[Any]:
         found = []
@@ -115,8 +137,8 @@ class Looks:
                 shown = self.ground.vae.decode(latents)[..., :3].float()
                 found = measure.measure(self.reader, shown)
                 concepts.append(np.stack([found[CONCEPTS[name][0]] for name in NAMES], axis=1))
-                small = torch.nn.functional.adaptive_avg_pool2d(shown.movedim(-1, 1), 64)
-                pictures.append(small.flatten(2).movedim(1, -1).numpy())
+                kept = torch.nn.functional.adaptive_avg_pool2d(shown.movedim(-1, 1), KEPT)
+                pictures.append(kept.flatten(2).movedim(1, -1).numpy())
         return np.stack(pictures), np.stack(concepts)
 
 
@@ -168,6 +190,11 @@ def main() -> None:
     looks, known = Looks(options.pictures), list(demo.HELD_OUT.values())
     new = [text for text in dict.fromkeys(f.caption() for f in random_faces(60, 99)) if text not in known]
     count = options.seeds
+    looks.find_curves(known, range(21, 23))
+    print(
+        {name: curve and [round(curve.raw(s), 2) for s in (-1, 1)] for name, curve in looks.curves.items()},
+        flush=True,
+    )
     pictures, concepts = looks.look(known, range(1, 1 + count), both_ways(np.eye(4)))
     found = effects_of(concepts)
     print(f"{found.as_text()}\n", flush=True)
