@@ -132,7 +132,9 @@ def test_noise_draws_are_more_rows_of_one_step_at_spread_noise_levels(model, mon
     (rows,) = seen
     assert len(rows) == 16 and len({id(row.noise) for row in rows}) == 8
     sampling = model.model.model_sampling
-    usual = draw_levels(20_000, "auto", True, torch.Generator().manual_seed(0)).quantile(torch.linspace(0, 1, 9))
+    usual = draw_levels(20_000, "auto", True, torch.Generator().manual_seed(0)).quantile(
+        torch.linspace(0, 1, 9)
+    )
     ends = [float(sampling.percent_to_sigma(1 - float(level))) for level in usual]
     sigmas = sorted({float(row.sigma) for row in rows})
     assert len(sigmas) == 8  # one in each of eight equally likely parts
