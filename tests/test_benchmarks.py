@@ -57,9 +57,7 @@ def test_a_published_size_is_what_comfyui_detects(name):
 
 
 def test_the_benchmark_tells_each_measurement_and_keeps_it(tmp_path):
-    options = (
-        "--tiny --dtype fp32 --models flux --cases step --dynamic off --checkpointing on --steps 3".split()
-    )
+    options = "--tiny --dtype fp32 --models flux --cases step --dynamic off --checkpointing on --pairs 2".split()
     printed = in_comfyui(ROOT / "benchmarks" / "gpu.py", *options, "--out", tmp_path)
     rows = json.loads((tmp_path / "results.json").read_text())["rows"]
     assert [row["what"] for row in rows] == ["forward", "bare, checkpointed", "step, checkpointed"]
@@ -67,6 +65,17 @@ def test_the_benchmark_tells_each_measurement_and_keeps_it(tmp_path):
     assert rows[2]["to"] == "bare, checkpointed" and rows[2]["ratio"] == pytest.approx(
         rows[2]["ms"] / rows[1]["ms"]
     )
+
+
+def test_a_ratio_is_of_the_least_times_of_all_rounds():
+    from measured import Case
+    from meter import Peak
+
+    case = Case("flux", SIZES["flux"], None, 64, 1, 1.0)
+    for bare, step in [(1.0, 1.5), (2.0, 1.2), (1.1, 3.0)]:
+        case.row("bare", bare, Peak())
+        last = {**case.row("step", step, Peak()), **case.ratio("step", "bare")}
+    assert last["ms"] == 3000 and last["ratio"] == pytest.approx(1.2)
 
 
 def sweep_of(smiles, strengths):
