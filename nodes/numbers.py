@@ -8,8 +8,8 @@ from comfy_api.latest import io
 
 from ..slider_core.given import counted
 from ..slider_core.settings import NumberSettings
-from .inputs import checked
-from .json_text import text_or_file
+from .inputs import checked, one
+from .json_text import changed_text, text_or_file
 from .progress import show
 from .types import CATEGORY, SliderBuckets
 from .widgets import widgets
@@ -50,6 +50,13 @@ class SliderNumbers(io.ComfyNode):
                 io.String.Output(display_name="report", tooltip="Numbers, ends, and what else still differs."),
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, table: str | list[str] = "", **_: Any) -> str:
+        """Changes when the file of the table does."""
+        from ..slider_core.data.number_tables import TABLE_FILES
+
+        return changed_text(one(table), TABLE_FILES)
 
     @classmethod
     @checked(many=["buckets", "numbers"])
