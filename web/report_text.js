@@ -6,11 +6,24 @@ import { addToNode, element, fit } from "./elements.js";
 import { isOpen, isOurs, nodeAt, onResult, workflowOf } from "./results.js";
 import { words } from "./words.js";
 
+const PROGRESS = "$$node-text-preview"; // ComfyUI's widget
+
 const reports = new WeakMap(); // node → its elements
 
 onResult((node, { text }) => {
-  if (text) show(node, [text].flat().join("\n"), "");
+  if (!text) return;
+  endProgress(node);
+  show(node, [text].flat().join("\n"), "");
 });
+
+/** What was said while the node ran is in the report, too. */
+function endProgress(node) {
+  const line = node.widgets?.find((widget) => widget.name === PROGRESS);
+  if (!line) return;
+  const [width, height] = node.size;
+  node.removeWidget(line);
+  node.setSize([width, Math.max(node.computeSize()[1], height - (line.computedHeight ?? 0))]);
+}
 
 api.addEventListener("execution_error", async ({ detail }) => {
   if (!isOpen(await workflowOf(detail.prompt_id))) return;
