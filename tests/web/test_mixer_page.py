@@ -127,7 +127,7 @@ def test_the_viewer_is_dragged_in_two_directions(page):
         "document.querySelector('.concept-sliders .picture')",
         "document.querySelector('.viewer output').value",
     )
-    page.load(sweep_workflow(seeds=1, compare="range"), {"Sweep of strengths": (0, 0)})
+    page.load(sweep_workflow(seeds=1, compare="range"), {"Slider Sweep": (0, 0)})
     page.queue()
     page.wait_for(f"{picture}?.querySelector('img')?.naturalWidth")
     box = page.settled(picture)

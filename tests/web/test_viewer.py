@@ -2,7 +2,7 @@
 
 from comfy_page import sweep_workflow
 
-PLACES = {"Sweep of strengths": (0, 0), "The slider on the model": (500, 0)}
+PLACES = {"Slider Sweep": (0, 0), "Apply Slider": (500, 0)}
 PICTURE = "document.querySelector('.concept-sliders .picture')"
 RANGE = "document.querySelector('.viewer input[type=range]')"
 STRENGTH = "document.querySelector('.viewer output').value"
