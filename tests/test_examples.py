@@ -46,11 +46,12 @@ def test_nodes_are_called_as_readme_and_notes_call_them(file):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     names = {kind: name for name, kind in re.findall(r"^\| ([^|]+) \(`(\w+)`\)", readme, re.M)}
     nodes = read(file)["nodes"]
-    for node in nodes:
-        assert node.get("title", "").startswith(names.get(node["type"], "")), node["type"]
+    titles = [node.get("title") or names.get(node["type"], "") for node in nodes]
+    for node, title in zip(nodes, titles, strict=True):
+        assert title.startswith(names.get(node["type"], "")), title
     spoken = {word for node in nodes if node["type"] == "MarkdownNote" for text in node["widgets_values"]
               for word in re.findall(r"\*([^*]+)\*", text) if word in names.values()}  # fmt: skip
-    assert all(any(node.get("title", "").startswith(word) for node in nodes) for word in spoken)
+    assert all(any(title.startswith(word) for title in titles) for word in spoken)
 
 
 def test_no_two_examples_share_a_nodes_number():
