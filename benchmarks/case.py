@@ -20,7 +20,7 @@ from sizes import SIZES
 def measurements(case: Case, given: argparse.Namespace) -> Iterator[Callable[[], Iterable[Row]]]:
     """Pieces of work to be done one after the other, each by itself, so that one failing leaves the others."""
     if given.case == "apply":
-        yield lambda: applying_cases.apply(case)
+        yield from [lambda: applying_cases.apply(case)] * given.rounds
     elif given.case == "sweep":
         yield lambda: applying_cases.sweep(case)
     elif given.case.startswith("node"):
@@ -31,7 +31,8 @@ def measurements(case: Case, given: argparse.Namespace) -> Iterator[Callable[[],
         yield lambda: [
             gradients.compared(case, given.out / f"gradient-{case.name}-{given.dtype}-{case.pixels}.pt")
         ]
-    for checkpointing in [True] if given.case in ("small", "gradient") else given.checkpointing:
+    modes = [True] if given.case in ("small", "gradient") else given.checkpointing
+    for checkpointing in [mode for mode in modes for _ in range(given.rounds)]:
         if given.case == "step":
             yield lambda c=checkpointing: [bare(case, c)]
         if given.case in ("step", "level", "small", "profile"):
@@ -64,6 +65,8 @@ def main() -> None:
     parser.add_argument("--pixels", type=int, default=1024)
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--pairs", type=int, default=1)
     parser.add_argument("--checkpointing", type=lambda text: [word == "on" for word in text.split(",")])
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--out", type=Path)
@@ -75,8 +78,9 @@ def main() -> None:
         others = meter.used() - 0.5 if given.case in ("small", "gradient") else 0.0
         model = loaded(given.file) if given.file else built(given.model, given.dtype, given.tiny)
         case = Case(
-            given.model, SIZES[given.model], model, given.pixels, given.steps, given.seconds, given.tiny, others
-        )
+            given.model, SIZES[given.model], model, given.pixels, given.steps, given.seconds, given.tiny, others,
+            given.pairs,
+        )  # fmt: skip
         for work in measurements(case, given):
             try:
                 for row in work():

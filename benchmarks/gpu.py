@@ -111,6 +111,7 @@ class Bench:
             sys.executable, str(START), *([] if dynamic else ["--disable-dynamic-vram"]), *given.comfyui,
             str(HERE / "case.py"), "--model", name, "--case", case, "--dtype", given.dtype, *more,
             "--steps", str(given.steps), "--seconds", str(given.seconds), "--checkpointing", given.checkpointing,
+            "--rounds", str(given.rounds), "--pairs", str(given.pairs),
             *(["--tiny"] if given.tiny else []), "--out", str(given.out),
         ]  # fmt: skip
         with (given.out / "log.txt").open("a") as log:
@@ -193,6 +194,11 @@ def options() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=1024, help="edge of a picture in pixels")
     parser.add_argument("--steps", type=int, default=100, help="most steps of a measurement")
     parser.add_argument("--seconds", type=float, default=8, help="most time of a measurement")
+    parser.add_argument(
+        "--rounds", type=int, default=1,
+        help="times that step and apply take turns with what they are compared with; where a processor is shared, 3",
+    )  # fmt: skip
+    parser.add_argument("--pairs", type=int, default=1, help="of a step")
     parser.add_argument("--limit", type=float, default=120, help="seconds after which a case is ended")
     parser.add_argument(
         "--minutes", type=float, default=9.5, help="of the whole run; what is left then is left out"

@@ -144,7 +144,7 @@ class Pool:
     def work(self, kind: list[str]) -> None:
         script = [str(ROOT / "scripts" / "in_comfyui.py"), *kind, str(ROOT / "benchmarks" / "sliders.py")]
         env = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-        log = self.file.with_suffix(f".{threading.get_ident()}.log").open("w")
+        log = self.file.with_suffix(".log").open("a")
         worker = subprocess.Popen(
             [sys.executable, *script, *self.asked],
             env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
@@ -176,6 +176,7 @@ class Pool:
             with self.file.open("a") as file:
                 file.write(json.dumps({**result, "on": kind[0]}) + "\n")
             note = result.get("error") or f"range {result['figures']['range']:.2f}"
+            self.file.with_name("tables.md").write_text(tables(self.results) + "\n", encoding="utf-8")
             names = " · ".join(str(result[name]) for name in ("model", "concept", "setup", "method", "seed"))
             print(f"{names}: {note}, {time.time() - begun:.0f} s", flush=True)
 

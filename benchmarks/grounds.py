@@ -33,6 +33,8 @@ CONCEPTS = {
     **demo.CONCEPTS,
     "eye_size": demo.Concept("eye_size", 1.2, 0.8),
     "face_size": demo.Concept("face_size", 1.1, 0.9),
+    "x": demo.Concept("x", 0.08, -0.08),
+    "y": demo.Concept("y", 0.06, -0.06),
 }
 
 

@@ -25,6 +25,7 @@ from concept_sliders.slider_core.data import Bucket, Cycle, Example
 from concept_sliders.slider_core.data.masks import latent_mask
 from concept_sliders.slider_core.training import TrainRequest, train
 from faces import Face, draw, random_faces
+from figures import heading
 from sliders import Ground, figures, load_ground, look, row
 
 PICTURES = 6  # a side
@@ -92,7 +93,7 @@ def main() -> None:
             )
             runs.append(figures(look(ground, train(request).slider, concept)))
         if number == 0:
-            print(f"| {options.concept} | {' | '.join(runs[0])} |\n|{'---|' * (len(runs[0]) + 1)}")
+            print(heading(options.concept))
         print(row(name, runs), flush=True)
 
 

@@ -21,8 +21,9 @@ class Case:
     Attributes:
         pixels: edge of a picture.
         steps, seconds: most steps and most time of one measurement.
+        pairs: of each step.
         others: GiB of the card that other processes hold.
-        bare: seconds of the bare passes measured before, by name, for the ratios.
+        times: least seconds of each measurement so far, by name, for the ratios.
     """
 
     name: str
@@ -33,16 +34,17 @@ class Case:
     seconds: float
     tiny: bool = False
     others: float = 0.0
+    pairs: int = 1
     times: dict[str, float] = field(default_factory=dict)
 
     def row(self, what: str, seconds: float, peak: Peak, note: str = "", **more: Any) -> Row:
-        self.times[what] = seconds
+        self.times[what] = min(seconds, self.times.get(what, seconds))
         return {
             "what": what, "ms": 1000 * seconds, "torch_gib": peak.torch, "card_gib": peak.card, "note": note, **more,
         }  # fmt: skip
 
     def ratio(self, what: str, to: str) -> dict[str, Any]:
-        """The `ratio` entry of a row, where what it is compared with was measured."""
+        """The `ratio` entry of a row, of the least times so far, where the other was measured."""
         return {"ratio": self.times[what] / self.times[to], "to": to} if to in self.times else {}
 
 

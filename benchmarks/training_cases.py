@@ -14,6 +14,7 @@ from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
 from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.data import Bucket, Cycle, Example
 from concept_sliders.slider_core.gradients import SavedTensors, trainable
+from concept_sliders.slider_core.gradients.trainable import settle_attention
 from concept_sliders.slider_core.training import Message, StepDone, TrainRequest, train
 from concept_sliders.slider_core.training.model_call import ModelCalls
 from measured import Case, Row
@@ -28,14 +29,14 @@ class TimeOverError(Exception):
 
 
 def examples(case: Case) -> list[Example]:
-    latents = case.size.latents(2, case.pixels, case.tiny)
+    latents = case.size.latents(2 * case.pairs, case.pixels, case.tiny)
     return [
         Example(str(i), "", latent[None], case.size.conditioning(case.tiny)) for i, latent in enumerate(latents)
     ]
 
 
 def memory(case: Case, checkpointing: bool) -> float:
-    shape = case.size.latents(2, case.pixels, case.tiny).shape
+    shape = case.size.latents(2 * case.pairs, case.pixels, case.tiny).shape
     return float(case.patcher.model.memory_required(list(shape))) * (2 if checkpointing else 6)
 
 
@@ -52,14 +53,14 @@ def timed(case: Case, work: Callable[[], object]) -> list[float]:
 
 
 def forward(case: Case) -> Row:
-    """ComfyUI's own forward pass of two rows."""
+    """ComfyUI's own forward pass of all pairs' rows."""
     peak = meter.Peak()
     with peak.watched(case.others):
         model_management.load_models_gpu([case.patcher], memory_required=memory(case, True))
         case.patcher.pre_run()
         calls = ModelCalls(case.patcher)
         rows = [calls.row(example) for example in examples(case)]
-        x, sigmas = torch.cat([row.latent for row in rows]), torch.full((2,), 0.5, device=calls.device)
+        x, sigmas = torch.cat([row.latent for row in rows]), torch.full((len(rows),), 0.5, device=calls.device)
         seconds = timed(case, lambda: calls.predict(rows, x, sigmas))
         case.patcher.cleanup()
     return case.row("forward", statistics.median(seconds), peak)
@@ -72,7 +73,10 @@ def bare(case: Case, checkpointing: bool) -> Row:
     with peak.watched(case.others), context:
         calls = ModelCalls(case.patcher)
         rows = [calls.row(example) for example in examples(case)]
-        latents, sigmas = torch.cat([row.latent for row in rows]), torch.full((2,), 0.5, device=calls.device)
+        latents, sigmas = (
+            torch.cat([row.latent for row in rows]),
+            torch.full((len(rows),), 0.5, device=calls.device),
+        )
 
         def work() -> None:
             x = latents.clone().requires_grad_()
@@ -86,8 +90,9 @@ def bare(case: Case, checkpointing: bool) -> Row:
 
 def step(case: Case, checkpointing: bool, profiled: Path | None = None) -> Row:
     """Whole steps of a slider's training, rank 16 on the slider's targets."""
-    one, other = examples(case)
-    cycle = Cycle((Bucket("more", (one,), 1.0), Bucket("less", (other,), -1.0)), neutral="off")
+    more, less = examples(case)[: case.pairs], examples(case)[case.pairs :]
+    buckets = Bucket("more", tuple(more), 1.0), Bucket("less", tuple(less), -1.0)
+    cycle = Cycle(buckets, batch_size=case.pairs, neutral="off")
     plan = uniform_plan(select_targets(case.patcher), AdapterConfig(rank=16))
     request = TrainRequest(case.patcher, plan, cycle, steps=case.steps, gradient_checkpointing=checkpointing)
     seconds, held, notes = [meter.now()], [], []
@@ -149,6 +154,9 @@ def node(case: Case, ours: bool, bypass: bool) -> Row:
         "latents": [{"samples": torch.cat([row.latent for row in rows])}],
         "positive": [[row.conditioning[0] for row in rows]],
     }
+    settle_attention(
+        case.patcher.load_device
+    )  # the node's own checkpoints meet two kernels without it, and raise
     seconds: list[float] = []
     hook = register_optimizer_step_post_hook(lambda *_: seconds.append(meter.now()))
     peak = meter.Peak()

@@ -89,7 +89,7 @@ class BucketLoader(io.ComfyNode):
         cls, folder: str | list[str] = NO_FOLDER, subfolders: bool | list[bool] = False, **_: Any
     ) -> str:
         """Changes when a picture or caption of the folder does."""
-        from ..slider_core.data.folder import files_of
+        from ..slider_core.data.listing import files_of
 
         if cls.validate_inputs(folder) is not True or one(folder) in (NO_FOLDER, None):
             return ""

@@ -89,7 +89,7 @@ class SliderDataset(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, file: str = NO_FILE, dataset: str = "", config: str = "", **_: Any) -> str:
         """Changes when the files or any picture or caption of their folders do."""
-        from ..slider_core.data.folder import files_of
+        from ..slider_core.data.listing import files_of
         from ..slider_core.data.simpletuner import read_config, read_dataset
         from ..slider_core.data.simpletuner.places import place_of
 

@@ -80,7 +80,8 @@ def _check(widget: io.Input, value: Any) -> None:
         )
     setting = _setting(widget)
     fault = setting.fault(value) if setting else ""
-    if fault and not (value is None and widget.optional):
+    nothing = value is None and widget.optional and getattr(widget, "default", None) is None
+    if fault and not nothing:
         raise ValueError(f"{widget.id} is {quoted(value)}; {fault}")
 
 

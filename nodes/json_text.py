@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 
-from ..slider_core.given import quoted
-from .input_folder import input_path
+from ..slider_core.given import names_file, quoted
+from .input_folder import DATASETS, input_path
 
 LARGEST = 4 << 20  # bytes of a file
 JSON = (".json",)
@@ -23,7 +23,7 @@ def file_text(file: str, what: str, endings: tuple[str, ...] = JSON) -> str:
     """
     path = input_path(file)
     try:
-        if path.suffix not in endings or not os.path.isfile(path):
+        if path.suffix.lower() not in endings or not os.path.isfile(path):
             raise ValueError(
                 f"There is no {what} {quoted(file)} below ComfyUI's input folder. Choose one that is there."
             )
@@ -38,9 +38,7 @@ def file_text(file: str, what: str, endings: tuple[str, ...] = JSON) -> str:
 
 
 def text_or_file(text: str, what: str, endings: tuple[str, ...] = JSON) -> str:
-    """The text itself or, where it is the name of a file below ComfyUI's input folder, what stands there."""
-    name = text.strip()
-    is_name = (
-        name.endswith(endings) and "\n" not in name and "," not in name and not name.startswith(("{", "["))
-    )
-    return file_text(name, what, endings) if is_name else text
+    """The text itself or, where it is the name of a file below ComfyUI's input or, marked, datasets folder, what stands
+    there."""
+    is_name = names_file(text.strip().removesuffix(DATASETS), endings)
+    return file_text(text.strip(), what, endings) if is_name else text

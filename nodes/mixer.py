@@ -50,7 +50,7 @@ class SliderMixer(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, rows: Any) -> bool | str:
+    def validate_inputs(cls, rows: Any = ()) -> bool | str:
         try:
             faults = [known(row.file) for row in mixer_rows(rows or ()) if row.on]
         except ValueError as error:
@@ -64,10 +64,10 @@ class SliderMixer(io.ComfyNode):
     @classmethod
     @checked()
     def execute(
-        cls, model: Any, rows: Any, strength: float = 1.0, response_curve: bool = True
+        cls, model: Any, rows: Any = (), strength: float = 1.0, response_curve: bool = True
     ) -> io.NodeOutput:
         reports = []
-        for row in mixer_rows(rows):
+        for row in mixer_rows(rows or ()):
             if row.on:
                 model, report = _applied(model, row, strength, response_curve)
                 reports.append(f"{row.name or row.file} at {row.strength * strength:+g}: {report}")

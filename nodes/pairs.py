@@ -6,8 +6,10 @@ from typing import Any
 
 from comfy_api.latest import io, ui
 
+from ..slider_core.settings import PairSettings
 from .inputs import checked
 from .types import CATEGORY, SliderCycle
+from .widgets import widgets
 
 
 class SliderPairs(io.ComfyNode):
@@ -25,13 +27,7 @@ class SliderPairs(io.ComfyNode):
             inputs=[
                 SliderCycle.Input("cycle", tooltip="From Slider Cycle."),
                 io.Vae.Input("vae", tooltip="The model's VAE, which shows what the latents are."),
-                io.Int.Input(
-                    "most",
-                    default=24,
-                    min=1,
-                    max=500,
-                    tooltip="So many pairs are shown, the most doubtful first.",
-                ),
+                *widgets(PairSettings, "most"),
             ],
             outputs=[
                 SliderCycle.Output(display_name="cycle", tooltip="As it came, for Train Slider."),
@@ -48,13 +44,14 @@ class SliderPairs(io.ComfyNode):
         from ..slider_core.data.pair_check import check_pairs
         from ..slider_core.evaluation.contact_sheet import as_image, contact_sheet
 
+        settings = PairSettings(most=most)
         check = check_pairs(cycle)
         if not check.pairs:
             raise ValueError(
                 "There are no pairs to show: the pictures of the two sides have no names in common, or pairing is "
                 "'random'. Name both pictures of a pair alike, or set pairing of Slider Cycle to 'order'."
             )
-        shown = check.worst_first()[:most]
+        shown = check.worst_first()[: settings.most]
         image = as_image(contact_sheet(shown, vae.decode))
         report = "\n".join([*_summary(check), *map(_line, shown)])
         return io.NodeOutput(

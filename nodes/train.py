@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from comfy_api.latest import io
 
-from ..slider_core.settings import TrainSettings
+from ..slider_core.given import quoted
+from ..slider_core.settings import TrainSettings, taken
 from .inputs import checked
 from .json_text import text_or_file
 from .output_folder import name_fault, output_folder, previews_for_page
 from .progress import TrainingProgress
-from .types import CATEGORY, LoraModel, LossMap, SliderCycle, SliderTargets
+from .types import CATEGORY, LoraModel, LossMap, SliderBuckets, SliderCycle, SliderTargets
 from .widgets import widgets
 
 ORDER = (
@@ -61,6 +63,18 @@ class SliderTrainer(io.ComfyNode):
                 *widgets(
                     TrainSettings, "keep_checkpoint save_every stop_at noise_draws store_curve", later=True
                 ),
+                SliderBuckets.Input(
+                    "held_out",
+                    optional=True,
+                    tooltip="Buckets that are not trained on. The report tells how well the slider fits them.",
+                ),
+                io.String.Input(
+                    "settings",
+                    optional=True,
+                    force_input=True,
+                    tooltip="From Load SimpleTuner Dataset, with a config: takes the place of the widgets that it "
+                    "names.",
+                ),
             ],
             outputs=[
                 LoraModel.Output(
@@ -88,12 +102,15 @@ class SliderTrainer(io.ComfyNode):
         vae: Any = None,
         preview_prompt: Any = None,
         preview_negative: Any = None,
+        held_out: Any = None,
+        settings: str | None = None,
         **given: Any,
     ) -> io.NodeOutput:
         from ..slider_core.runs import Parts, TrainingRun
 
+        given |= (named := taken(TrainSettings, settings or "", others=("preset",)))
         config = text_or_file(given.pop("lycoris_config", ""), "LyCORIS config")
-        settings = TrainSettings(**given, lycoris_config=config)
+        asked = TrainSettings(**given, lycoris_config=config)
         parts = Parts(
             model,
             targets,
@@ -104,14 +121,21 @@ class SliderTrainer(io.ComfyNode):
             vae,
             preview_prompt,
             preview_negative,
+            held_out or (),
         )
         hidden = cls.hidden
-        with TrainingProgress(settings.steps, hidden.unique_id, hidden.extra_pnginfo) as progress:
+        with TrainingProgress(asked.steps, hidden.unique_id, hidden.extra_pnginfo) as progress:
             output = output_folder()
             run = TrainingRun(
-                parts, settings, output, progress, lambda files: progress.kept(previews_for_page(files, output))
+                parts, asked, output, progress, lambda files: progress.kept(previews_for_page(files, output))
             )
+            if named:
+                run.messages.append(f"From settings: {_listed(named)}.")
             trained = run.train()
         report = run.report(trained)
         shown = {"text": (report,), "slider_previews": previews_for_page(run.shown, output)}
         return io.NodeOutput(trained.slider, trained.losses, report, ui=shown)
+
+
+def _listed(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {quoted(value)}" for name, value in settings.items())

@@ -114,6 +114,12 @@ def parsed_json(
         raise error(f"{what} is nested too deep to be read; a few levels are enough.") from None
 
 
+def names_file(text: str, endings: tuple[str, ...]) -> bool:
+    """Whether text that may be pasted, or the name of a file with such an ending, is the latter."""
+    name = text.strip()
+    return name.lower().endswith(endings) and "\n" not in name and "," not in name and name[0] not in "{["
+
+
 def checked_text(text: str, what: str, error: type[ValueError] = ValueError) -> str:
     """The text, if it can be written anywhere.
 

@@ -23,6 +23,22 @@ def model():
         yield tiny_model("sd3")
 
 
+@pytest.fixture
+def offered():
+    """The model, the slider and the pictures that come along, in ComfyUI's lists for one test."""
+    import comfy.supported_models
+    import folder_paths
+    from concept_sliders.nodes.tiny_faces import FOLDERS, TinyFaces, offer_tiny_faces
+
+    before = {kind: list(folder_paths.folder_names_and_paths[kind][0]) for kind in FOLDERS}
+    offer_tiny_faces()
+    yield
+    comfy.supported_models.models.remove(TinyFaces)
+    for kind, folders in before.items():
+        folder_paths.folder_names_and_paths[kind][0][:] = folders
+    folder_paths.filename_list_cache.clear()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def own_user_folder(tmp_path_factory):
     """What tests encode is neither kept in ComfyUI's user folder nor found there."""

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from concept_sliders.slider_core.data.simpletuner import read_dataset
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +33,10 @@ def test_no_example_names_a_file_that_nobody_has(file):
         if node["type"] == "BucketLoader":
             (folder,) = (value for value in node["widgets_values"] if str(value).endswith(" [datasets]"))
             assert list((DEMO / "pictures" / folder.removesuffix(" [datasets]")).glob("*.png"))
+        if node["type"] == "SliderDataset":
+            name, place = node["widgets_values"][0].removesuffix(" [datasets]"), DEMO / "pictures"
+            for backend in read_dataset((place / name).read_text(encoding="utf-8")).backends:
+                assert list((place / backend.folder).glob("*.png"))
 
 
 @pytest.mark.parametrize("file", EXAMPLES, **ids(EXAMPLES))

@@ -263,4 +263,64 @@ def words_example() -> Example:
     )
 
 
-EXAMPLES = (train_example, apply_example, demo_example, words_example)
+SIMPLETUNER = """{
+  "--lora_type": "standard",
+  "--slider_lora_target": true,
+  "--lora_rank": 4,
+  "--lora_alpha": 4,
+  "--max_train_steps": 200,
+  "--learning_rate": 2e-4,
+  "--lr_scheduler": "cosine",
+  "--optimizer": "torch-adamw",
+  "--seed": 0
+}"""
+
+
+def simpletuner_example() -> Example:
+    graph = {
+        **without(workflow.training("simpletuner", 300, 2e-4, "off"), "clip", "positive", "negative", "neutral"),
+        "dataset": node(
+            "SliderDataset", "Load SimpleTuner Dataset", file="smile/multidatabackend.json [datasets]", dataset="",
+            vae=["checkpoint", 2], clip=CLIP, config=SIMPLETUNER,
+        ),
+        "pairs": node("SliderPairs", "Check Slider Pairs", cycle=["cycle", 0], vae=["checkpoint", 2], most=3),
+        "prompt": node("CLIPTextEncode", "Prompt of the sweep", clip=CLIP, text="a person with curly red hair"),
+        "nothing": node("CLIPTextEncode", "Negative prompt", clip=CLIP, text=""),
+        "sweep": workflow.sweep({}, 1, 1)["sweep"],
+    }  # fmt: skip
+    graph = changed(
+        graph,
+        checkpoint=TINY,
+        cycle={"buckets": ["dataset", 0]},
+        train={
+            "cycle": ["pairs", 0],
+            "held_out": ["dataset", 2],
+            "settings": ["dataset", 3],
+            "resume": "continue",
+            "checkpoint_every": 50,
+        },
+        sweep={"prompts": None, "positive": ["prompt", 0], "strengths": "-2:2:9", "cfg": 4.0},
+    )
+    return Example(
+        "05 Train from files of SimpleTuner",
+        graph,
+        {
+            "1  Model": [["checkpoint", "targets"]],
+            "2  SimpleTuner's files": [["dataset"]],
+            "3  Pairs, before training": [["cycle", "pairs"]],
+            "4  Training": [["train"]],
+            "5  Look": [["prompt", "nothing"], ["sweep"]],
+        },
+        {
+            "1  Model": "**Press Run**: model, pictures and files come with the pack. For yours choose the checkpoint "
+            "and the size of its pictures in the sweep.",
+            "2  SimpleTuner's files": "Put your *multidatabackend.json* and the folders that it names below ComfyUI's "
+            "*input* or *datasets* folder and choose it, or paste its text; *config* takes the text of *config.json*. "
+            "The report says what became of every key. Nothing of yours is changed.",
+            "4  Training": "*settings* takes rank, rate, steps, optimiser and seed from *config.json*, in the place of "
+            "the widgets here. *held out*: the datasets of type *eval* are measured and not trained on.",
+        },
+    )
+
+
+EXAMPLES = (train_example, apply_example, demo_example, words_example, simpletuner_example)

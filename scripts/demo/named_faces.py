@@ -14,7 +14,7 @@ from train_flow import shorten
 
 NEW_WORDS = ("smiling", "frowning", "calm", "eyes", "bright", "dull", "large", "small")
 TOGETHER = 0.6  # share of the faces in which the smile decides on the brightness, or on the size, of the eyes
-NAMED = {"smile": 0.6, "eye_brightness": 0.4, "eye_size": 0.4}  # share of the captions that name each
+NAMED = {"smile": 0.8, "eye_brightness": 0.5, "eye_size": 0.5}  # share of the captions that name each
 
 
 def entangled_face(random: np.random.Generator) -> Face:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
+
+from torch import nn
 
 from .candidates import PARTS, candidates
-from .network import network_of
+from .network import Network, module_of, network_of
 from .registry import family_of
 
+_known: WeakKeyDictionary[nn.Module, Mapping[str, int]] = WeakKeyDictionary()
 
-def batch_dims(model: Any) -> dict[str, int]:
+
+def batch_dims(model: Any) -> Mapping[str, int]:
     """Layer name to dimension, for the layers whose input does not have the batch first.
 
-    Some attend over tokens [tokens, batch, channels]. Per-row strength needs to know.
+    Some attend over tokens [tokens, batch, channels]. Per-row strength needs to know. It is found once for a network:
+    each sampling run asks, and to look at every layer takes longer than a step.
     """
-    network = network_of(model)
+    _, module = module_of(model)
+    if module not in _known:
+        _known[module] = _dims(network_of(model))
+    return _known[module]
+
+
+def _dims(network: Network) -> dict[str, int]:
     family = family_of(network)
     if not any(layers.batch_dim for part in PARTS for layers in getattr(family, part)):
         return {}

@@ -45,13 +45,19 @@ def network_of(model: Any) -> Network:
     Raises:
         TargetError: if it holds no network whose layers could be trained.
     """
+    root, (prefix, module) = root_of(model), module_of(model)
+    described = (getattr(root, "model_config", None), root if prefix == "diffusion_model" else None)
+    classes = [cls for part in (*described, module) for cls in type(part).__mro__ if part is not None]
+    return Network(prefix, module, tuple(classes), dict(_layers(module)))
+
+
+def module_of(model: Any) -> tuple[str, nn.Module]:
+    """The prefix and the module of `Network` alone; raises as `network_of` does."""
     root = root_of(model)
     for prefix in ("diffusion_model", "control_model"):
         module = getattr(root, prefix, None)
         if isinstance(module, nn.Module):
-            described = (getattr(root, "model_config", None), root if prefix == "diffusion_model" else None)
-            classes = [cls for part in (*described, module) for cls in type(part).__mro__ if part is not None]
-            return Network(prefix, module, tuple(classes), dict(_layers(module)))
+            return prefix, module
     raise TargetError(_why_closed(root))
 
 

@@ -177,7 +177,7 @@ class Files:
                     )
         except PictureError as error:
             self.said.say(f"{where}: {error}")
-        return BucketPlan(settings, folder, control) if folder else None
+        return BucketPlan(settings, folder, control, keys.held_out) if folder else None
 
 
 def _listed(given: Any) -> Sequence[str]:

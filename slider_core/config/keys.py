@@ -37,6 +37,18 @@ class Source(Setting):
 
 
 @dataclass(frozen=True)
+class Table(Setting):
+    """A table with settings of its own."""
+
+    def fault(self, value: Any) -> str:
+        return (
+            ""
+            if value is None or isinstance(value, Mapping)
+            else 'it must be a table such as {token = "smile"}.'
+        )
+
+
+@dataclass(frozen=True)
 class Library(Setting):
     """Prompts: a table as in Slider Prompt Library, or a list of prompts."""
 
@@ -107,6 +119,8 @@ class BucketKeys(Settings):
 
     folder: str = text("", "Its pictures; relative to this file, or below ComfyUI's input folder.")
     control_folder: str = text("", "A control picture for each, under the same file name.")
+    held_out: bool = switch(False, "Not trained on: what the slider does for it is measured at the end.")
+    numbers: Any = _other(None, Table(help="A number for each picture, as in Slider Strength per Picture."))
 
 
 @dataclass(frozen=True, kw_only=True)

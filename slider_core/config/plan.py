@@ -9,7 +9,14 @@ from typing import Any
 
 from ..data.simpletuner import Dataset
 from ..evaluation.prompts import Prompt
-from ..settings import BucketSettings, CycleSettings, SweepSettings, TargetSettings, TrainSettings
+from ..settings import (
+    BucketSettings,
+    CycleSettings,
+    NumberSettings,
+    SweepSettings,
+    TargetSettings,
+    TrainSettings,
+)
 from .keys import OutputSettings
 
 
@@ -45,11 +52,18 @@ class ModelPlan:
 
 @dataclass(frozen=True)
 class BucketPlan:
-    """A bucket and its folders."""
+    """A bucket and its folders.
+
+    Attributes:
+        held_out: whether it is measured and not trained on.
+        numbers: where each picture has a number; the bucket then becomes up to three.
+    """
 
     settings: BucketSettings
     folder: Path
     control_folder: Path | None = None
+    held_out: bool = False
+    numbers: NumberSettings | None = None
 
 
 @dataclass(frozen=True)

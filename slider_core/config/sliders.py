@@ -16,16 +16,26 @@ from typing import Any
 from ..adapters import AdapterError
 from ..adapters.lycoris_config import read_config as read_lycoris
 from ..architectures import names_fault
-from ..data import Bucket, Cycle, CycleError, Example, PairingError, PictureError
-from ..data.folder import FolderPictures
+from ..data import Cycle, CycleError, PairingError, PictureError
+from ..data.number_tables import TABLE_FILES
 from ..data.simpletuner import DatasetError
 from ..encoding import unencoded
 from ..evaluation.prompts import Prompt, PromptLibraryError, parse_library
 from ..evaluation.strengths import StrengthsError, sweep_strengths
 from ..files.naming import FileNameError, slider_name
-from ..settings import BucketSettings, CycleSettings, Settings, SweepSettings, TargetSettings, TrainSettings
+from ..given import names_file
+from ..settings import (
+    BucketSettings,
+    CycleSettings,
+    NumberSettings,
+    Settings,
+    SweepSettings,
+    TargetSettings,
+    TrainSettings,
+)
 from .files import ComfyFolders, Files
 from .keys import BucketKeys, DatasetKeys, ModelKeys, OutputSettings, SweepKeys, TargetKeys, TrainKeys
+from .named import named
 from .plan import BucketPlan, Config, DatasetPlan, SliderPlan, SweepPlan
 from .reading import ConfigError, Faults, read_file, table
 
@@ -123,9 +133,9 @@ class _Reader:
 
     def with_lycoris(self, train: TrainSettings, where: str) -> TrainSettings:
         """The settings with the text of the LyCORIS config, where they name its file."""
-        name = train.lycoris_config.strip()
-        is_file = name.endswith(".json") and not name.startswith(("{", "["))
-        return replace(train, lycoris_config=self.files.text(name, where)[0]) if is_file else train
+        if not names_file(train.lycoris_config, (".json",)):
+            return train
+        return replace(train, lycoris_config=self.files.text(train.lycoris_config.strip(), where)[0])
 
     def lora(self, name: str, where: str) -> Path | None:
         return self.files.file("loras", name, where) if name else None
@@ -133,10 +143,20 @@ class _Reader:
     def buckets(self, given: Any, where: str) -> tuple[BucketPlan, ...]:
         plans = []
         for index, entry in enumerate(self.tables(given, f"[{where}]"), 1):
-            named = f"{where} {quoted_name(entry, index)}"
-            settings, keys = table(entry, TABLES["bucket"], named, self.said)
-            plans.append(self.files.bucket(settings, keys, named))
+            called = f"{where} {quoted_name(entry, index)}"
+            settings, keys = table(entry, TABLES["bucket"], called, self.said)
+            plan = self.files.bucket(settings, keys, called)
+            plans.append(plan and replace(plan, numbers=self.numbers(keys.numbers, f"{called} numbers")))
         return tuple(filter(None, plans))
+
+    def numbers(self, given: Any, where: str) -> NumberSettings | None:
+        """How each picture has a number, with the text of the table where it is a file."""
+        if given is None:
+            return None
+        (settings,) = table(given, (NumberSettings,), where, self.said)
+        if names_file(settings.table, TABLE_FILES):
+            return replace(settings, table=self.files.text(settings.table.strip(), where)[0])
+        return settings
 
     def together(
         self,
@@ -156,7 +176,8 @@ class _Reader:
                 read_lycoris(train.lycoris_config)
             of_dataset = unencoded(dataset.dataset, dataset.roots) if dataset else ()
             if buckets or of_dataset:
-                Cycle.of([*of_dataset, *map(_named, buckets)], cycle)
+                of_folders = [(plan, one) for plan in buckets for one in named(plan)]
+                Cycle.of([*of_dataset, *(one for plan, one in of_folders if not plan.held_out)], cycle)
         except (FileNameError, AdapterError) as error:
             self.said.say(f"{where}[train]: {error}")
         except (CycleError, PairingError) as error:
@@ -206,12 +227,3 @@ def quoted_name(entry: Mapping[str, Any], index: int) -> str:
     """A bucket as a fault names it."""
     name = entry.get("name")
     return repr(name) if isinstance(name, str) and len(name) < 80 else str(index)
-
-
-def _named(plan: BucketPlan) -> Bucket:
-    """A bucket with nothing but the names of its pictures: enough to check the cycle."""
-    names = FolderPictures.of(plan.settings, plan.folder).names
-    if plan.settings.mirrored:
-        names = [name for plain in names for name in (plain, f"{plain} mirrored")]
-    nothing: Any = None
-    return Bucket.of(plan.settings, tuple(Example(name, "", nothing, []) for name in names))

@@ -13,6 +13,8 @@ from ..given import counted
 from ..settings import BucketSettings
 from .words import Words
 
+MIRRORED = " mirrored"  # behind the names of pictures with left and right exchanged
+
 
 @dataclass(frozen=True)
 class Example:

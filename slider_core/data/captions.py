@@ -31,7 +31,8 @@ def captions_of(file: Path, captions: str, prompt: str = "", text_file: str = "w
 
 
 def _text_beside(file: Path) -> str:
-    text = file.with_suffix(".txt")
+    places = [file.with_suffix(ending) for ending in (".txt", ".TXT")]
+    text = next((place for place in places if place.is_file()), places[0])
     if not text.is_file():
         raise PictureError(
             f"{file.name} has no caption: {text.name} is missing. Write it, or set captions to 'file name' or 'prompt'."

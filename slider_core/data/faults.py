@@ -36,3 +36,8 @@ def one_for_each(where: str, pictures: int, what: str, found: int, allowed: Sequ
 def bucket(name: str) -> str:
     """A bucket as the subject of a sentence."""
     return f"Bucket {quoted(name)}"
+
+
+def first_of(names: Sequence[str]) -> str:
+    """A few names, for a sentence."""
+    return ", ".join([*names[:5], *(["…"] if len(names) > 5 else [])])

@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import median
 
 from ..given import STRONGEST, quoted
+from ..settings import NumberSettings
 from .balance import balanced_ends
 from .bucket import Bucket, Example
-from .faults import PictureError
-
-SCALES = ("as they are", "middle to 0", "smallest to 0")
-ENDS = ("all", "balanced ends")
-
-
-@dataclass(frozen=True)
-class Grading:
-    """How numbers become strengths.
-
-    Attributes:
-        scale: `as they are`: numbers are strengths; `middle to 0`: the median becomes 0 and the farthest number
-            ± `strongest`; `smallest to 0`: the smallest becomes 0 and the largest `strongest`.
-        strongest: largest strength.
-        use: `all` pictures, or the `balanced ends`: of each end of the numbers so many that look alike otherwise.
-        share: of all pictures, how many each end may have at most.
-    """
-
-    scale: str = "as they are"
-    strongest: float = 0.5
-    use: str = "all"
-    share: float = 1 / 3
+from .faults import PictureError, first_of
 
 
 def graded(
-    name: str, examples: Sequence[Example], numbers: Sequence[float | None], grading: Grading
+    name: str, examples: Sequence[Example], numbers: Sequence[float | None], settings: NumberSettings
 ) -> tuple[tuple[Bucket, ...], list[str]]:
     """A positive, a negative and a neutral bucket, those of them that have pictures, and what to know of them.
 
     Args:
         numbers: of each picture; those without one are left out.
+        settings: how numbers become strengths; where they come from is not looked at.
 
     Raises:
         PictureError: if no picture has a number, all have the same, or a number is no strength.
@@ -50,13 +31,15 @@ def graded(
             f"No picture of bucket {quoted(name)} has a number. Its pictures are called "
             f"{', '.join(quoted(example.name) for example in examples[:3])}; numbers are found by these names."
         )
-    notes = [f"{len(examples) - len(known)} of {len(examples)} pictures have no number and are left out."]
-    strengths = _strengths([number for _, number in known], grading)
+    notes = _left_out(
+        [e.name for e, number in zip(examples, numbers, strict=True) if number is None], len(examples)
+    )
+    strengths = _strengths([number for _, number in known], settings)
     some = [replace(e, strength=s, variants=tuple(replace(v, strength=s) for v in e.variants))
             for (e, _), s in zip(known, strengths, strict=True)]  # fmt: skip
     signs = {sign: [e for e in some if _sign(e.strength) == sign] for sign in (+1, -1, 0)}
-    if grading.use == "balanced ends":
-        signs, said = _ends(some, grading)
+    if settings.use == "balanced ends":
+        signs, said = _ends(some, settings)
         notes += said
     made = [
         Bucket(
@@ -67,7 +50,14 @@ def graded(
         for sign, word in ((+1, "more"), (-1, "less"), (0, "neutral"))
         if signs[sign]
     ]
-    return tuple(made), notes[len(examples) == len(known) :]
+    return tuple(made), notes
+
+
+def _left_out(names: Sequence[str], count: int) -> list[str]:
+    if not names:
+        return []
+    has = "has no number and is" if len(names) == 1 else "have no number and are"
+    return [f"{len(names)} of {count} pictures {has} left out: {first_of(names)}."]
 
 
 def _largest(examples: Sequence[Example]) -> float:
@@ -79,8 +69,8 @@ def _sign(strength: float | None) -> int:
     return (value > 0) - (value < 0)
 
 
-def _strengths(numbers: Sequence[float], grading: Grading) -> list[float]:
-    if grading.scale == "as they are":
+def _strengths(numbers: Sequence[float], settings: NumberSettings) -> list[float]:
+    if settings.scale == "as they are":
         wrong = next((number for number in numbers if abs(number) > STRONGEST), None)
         if wrong is not None:
             raise PictureError(
@@ -88,19 +78,19 @@ def _strengths(numbers: Sequence[float], grading: Grading) -> list[float]:
                 f"scale to 'middle to 0'."
             )
         return list(numbers)
-    zero = median(numbers) if grading.scale == "middle to 0" else min(numbers)
+    zero = median(numbers) if settings.scale == "middle to 0" else min(numbers)
     most = max(abs(number - zero) for number in numbers)
     if most == 0:
         raise PictureError(
             f"All {len(numbers)} pictures have the number {numbers[0]:g}, so none has more than another."
         )
-    return [round((number - zero) / most * grading.strongest, 6) for number in numbers]
+    return [round((number - zero) / most * settings.strongest, 6) for number in numbers]
 
 
-def _ends(examples: Sequence[Example], grading: Grading) -> tuple[dict[int, list[Example]], list[str]]:
+def _ends(examples: Sequence[Example], settings: NumberSettings) -> tuple[dict[int, list[Example]], list[str]]:
     """The ends, in the order of their matches; numbers in the middle are left out."""
     order = sorted(range(len(examples)), key=lambda i: examples[i].strength or 0.0)
-    most = max(1, int(len(order) * min(grading.share, 0.5)))
+    most = max(1, int(len(order) * min(settings.ends, 0.5)))
     less, more = order[:most], order[-most:]
     low, high = (examples[i].strength or 0.0 for i in (less[-1], more[0]))
     if len(order) < 2 or low >= high:

@@ -1,129 +1,78 @@
-"""A number a picture: from tokens in captions, or from a table of files and strengths."""
+"""A number a picture: from tokens in captions, or by its name from a table."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ..given import checked_text, quoted
-from .faults import PictureError, raise_all
+from ..given import number, quoted
+from .bucket import MIRRORED
+from .faults import raise_all
 
-FILE_NAMES = ("file", "file_name", "filename", "image", "name", "path")
-NUMBER_NAMES = ("strength", "slider_strength", "number", "value", "score")
-MOST_ROWS = 1_000_000
-_NUMBER = r"[-+−]?(?:\d+\.?\d*|\.\d+)"
+_NUMBER = r"[-+−]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[-+]?\d+)?"
 
 
 def without_token(caption: str, word: str) -> tuple[str, float | None]:
     """The caption without its tokens `(word:0.7)`, and the number of the last one; None where it has none."""
+    if whole := re.fullmatch(rf"\(\s*(.+?)\s*:\s*{_NUMBER}\s*\)", word, re.IGNORECASE):
+        word = whole[1]
     token = re.compile(rf"\(\s*{re.escape(word)}\s*:\s*({_NUMBER})\s*\)", re.IGNORECASE)
     found = token.findall(caption)
     if not found:
         return caption, None
     rest = re.sub(r"\s+([,.;])", r"\1", token.sub("", caption))
     rest = re.sub(r"([,;])(\s*[,;])+", r"\1", " ".join(rest.split())).strip(" ,;")
-    return rest, float(found[-1].replace("−", "-"))
-
-
-def read_table(text: str) -> dict[str, float]:
-    """The numbers of a table, by file: CSV, TSV or JSONL, with or without a line of names.
-
-    Raises:
-        PictureError: naming the lines at fault.
-    """
-    checked_text(text, "The table of strengths", PictureError)
-    lines = [line for line in text.removeprefix("\ufeff").splitlines() if line.strip()]
-    if not lines:
-        raise PictureError(
-            "The table of strengths is empty. Write a line for each picture: its file, its number."
-        )
-    if len(lines) > MOST_ROWS:
-        raise PictureError(
-            f"The table of strengths has {len(lines):,} lines; at most {MOST_ROWS:,} are possible."
-        )
-    rows = _of_jsonl(lines) if lines[0].lstrip().startswith("{") else _of_csv(lines)
-    found: dict[str, float] = {}
-    faults = []
-    for where, file, given in rows:
-        name, number = _plain(file), _number(given)
-        if number is None:
-            faults.append(f"{where} of the table: {quoted(given)} is no number. Write one such as 0.7.")
-        elif name in found:
-            faults.append(f"{where} of the table: {quoted(name)} has a number already. Take one of them out.")
-        else:
-            found[name] = number
-    raise_all(faults, "lines of the table of strengths")
-    return found
+    return rest, number(found[-1])
 
 
 def matched_numbers(names: Sequence[str], table: Mapping[str, float]) -> list[float | None]:
-    """The number of each picture: by its name below its folder or, where only one row fits, by its file's name."""
-    by_last: dict[str, list[str]] = {}
-    for file in table:
-        by_last.setdefault(file.rpartition("/")[2], []).append(file)
-    found: list[float | None] = []
-    for name in names:
-        fitting = [name] if name in table else by_last.get(name.rpartition("/")[2], [])
-        found.append(table[fitting[0]] if len(fitting) == 1 else None)
+    """The number of each picture: by its name below its folder or, where only one row fits, by its file's name.
+
+    Raises:
+        PictureError: if one row could be that of several pictures.
+    """
+    rows = _rows(names, table)
+    return [table[row] if row else None for row in rows]
+
+
+def unmatched(names: Sequence[str], table: Mapping[str, float]) -> list[str]:
+    """The rows of a table that are those of no picture."""
+    used = set(_rows(names, table))
+    return [row for row in table if row not in used]
+
+
+def _rows(names: Sequence[str], table: Mapping[str, float]) -> list[str]:
+    """The row of each picture; empty for none."""
+    plain = [name if name in table else name.removesuffix(MIRRORED) for name in names]
+    others = table.keys() - set(plain)
+    whole, last = _by(str.casefold, others), _by(_last, others)
+    fitting = {name: [name] if name in table else whole.get(name.casefold()) or last.get(_last(name), [])
+               for name in plain}  # fmt: skip
+    _check_one_each(fitting)
+    return [fitting[name][0] if len(fitting[name]) == 1 else "" for name in plain]
+
+
+def _by(key: Callable[[str], str], rows: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
     return found
 
 
-def _of_csv(lines: Sequence[str]) -> list[tuple[str, str, Any]]:
-    delimiter = max(",\t;", key=lines[0].count)
-    rows = [row for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter)]
-    head = [cell.strip().lower() for cell in rows[0]]
-    file_at, number_at = (
-        next((i for i, cell in enumerate(head) if cell in names), None) for names in (FILE_NAMES, NUMBER_NAMES)
+def _last(name: str) -> str:
+    return name.rpartition("/")[2].casefold()
+
+
+def _check_one_each(rows: Mapping[str, Sequence[str]]) -> None:
+    pictures: dict[str, list[str]] = {}
+    for name, fitting in rows.items():
+        if len(fitting) == 1:
+            pictures.setdefault(fitting[0], []).append(name)
+    raise_all(
+        [
+            f"{quoted(row)} of the table could be {' or '.join(map(quoted, several))}. Write the folder in front."
+            for row, several in pictures.items()
+            if len(several) > 1
+        ],
+        "lines of the table of strengths",
     )
-    start = 0 if file_at is None and number_at is None else 1
-    if file_at is None:
-        file_at = 1 if number_at == 0 else 0
-    if number_at is None:
-        number_at = 0 if file_at == 1 else 1
-    short = [number for number, row in enumerate(rows, 1) if len(row) <= max(file_at, number_at)]
-    if short or len(rows) == start:
-        raise PictureError(
-            f"Line {short[0] if short else 1} of the table of strengths has no two columns. Write lines such as "
-            f"face.png,0.7."
-        )
-    return [(f"line {i}", row[file_at], row[number_at]) for i, row in enumerate(rows[start:], start + 1)]
-
-
-def _of_jsonl(lines: Sequence[str]) -> list[tuple[str, str, Any]]:
-    rows = []
-    for number, line in enumerate(lines, 1):
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        keys = row if isinstance(row, dict) else {}
-        file = next((keys[name] for name in FILE_NAMES if isinstance(keys.get(name), str)), None)
-        given = next((keys[name] for name in NUMBER_NAMES if name in keys), None)
-        if file is None or given is None:
-            raise PictureError(
-                f"Line {number} of the table of strengths is {quoted(line)}. Write lines such as "
-                f'{{"file": "face.png", "strength": 0.7}}.'
-            )
-        rows.append((f"line {number}", file, given))
-    return rows
-
-
-def _plain(file: str) -> str:
-    """A file as pictures are named: with forward slashes and without its ending."""
-    path = file.strip().replace("\\", "/").removeprefix("./")
-    folder, slash, last = path.rpartition("/")
-    stem, dot, ending = last.rpartition(".")
-    return f"{folder}{slash}{stem if dot and stem and ending.isalnum() and not ending.isdigit() else last}"
-
-
-def _number(given: Any) -> float | None:
-    try:
-        number = math.nan if isinstance(given, bool) else float(str(given).strip().replace("−", "-"))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None

@@ -91,8 +91,8 @@ def faults_of(file: Path | str, what: str = "picture") -> Iterator[None]:
     except PictureError:
         raise
     except Exception as error:
-        reason = quoted(str(error)).strip("'\"") or type(error).__name__
         name = file.name if isinstance(file, Path) else file
+        reason = quoted(str(error).replace(str(file), name))[1:-1] or type(error).__name__
         raise PictureError(
             f"{name} cannot be read as a {what} ({reason}). Save it again, or take it out of the folder."
         ) from error

@@ -4,5 +4,6 @@ from .cache import Cache
 from .dataset import Chain, encoded_chain, unencoded
 from .encode import encoded
 from .encoders import Encoders
+from .numbered import numbered
 
-__all__ = ["Cache", "Chain", "Encoders", "encoded", "encoded_chain", "unencoded"]
+__all__ = ["Cache", "Chain", "Encoders", "encoded", "encoded_chain", "numbered", "unencoded"]

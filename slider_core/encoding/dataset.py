@@ -12,6 +12,7 @@ from torch import Tensor
 from ..data.bucket import Bucket, Example
 from ..data.controls import Controls, files_by_name
 from ..data.faults import PictureError
+from ..data.left_out import notes_on_files
 from ..data.simpletuner.backend import Backend
 from ..data.simpletuner.entry import DatasetError
 from ..data.simpletuner.pictures import BackendPictures
@@ -136,7 +137,7 @@ class _Source:
 
     def described(self, bucket: Bucket) -> str:
         strength = f"at {bucket.strength:+g}" if bucket.sign else "neutral"
-        use = "held out" if self.backend.kind == "eval" else strength
+        use = f"held out, {strength}" if self.backend.kind == "eval" else strength
         small = len(self.pictures) - len(bucket.examples)
         notes = [
             f"{small} too small",
@@ -175,4 +176,7 @@ def _notes(buckets: Sequence[Bucket], sources: Sequence[_Source]) -> list[str]:
     signs = [b.sign for b, s in zip(buckets, sources, strict=True) if s.backend.kind != "eval"]
     sides = {+1: "positive (slider_strength 0.5)", -1: "negative (slider_strength -0.5)"}
     missing = [name for sign, name in sides.items() if sign not in signs]
-    return [f"Note: there is no {name} dataset." for name in missing]
+    return [
+        *(f"Note: {s.backend.id}: {note}" for s in sources for note in notes_on_files(s.pictures.all.listing)),
+        *(f"Note: there is no {name} dataset." for name in missing),
+    ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..data.bucket import Example, with_variants
+from ..data.bucket import MIRRORED, Example, with_variants
 from ..data.faults import PictureError, raise_all
 from ..data.masks import fitted_mask, latent_mask
 from ..data.pictures import Picture
@@ -51,7 +51,7 @@ def encoded(
                 if not faults:
                     examples.append(_example(picture, picture.name, parts, encoders, given))
                 if mirrored and not faults:
-                    other = f"{picture.name} mirrored"
+                    other = picture.name + MIRRORED
                     examples.append(_example(picture, other, parts.mirrored, encoders, given))
         except PictureError as fault:
             faults.append(str(fault))

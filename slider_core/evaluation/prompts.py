@@ -41,8 +41,8 @@ def parse_library(text: str, strength: float | None = None) -> tuple[Prompt, ...
     """The prompts of a library in JSON, in its order.
 
     Entries are `"name": "prompt"` or `"name": {"prompt": …, "adapter_strength": …}`; the text may also be called
-    `caption` or `tags`, and the strength stand in quotes, as in SimpleTuner. The key `neutral` (true or false) is ours;
-    others are noted and not used.
+    `caption` or `tags` (which may be a list), and the strength stand in quotes, as in SimpleTuner. The key `neutral`
+    (true or false) is ours; others are noted and not used.
 
     Args:
         strength: for the entries that name none.
@@ -82,6 +82,8 @@ def _prompt(name: str, entry: Any, strength: float | None) -> Prompt:
     if key is None:
         raise PromptLibraryError(_no_text(name, entry))
     text, neutral = entry[key], entry.get("neutral", False)
+    if key == "tags" and isinstance(text, list) and all(isinstance(tag, str) for tag in text):
+        text = ", ".join(text)
     if not isinstance(text, str):
         raise _wrong(name, key, text, "text in quotes")
     if not isinstance(neutral, bool):

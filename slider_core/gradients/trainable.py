@@ -44,7 +44,7 @@ def trainable(
     steps_are_marked, saved = saved is not None, saved or SavedTensors()
     with ExitStack() as stack:
         model_management.load_models_gpu([patcher, *others], memory_required=memory)
-        _settle_attention(patcher.load_device)
+        settle_attention(patcher.load_device)
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         stack.enter_context(differentiable(saved.weights))
@@ -66,7 +66,7 @@ def trainable(
 
 
 @cache
-def _settle_attention(device: torch.device) -> None:
+def settle_attention(device: torch.device) -> None:
     """In a process's first attention on a card, torch puts its own order of kernels before ComfyUI's, and a block that
     runs again would meet another kernel than in its first run."""
     if device.type == "cuda":

@@ -15,7 +15,7 @@ from ..data.controls import Controls
 from ..data.folder import FolderPictures
 from ..data.left_out import notes_on
 from ..data.sizing import Sizing
-from ..encoding import Cache, Chain, Encoders, encoded, encoded_chain
+from ..encoding import Cache, Chain, Encoders, encoded, encoded_chain, numbered
 from ..given import quoted
 from .models import Loaded
 
@@ -44,8 +44,16 @@ class Pictures:
         self._known: dict[Hashable, tuple[Example, ...]] = {}
         self._chains: dict[Hashable, Chain] = {}
 
-    def bucket(self, plan: BucketPlan) -> Bucket:
-        """The bucket with its examples."""
+    def buckets(self, plan: BucketPlan) -> tuple[Bucket, ...]:
+        """The bucket with its examples; up to three where each picture has a number."""
+        bucket = self._bucket(plan)
+        if plan.numbers is None:
+            return (bucket,)
+        made, notes = numbered(bucket, plan.numbers, self.prompt)
+        self.notes += [f"bucket {quoted(bucket.name)}: {note}" for note in notes]
+        return made
+
+    def _bucket(self, plan: BucketPlan) -> Bucket:
         settings = replace(plan.settings, name="", slider_strength=0.0, probability=1.0, repeats=1)
         key = (plan.folder, plan.control_folder, settings)  # what decides how its pictures are encoded
         if key not in self._known:
@@ -66,7 +74,7 @@ class Pictures:
 
     def finished(self) -> list[str]:
         """The notes, and what was taken from the disk; makes room there."""
-        return [*self.notes, *self._kept.finished()]
+        return [*dict.fromkeys(self.notes), *self._kept.finished()]
 
     def _encoded(self, plan: BucketPlan) -> tuple[Example, ...]:
         settings, source = plan.settings, FolderPictures.of(plan.settings, plan.folder)

@@ -34,6 +34,7 @@ class Outcome:
     Attributes:
         error: why there is none; empty where there is.
         figures: of its sweep, as `Report.as_dict` has them.
+        held_out: of what is held out, as `HeldOut.as_dict` has them.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Outcome:
     loss: float | None = None
     seconds: float = 0.0
     figures: Mapping[str, Any] = field(default_factory=dict)
+    held_out: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Checked:
@@ -119,6 +121,7 @@ def _train(
     finally:
         outcome.file = run.path
     outcome.steps = trained.steps
+    outcome.held_out = run.held_out.as_dict() if run.held_out else {}
     outcome.loss = trained.losses["loss"][-1] if trained.losses["loss"] else None
     with processes.together():
         if processes.first:
@@ -146,8 +149,11 @@ def parts_of(plan: SliderPlan, pictures: Pictures) -> Parts:
     """What a slider is trained on, its pictures encoded."""
     loaded = pictures.loaded
     selection = select_by(plan.targets, loaded.control_net if plan.on_control_net else loaded.model)
-    of_dataset = pictures.dataset(plan.dataset).buckets if plan.dataset else ()
-    cycle = Cycle.of([*of_dataset, *map(pictures.bucket, plan.buckets)], plan.cycle)
+    chain = pictures.dataset(plan.dataset) if plan.dataset else None
+    used, held_out = (list(chain.buckets), list(chain.held_out)) if chain else ([], [])
+    for one in plan.buckets:
+        (held_out if one.held_out else used).extend(pictures.buckets(one))
+    cycle = Cycle.of(used, plan.cycle)
     return Parts(
         loaded.model,
         selection,
@@ -158,6 +164,7 @@ def parts_of(plan: SliderPlan, pictures: Pictures) -> Parts:
         vae=loaded.vae,
         preview_prompt=pictures.prompt(plan.preview_prompt) if plan.preview_prompt else None,
         preview_negative=pictures.prompt(plan.preview_negative) if plan.preview_negative else None,
+        held_out=held_out,
     )
 
 

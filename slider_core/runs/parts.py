@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from ..architectures import Selection
+from ..data.bucket import Bucket
 from ..data.cycle import Cycle
 
 
@@ -20,6 +21,7 @@ class Parts:
     assistant, start_from: see `TrainRequest`.
     control_net, vae: ComfyUI's.
     preview_prompt, preview_negative: CONDITIONING of the previews.
+    held_out: buckets that are not trained on; what the slider does for them is measured at the end.
     """
 
     model: Any
@@ -31,3 +33,4 @@ class Parts:
     vae: Any = None
     preview_prompt: list[Any] | None = None
     preview_negative: list[Any] | None = None
+    held_out: Sequence[Bucket] = ()

@@ -21,6 +21,7 @@ from ..settings import TrainSettings
 from ..training import Intermediate, Message, NotFiniteError, Paused, StepDone, Stopped, TrainedSlider, train
 from ..training.checkpoint import remove_checkpoint
 from ..training.events import Event
+from ..training.held_out import HeldOut, held_out_losses
 from ..training.processes import ALONE, Processes
 from .kept_previews import KeptPreviews
 from .parts import Parts
@@ -47,6 +48,7 @@ class TrainingRun:
     Attributes:
         path: of the slider file, once there is one.
         shown: the files of its previews, by step; also those from before it was stopped.
+        held_out: what was measured on the buckets that are held out; None for nothing.
     """
 
     def __init__(
@@ -65,6 +67,8 @@ class TrainingRun:
         self.preview = TrainingPreview(parts, settings)
         self.previews, self.shown = KeptPreviews(output, slider_name(settings.file_name).name), list[Path]()
         self.thumbnail: Image.Image | None = None
+        self.parts = parts
+        self.held_out: HeldOut | None = None
         self.request = request_of(parts, settings, output)
 
     def train(self) -> TrainedSlider:
@@ -84,7 +88,22 @@ class TrainingRun:
         self.path = trained.file or self._write(trained)
         if self.path and not self.settings.keep_checkpoint:
             remove_checkpoint(trained.checkpoint)
+        self._measure_held_out(trained)
         return trained
+
+    def _measure_held_out(self, trained: TrainedSlider) -> None:
+        """When the file is written: what cannot be measured costs no training."""
+        if not self.parts.held_out:
+            return
+        try:
+            self.held_out = held_out_losses(self.request, trained.slider, self.parts.held_out)
+        except InterruptProcessingException:
+            raise
+        except Exception as error:  # memory runs out, pictures of another model, …
+            self._say(f"{WARNING} What is held out could not be measured ({error}).")
+            return
+        for line in self.held_out.lines():
+            self._say(line)
 
     def _measured(self, trained: TrainedSlider) -> TrainedSlider:
         """With range and response curve, where previews are made anyway; a sweep that fails costs no training."""

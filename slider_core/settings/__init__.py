@@ -3,8 +3,9 @@
 Nodes and config files take them from here; the rest of the core takes its lists of choices from here.
 """
 
-from .data import BucketSettings, CycleSettings
+from .data import BucketSettings, CycleSettings, PairSettings
 from .files import SaveSettings
+from .numbers import NumberSettings
 from .setting import (
     Choice,
     Real,
@@ -20,6 +21,7 @@ from .setting import (
     settings_of,
 )
 from .sweep import ShownSweepSettings, SweepSettings
+from .taken import taken
 from .targets import TargetSettings
 from .training import LoopSettings, TrainSettings
 from .words import WordsSettings
@@ -29,6 +31,8 @@ __all__ = [
     "Choice",
     "CycleSettings",
     "LoopSettings",
+    "NumberSettings",
+    "PairSettings",
     "Real",
     "SaveSettings",
     "Setting",
@@ -46,4 +50,5 @@ __all__ = [
     "faults",
     "nearest",
     "settings_of",
+    "taken",
 ]

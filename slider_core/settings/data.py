@@ -148,3 +148,10 @@ class CycleSettings(Settings):
         "difference: where it differs from its partner.",
         advanced=True,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairSettings(Settings):
+    """The widgets of Check Slider Pairs."""
+
+    most: int = whole(24, 1, 500, "So many pairs are shown, the most doubtful first.")

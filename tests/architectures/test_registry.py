@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from architectures.newer import newer_model, real_model
 from comfy import model_base, supported_models
-from concept_sliders.slider_core.architectures import all_families, batch_dims, families
+from concept_sliders.slider_core.architectures import all_families, batch, batch_dims, families
 from concept_sliders.slider_core.architectures.network import network_of
 from concept_sliders.slider_core.architectures.patterns import ends_with
 from concept_sliders.slider_core.architectures.registry import family_of
@@ -101,3 +101,10 @@ def test_where_the_batch_is_not_first():
     dims = batch_dims(shared_model("cosmos_predict1"))
     assert dims["diffusion_model.blocks.block0.blocks.0.block.attn.to_q.0"] == -2
     assert "diffusion_model.final_layer.linear" not in dims
+
+
+def test_a_network_is_looked_through_once_for_where_its_batch_is(monkeypatch):
+    model = shared_model("cosmos_predict1")
+    dims = batch_dims(model)
+    monkeypatch.setattr(batch, "network_of", lambda model: pytest.fail("looked through again"))
+    assert batch_dims(model) == batch_dims(model.model) == dims

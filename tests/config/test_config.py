@@ -9,7 +9,7 @@ import pytest
 from concept_sliders.slider_core.config import ConfigError, NodeCall, read_config
 from concept_sliders.slider_core.config.reading import keys_of
 from concept_sliders.slider_core.config.sliders import OF_SLIDER, TABLES, WITHOUT
-from concept_sliders.slider_core.settings import TrainSettings, default_of
+from concept_sliders.slider_core.settings import NumberSettings, TrainSettings, default_of, settings_of
 from PIL import Image
 
 DEMO = Path(__file__).resolve().parent.parent.parent / "scripts" / "demo"
@@ -50,7 +50,8 @@ name = "less"
 slider_strength = -0.5
 folder = "less"
 """
-WHOLE = f'[model]\ncheckpoint = "model.safetensors"\n{BUCKETS}'
+MODEL = '[model]\ncheckpoint = "model.safetensors"\n'
+WHOLE = f"{MODEL}{BUCKETS}"
 
 
 def read(folder, text, name="config.toml"):
@@ -196,6 +197,61 @@ def test_a_control_picture_is_missed_before_anything_is_loaded(folder):
     assert "[bucket] 'more' control_folder: 1 picture has none, 'b' the first." in faults(folder, text)
 
 
+NUMBERED = f"""{MODEL}
+[[bucket]]
+name = "faces"
+folder = "more"
+captions = "text file"
+numbers = {{ token = "smile" }}
+"""
+
+
+def test_a_number_for_each_picture_makes_both_sides_of_one_folder(folder):
+    """As Slider Strength per Picture does it: from tokens of captions, from a table, or from the file of one."""
+    for name, strength in (("a", 0.7), ("b", -0.3)):
+        (folder / "more" / f"{name}.txt").write_text(f"a face (smile:{strength})")
+    (bucket,) = read(folder, NUMBERED).sliders[0].buckets
+    assert bucket.numbers == NumberSettings(token="smile")
+    (folder / "scores.csv").write_text("\ufeffa.png;0,5\nb.png;-1", encoding="utf-8")
+    (bucket,) = read(folder, NUMBERED.replace('token = "smile"', 'table = "scores.csv"')).sliders[0].buckets
+    assert bucket.numbers.table == "a.png;0,5\nb.png;-1"
+    read(folder, NUMBERED.replace('token = "smile"', r'table = "a,20\nb,30", use = "balanced ends", ends = 0.5,'
+                                  ' scale = "middle to 0"'))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "numbers, message",
+    [
+        ('token = "smile"', "[[bucket]]: No caption of bucket 'faces' has a token such as (smile:0.7)"),
+        ('tokens = "smile"', "[bucket] 'faces' numbers: there is no key 'tokens'. Did you mean 'token'?"),
+        ('table = "gone.csv"', "[bucket] 'faces' numbers: there is no file 'gone.csv'"),
+        ('table = "a,1"', "[[bucket]]: There is no negative bucket"),
+        ('table = "a,one"', "[[bucket]]: line 1 of the table: 'one' is no number"),
+        ('table = "a,1", use = "both"', "[bucket] 'faces' numbers: use is 'both'; choose one of"),
+        ("", "[[bucket]]: Numbers come from one place: token, table or numbers; none is given"),
+    ],
+)
+def test_numbers_that_make_no_slider_are_said_before_anything_is_loaded(folder, numbers, message):
+    for name in "ab":
+        (folder / "more" / f"{name}.txt").write_text("a face")
+    found = faults(folder, NUMBERED.replace('token = "smile"', numbers))
+    assert any(fault.startswith(message) for fault in found), found
+
+
+def test_numbers_are_a_table(folder):
+    (fault,) = [f for f in faults(folder, NUMBERED.replace('{ token = "smile" }', '"smile"')) if "numbers" in f]
+    assert fault.startswith("[bucket] 'faces': numbers is 'smile'; it must be a table such as")
+
+
+def test_the_demo_config_names_every_key_of_numbers_with_its_default():
+    (line,) = re.findall(r"^# (numbers = .*?)(?:  #.*)?$", (DEMO / "smile.toml").read_text(), re.M)
+    shown = tomllib.loads(line)["numbers"]
+    assert (
+        NumberSettings(**{**shown, "table": ""}) == NumberSettings()
+        and shown.keys() == settings_of(NumberSettings).keys()
+    )
+
+
 def test_sliders_share_the_tables_above_them(folder):
     config = read(
         folder,
@@ -281,7 +337,6 @@ def simpletuner(folder):
     return folder
 
 
-MODEL = '[model]\ncheckpoint = "model.safetensors"\n'
 DATASET = 'file = "st/multidatabackend.json"\nconfig = "st/config.json"\n'
 
 

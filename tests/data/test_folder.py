@@ -9,10 +9,12 @@ import torch
 from as_comfyui import Clip, Vae
 from concept_sliders.slider_core.data import PictureError
 from concept_sliders.slider_core.data.folder import FolderPictures
+from concept_sliders.slider_core.data.left_out import notes_on
 from concept_sliders.slider_core.data.pictures import read_picture
 from concept_sliders.slider_core.data.sizing import Sizing, of_megapixels
 from concept_sliders.slider_core.encoding.encode import encoded
 from concept_sliders.slider_core.encoding.encoders import Encoders
+from concept_sliders.slider_core.settings import BucketSettings
 from PIL import Image, ImageCms
 
 SMALL = Sizing(64)
@@ -80,11 +82,39 @@ def test_clips_are_cut_to_frames_with_a_stride(tmp_path, name, codec):
 
 def test_clips_are_only_read_where_frames_are_asked_for(tmp_path):
     written_video(tmp_path / "x.webm")
-    with pytest.raises(PictureError, match="holds 1 clips and no pictures. Set frames to read clips"):
+    with pytest.raises(PictureError, match="holds 1 clip and no pictures. Set frames to read clips"):
         examples(tmp_path)
     picture(tmp_path / "a.png")
     assert [e.name for e in examples(tmp_path)] == ["a"]
     assert [len(e.latent) for e in examples(tmp_path, frames=4)] == [1, 4]
+
+
+def test_a_gif_of_one_frame_is_a_picture(tmp_path):
+    picture(tmp_path / "a.GIF", colour="white")
+    moving_picture(tmp_path / "b.gif", 4)
+    assert [e.name for e in examples(tmp_path)] == ["a"]
+    assert [len(e.latent) for e in examples(tmp_path, frames=4)] == [1, 4]
+
+
+def notes(folder, **settings):
+    asked = BucketSettings(**{"resolution": 64, **settings})
+    source = FolderPictures.of(asked, folder)
+    return notes_on(source, asked, encoded(source, Encoders(Vae(), Clip()), SMALL))
+
+
+def test_what_of_a_folder_is_not_what_it_seems_is_told(tmp_path):
+    picture(tmp_path / "a.png")
+    assert notes(tmp_path) == []
+    picture(tmp_path / "gone-mask.png")
+    for name in ("b.HEIC", "c.avif", "notes.md"):
+        (tmp_path / name).touch()
+    for name in ("a", "gone-mask"):
+        (tmp_path / f"{name}.txt").write_text("\n" if name == "a" else "a face")
+    assert notes(tmp_path, captions="text file") == [
+        "gone-mask.png is read as a picture: there is none that it is the mask of.",
+        "2 files are of a type that is not read: b.HEIC, c.avif. Save them as PNG, or as MP4.",
+        "1 caption is empty: a.",
+    ]
 
 
 def test_clips_that_are_none(tmp_path):
@@ -245,6 +275,14 @@ def test_masks_are_no_pictures_and_can_be_left_aside(tmp_path):
     found = examples(tmp_path)
     assert [(e.name, e.mask is not None) for e in found] == [("a", True), ("unmasked-mask", False)]
     assert [e.mask for e in examples(tmp_path, mask="off")] == [None, None]
+
+
+def test_endings_in_capitals_are_the_same(tmp_path):
+    picture(tmp_path / "Face.PNG")
+    picture(tmp_path / "Face-MASK.JPG", colour="white")
+    (tmp_path / "Face.TXT").write_text("a face")
+    (example,) = examples(tmp_path, captions="text file")
+    assert (example.name, example.caption) == ("Face", "a face") and example.mask is not None
 
 
 def test_the_alpha_channel_as_mask(tmp_path):

@@ -78,7 +78,7 @@ def test_the_guides_three_buckets(root):
     ]
     assert captions(made.buckets[2]) == [["blue sky"]], "the folder is walked, and its names are the captions"
     assert "plain: 1 of 1 pictures, neutral" in made.report
-    assert "trains such pictures at strength +1" in made.report
+    assert "trains it at strength +1" in made.report
     assert "text: left out\n  id 'text': left out" in made.report
 
 
@@ -95,6 +95,7 @@ def test_every_key_of_the_file_is_in_the_report(root):
     }
     _, said = only(root, **keys)
     assert set(side(**keys)) <= set(said)
+    assert said["instance_data_dir"] == "read with the folders below it"
     assert said["delete_unwanted_images"].startswith("not obeyed")
     assert said["start_step"].startswith("NOT USED") and said["maximum_aspect_ratio"].startswith("NOT USED")
     assert said["repeatz"] == "NOT KNOWN here, so not used. Did you mean repeats?"
@@ -142,6 +143,11 @@ def test_sizes(root, keys, expected):
 def test_random_crops_become_centre_and_that_is_said(root):
     _, said = only(root, crop=True, crop_style="random")
     assert said["crop_style"] == "centre instead: both pictures of a pair must show the same part"
+
+
+def test_a_crop_without_a_style_is_random_there(root):
+    report = chain(root, side(crop=True)).report
+    assert "crop_style: not given, which is random there; centre instead: both pictures of a pair" in report
 
 
 def test_what_is_too_small_is_counted(root):
@@ -201,7 +207,10 @@ def test_disabled_datasets_are_left_out_whatever_they_are(root):
 
 def test_held_out_datasets_are_apart(root):
     made = chain(root, side("more"), side("less", dataset_type="eval"))
-    assert [b.name for b in made.buckets] == ["more"] and [b.name for b in made.held_out] == ["less"]
+    assert [b.name for b in made.buckets] == ["more"]
+    assert [(b.name, b.strength) for b in made.held_out] == [("less", -0.5)]
+    made = chain(root, side("more"), side("less", dataset_type="eval", slider_strength=None))
+    assert made.held_out[0].strength is None and "not given: measured as neutral" in made.report
 
 
 def conditioning(kind, **keys):
@@ -295,8 +304,16 @@ def test_a_folder_outside_is_refused_with_two_ways_out_and_a_link_is_one(root):
         ({"repeats": 1.5}, "repeats is 1.5"),
         ({"probability": -0.5}, "probability is -0.5"),
         ({"resolution": "big"}, "resolution is 'big'"),
-        ({"resolution": 1.0}, "resolution is 1.0. With resolution_type pixel_area it is pixels"),
-        ({"resolution": 512, "resolution_type": "area"}, "it is megapixels"),
+        (
+            {"resolution": 1.0},
+            "resolution is 1.0. With resolution_type pixel_area it is pixels: write from 16 to 8192, or "
+            "resolution_type area, which is megapixels",
+        ),
+        (
+            {"resolution": 512, "resolution_type": "area"},
+            "With resolution_type area it is megapixels: write from 0.01 to 67, or resolution_type pixel_area, "
+            "which is pixels",
+        ),
         ({"resolution_type": "pixels"}, "resolution_type is 'pixels'. Here it can be pixel_area, area, pixel"),
         ({"crop": "maybe"}, "crop is 'maybe'. Write true or false"),
         ({"instance_data_dir": ""}, "has no instance_data_dir"),
@@ -384,6 +401,12 @@ def test_a_config_in_the_words_of_train_slider():
     assert any("batch_size of Slider Cycle to 2" in note for note in notes)
 
 
+@pytest.mark.parametrize("seed", [-1, None, ""])
+def test_a_seed_that_is_drawn_there_stays_as_it_is_here(seed):
+    settings, notes = training_settings({"seed": seed})
+    assert "seed" not in settings and any(note.startswith("seed: ") for note in notes)
+
+
 def test_its_settings_are_ones_that_the_node_has():
     from concept_sliders.nodes.targets import SliderTargets
     from concept_sliders.nodes.train import SliderTrainer
@@ -421,7 +444,7 @@ def test_a_config_fills_in_what_datasets_leave_out(root):
         ('{"lora_rank": 0}', "config.json: lora_rank is 0. Write a whole number of 1 or more"),
         ('{"learning_rate": "fast"}', "learning_rate is 'fast'"),
         ('{"lr_scheduler": "wild"}', "lr_scheduler is 'wild'. Here it can be"),
-        ('{"seed": -1}', "seed is -1"),
+        ('{"seed": "x"}', "seed is 'x'"),
     ],
 )
 def test_configs_that_cannot_be_used(config, message):

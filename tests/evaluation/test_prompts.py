@@ -41,6 +41,8 @@ def test_an_entry_in_simpletuners_words(key):
 
 
 def test_the_first_text_of_several_is_taken_and_said():
+    (prompt,) = parse_library('{"a": {"tags": ["red hair", "portrait"]}}')
+    assert prompt.text == "red hair, portrait"
     (prompt,) = parse_library('{"a": {"tags": "one", "prompt": "two", "caption": null}}')
     assert prompt.text == "two" and prompt.notes[0] == "'tags' is not used, as there is a 'prompt'."
 

@@ -165,7 +165,7 @@ def _bad_values(widget: io.Input) -> list[Any]:
 
 
 def _must_refuse(widget: io.Input, bad: Any) -> bool:
-    if widget.id in UNUSED:
+    if widget.id in UNUSED or (bad is None and widget.optional and getattr(widget, "default", None) is None):
         return False
     if isinstance(widget, io.Int.Input | io.Float.Input | io.Combo.Input):
         return True

@@ -4,12 +4,11 @@ import asyncio
 import json
 import os
 
-import execution
 import folder_paths
 import nodes as comfy_nodes
 import pytest
 import torch
-from as_comfyui import validated
+from as_comfyui import run_workflow, validated
 from comfy_api.latest import io
 from comfy_extras import nodes_primitive
 from concept_sliders.nodes import SliderExtension
@@ -163,13 +162,6 @@ class Keep(io.ComfyNode):
         return io.NodeOutput()
 
 
-class Server:
-    client_id = last_node_id = last_prompt_id = None
-
-    def send_sync(self, event, data, sid=None):
-        pass
-
-
 @pytest.fixture
 def run_prompt(monkeypatch):
     """Checks and runs a workflow of the API as the server does; the model that it ends with."""
@@ -178,12 +170,7 @@ def run_prompt(monkeypatch):
         monkeypatch.setitem(comfy_nodes.NODE_CLASS_MAPPINGS, node.GET_SCHEMA().node_id, node)
 
     def run(graph):
-        graph = json.loads(json.dumps(graph))
-        valid, error, outputs, errors = asyncio.run(execution.validate_prompt("1", graph, None))
-        assert valid, (error, errors)
-        executor = execution.PromptExecutor(Server(), cache_args={"lru": 0, "ram": 0, "ram_inactive": 0})
-        executor.execute(graph, "1", {}, outputs)
-        assert executor.success, executor.status_messages
+        run_workflow(graph)
         return Keep.models.pop()
 
     return run

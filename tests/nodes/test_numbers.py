@@ -54,7 +54,13 @@ def test_tokens_of_captions_are_taken_out_and_the_rest_is_encoded():
     assert strengths(buckets) == {"faces more": {"0": 0.7}, "faces less": {"1": -0.3}}
     (example,) = buckets[0].examples
     assert example.caption == "a face" and float(example.conditioning[0][0][0, 0, 0]) == len("a face")
-    assert "1 of 3 pictures have no number" in report
+    assert "1 of 3 pictures has no number and is left out: 2." in report
+
+
+def test_lines_of_a_table_that_fit_no_picture_are_told():
+    _, report = run(table="0.png,0.5\n1.png,-0.5\nx/gone.png,1\ngone,2")
+    assert "Note: 2 lines of the table fit no picture: x/gone, gone." in report
+    assert "Note: 2 of 4 pictures have no number and are left out: 2, 3." in report
 
 
 def test_a_table_pasted_or_as_a_file(tmp_path, monkeypatch):
@@ -73,6 +79,7 @@ def test_a_table_pasted_or_as_a_file(tmp_path, monkeypatch):
         ({}, "token, table or numbers; none is given"),
         ({"token": "smile", "table": "0,1"}, "token and table are given"),
         ({"token": "smile"}, "connect clip"),
+        ({"token": "smile", "clip": Clip()}, r"No caption of bucket 'faces' has a token such as \(smile:0.7\)"),
         ({"numbers": [1.0, -1.0]}, "'faces' has 4 pictures but 2 numbers"),
         ({"table": "x.png,1"}, "No picture of bucket 'faces' has a number"),
         ({"numbers": [float("nan")] * 4}, "numbers is nan"),

@@ -1,25 +1,12 @@
 """The model, the slider and the pictures that come along, as ComfyUI's own nodes see them."""
 
 import comfy.sd
-import comfy.supported_models
 import folder_paths
 import nodes
 import pytest
 import torch
 from concept_sliders.nodes.apply import SliderApply
-from concept_sliders.nodes.tiny_faces import FOLDERS, TinyFaces, offer_tiny_faces
-
-
-@pytest.fixture
-def offered():
-    """Offered for one test: others see ComfyUI's lists as they were."""
-    before = {kind: list(folder_paths.folder_names_and_paths[kind][0]) for kind in FOLDERS}
-    offer_tiny_faces()
-    yield
-    comfy.supported_models.models.remove(TinyFaces)
-    for kind, folders in before.items():
-        folder_paths.folder_names_and_paths[kind][0][:] = folders
-    folder_paths.filename_list_cache.clear()
+from concept_sliders.nodes.tiny_faces import TinyFaces
 
 
 @pytest.fixture

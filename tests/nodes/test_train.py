@@ -20,6 +20,7 @@ from concept_sliders.slider_core.architectures import report as report_on_target
 from concept_sliders.slider_core.architectures import select
 from concept_sliders.slider_core.curve import curve_of
 from concept_sliders.slider_core.data import Bucket, Cycle
+from concept_sliders.slider_core.data.simpletuner import training_settings
 from concept_sliders.slider_core.files import load, read_facts, save, usable_range
 from concept_sliders.slider_core.files.atomic import NotWrittenError
 from concept_sliders.slider_core.files.beside import thumbnail_of
@@ -388,6 +389,54 @@ def test_a_measurement_that_fails_or_is_cancelled_costs_no_slider(model, output,
         assert any("could not be measured (no room)" in said for said in trainer.messages)
     (file,) = (output / "loras").glob("*.safetensors")
     assert load(file).metadata["steps"] == "4"
+
+
+def trained_by_node(model, **inputs):
+    """The values of Train Slider's outputs."""
+    steps = {"steps": 2, "gradient_checkpointing": False, "checkpoint_every": 0}
+    given = {"model": model, "targets": select(model), "cycle": Cycle(buckets()), **steps, **inputs}
+    outputs = executed(SliderTrainer, **{name: [value] for name, value in given.items()})
+    return [value for (value,) in outputs]
+
+
+def test_settings_of_simpletuners_config_take_the_place_of_widgets(model, output):
+    """As the settings output of Load SimpleTuner Dataset has them."""
+    config = {"lora_rank": 2, "max_train_steps": 3, "learning_rate": 3e-4, "optimizer": "torch-sgd", "seed": 5}
+    named, _ = training_settings(config)
+    slider, _, report = trained_by_node(model, rank=7, kind="lokr", settings=json.dumps(named))
+    facts, _ = read_facts(slider.metadata)
+    assert (facts.rank, facts.kind, facts.steps, facts.learning_rate) == ("2", "lora", 3, 3e-4)
+    assert "From settings: rank 2, alpha 2, kind 'lora', steps 3" in report
+    slider, _, report = trained_by_node(model, rank=7, settings="{}")
+    assert read_facts(slider.metadata)[0].rank == "7" and "From settings" not in report
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ("[1]", "settings must be an object"),
+        ("{", "settings is not valid JSON"),
+        ('{"lora_rank": 4}', "settings names 'lora_rank', which is no widget"),
+        ('{"rank": 0}', "rank is 0; it must be a whole number from 1"),
+        ('{"kind": "lora2"}', "kind is 'lora2'; did you mean"),
+    ],
+)
+def test_settings_that_are_none(model, output, settings, message):
+    with pytest.raises(ValueError, match=message):
+        trained_by_node(model, settings=settings)
+    assert not list(output.rglob("*.safetensors"))
+
+
+def test_what_is_held_out_is_measured_when_the_slider_is_written(model, output):
+    unseen = Bucket("unseen", (example("p", 1.0), example("q", 1.0)), 0.5)
+    slider, _, report = trained_by_node(model, held_out=(unseen,), file_name="a")
+    assert "Held out, positive: 2 pictures at +0.5, loss " in report
+    plain, _, report = trained_by_node(model, file_name="b")
+    assert all(torch.equal(slider[key], plain[key]) for key in plain) and "Held out" not in report
+    wrong = replace(unseen, examples=(replace(example("p"), latent=torch.zeros(1, 4, 8, 8)),))
+    *_, report = trained_by_node(model, held_out=(wrong,), file_name="c", resume="start over")
+    assert report.startswith("⚠ What is held out could not be measured (The pictures of bucket 'unseen' were")
+    assert len(list(output.rglob("*.safetensors"))) == 3
 
 
 def test_an_assistant_and_a_start_that_fit_in_part_are_the_first_thing_in_the_report(model, output, caplog):

@@ -20,6 +20,8 @@ OF_NODE = {
     "SliderTargets": module.TargetSettings,
     "BucketLoader": module.BucketSettings,
     "CycleSampler": module.CycleSettings,
+    "SliderNumbers": module.NumberSettings,
+    "SliderPairs": module.PairSettings,
     "SliderTrainer": module.TrainSettings,
     "SliderSweep": module.SweepSettings,
     "SliderSave": module.SaveSettings,

@@ -5,8 +5,9 @@ from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
 from concept_sliders.slider_core.applying.apply import AppliedSlider, apply_slider
 from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.data import Bucket, Cycle
-from concept_sliders.slider_core.data.graded import Grading, graded
+from concept_sliders.slider_core.data.graded import graded
 from concept_sliders.slider_core.lora import deltas_for
+from concept_sliders.slider_core.settings import NumberSettings
 from concept_sliders.slider_core.training import TrainRequest, train
 from tiny_concepts import amount_seen, example, learned_model
 
@@ -18,7 +19,7 @@ def cycle(own_strengths):
     """Pairs of strong and weak squares, at strengths of their own or all at the same."""
     pictures = [example(NAME, f"{abs(amount)}", amount, seed=1) for amount in AMOUNTS]
     if own_strengths:
-        made, _ = graded("square", pictures, AMOUNTS, Grading("middle to 0", strongest=0.5))
+        made, _ = graded("square", pictures, AMOUNTS, NumberSettings(scale="middle to 0", strongest=0.5))
         return Cycle(made)
     return Cycle((Bucket("more", tuple(pictures[:2]), 0.5), Bucket("less", tuple(pictures[2:]), -0.5)))
 

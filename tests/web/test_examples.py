@@ -13,6 +13,7 @@ QUICK = {
     "PrimitiveInt": {"value": 128},
     "SliderTrainer": {"steps": 2, "preview_every": 0},
     "SliderFromWords": {"pictures": 1, "steps": 1},
+    "SliderDataset": {"config": '{"max_train_steps": 2}'},
     "SliderSweep": {"steps": 1},
     "KSampler": {"steps": 1},
 }

@@ -83,7 +83,7 @@ def read_backend(entry: Entry, name: str, defaults: Mapping[str, Any]) -> Backen
     filled = _fill(entry, defaults) if kind not in ("controlnet", "mask") else []
     prompts, captions, prepend = captions_of(entry)
     repeats, probability = repeats_of(entry), probability_of(entry)
-    strength = strength_of(entry) if kind in ("image", "video") else None
+    strength = strength_of(entry, kind == "eval") if kind in ("image", "video", "eval") else None
     if probability == 0 and kind in ("image", "video"):
         return None
     backend = Backend(
@@ -136,7 +136,10 @@ def _kind(entry: Entry) -> str | None:
         )
     entry.say("type", "a folder on this machine")
     if kind != "conditioning":
-        entry.say("dataset_type", "held out: not trained on" if kind == "eval" else f"{kind}s to train on")
+        entry.say(
+            "dataset_type",
+            "held out: measured at the end, not trained on" if kind == "eval" else f"{kind}s to train on",
+        )
         return kind
     use = entry.text("conditioning_type", "controlnet") or "controlnet"
     if use not in CONDITIONINGS:
@@ -155,4 +158,5 @@ def _folder(entry: Entry) -> str:
     folder = entry.text("instance_data_dir")
     if not folder:
         raise DatasetError(f"{entry.name} has no instance_data_dir. Write the folder of its pictures there.")
+    entry.say("instance_data_dir", "read with the folders below it")
     return folder

@@ -65,10 +65,10 @@ def training_settings(config: Mapping[str, Any], lycoris: str = "") -> tuple[dic
     entry, notes = Entry(config, "config.json"), list[str]()
     settings: dict[str, Any] = {**_adapter(entry, lycoris, notes), **_steps(entry, notes)}
     settings |= _optimiser(entry, notes)
-    if entry.has("seed"):
-        settings["seed"] = int(entry.number("seed", 0, 0, whole=True))
+    if (seed := int(entry.number("seed", -1, whole=True))) >= 0:
+        settings["seed"] = seed
     else:
-        notes.append("seed: not given; SimpleTuner then draws one, here it stays as it is.")
+        notes.append("seed: SimpleTuner draws one, here it stays as it is.")
     if "gradient_checkpointing" in config:
         settings["gradient_checkpointing"] = entry.switch("gradient_checkpointing")
     return settings, notes

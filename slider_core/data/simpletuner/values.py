@@ -57,10 +57,10 @@ def sizing_of(entry: Entry) -> Sizing:
     given = entry.number("resolution", 1.0 if kind == "area" else 1024.0)
     side = math.sqrt(given * MEGAPIXEL) if kind == "area" and given > 0 else given
     if not 16 <= side <= 8192:
-        unit = "megapixels" if kind == "area" else "pixels"
-        raise entry.fault(
-            "resolution", f"With resolution_type {kind} it is {unit}: write from 16 to 8192 pixels."
-        )
+        other = "pixels: write from 16 to 8192, or resolution_type area, which is megapixels"
+        if kind == "area":
+            other = "megapixels: write from 0.01 to 67, or resolution_type pixel_area, which is pixels"
+        raise entry.fault("resolution", f"With resolution_type {kind} it is {other}.")
     edge = kind == "pixel"
     entry.say(
         "resolution_type", "length of the shorter edge" if edge else "area, all shapes with as many pixels"
@@ -98,7 +98,10 @@ def _crop(entry: Entry) -> str:
         "face": "centre instead: faces are not looked for",
         "corner": "the upper part of tall pictures; of wide ones the middle",
     }
-    entry.say("crop_style", other.get(style, "the largest square around the middle"))
+    became = other.get(style, "the largest square around the middle")
+    entry.said["crop_style"] = (
+        became if entry.has("crop_style") else f"not given, which is random there; {became}"
+    )
     return "square from the top" if style == "corner" else "square"
 
 
@@ -146,7 +149,7 @@ def probability_of(entry: Entry) -> float:
     return probability
 
 
-def strength_of(entry: Entry) -> float | None:
+def strength_of(entry: Entry, held_out: bool = False) -> float | None:
     strength = entry.number("slider_strength", 0.0)
     if abs(strength) > STRONGEST:
         raise entry.fault("slider_strength", f"Write a number from −{STRONGEST:g} to {STRONGEST:g}.")
@@ -158,10 +161,8 @@ def strength_of(entry: Entry) -> float | None:
         entry.say("slider_strength", f"not used, as {regular[0]} is true")
         return None
     if not entry.has("slider_strength"):
-        entry.said["slider_strength"] = (
-            "not given: neutral here. SimpleTuner trains such pictures at strength +1; neutral plain on Slider Cycle "
-            "does so too"
-        )
+        became = "neutral here. SimpleTuner trains it at strength +1; neutral plain on Slider Cycle does so too"
+        entry.said["slider_strength"] = f"not given: {'measured as neutral' if held_out else became}"
         return None
     entry.say("slider_strength", "neutral" if strength == 0 else f"{strength:+g}")
     return strength or None
