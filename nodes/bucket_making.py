@@ -13,12 +13,19 @@ from comfy.utils import ProgressBar
 from ..slider_core.data import Bucket, Example, PictureError
 from ..slider_core.data.faults import bucket, one_for_each
 from ..slider_core.data.folder import FolderPictures
-from ..slider_core.data.left_out import notes_on
 from ..slider_core.data.masks import masks_for
+from ..slider_core.data.notes import notes_on
 from ..slider_core.data.overlap import same_on_both_sides
 from ..slider_core.data.sizing import Sizing
 from ..slider_core.encoding import Cache, Encoders, encoded
-from ..slider_core.encoding.latents import conditionings_of, examples_of, masks_in, one_by_one
+from ..slider_core.encoding.latents import (
+    check_conditionings,
+    conditionings_of,
+    examples_of,
+    masks_in,
+    one_by_one,
+)
+from ..slider_core.given import quoted
 from ..slider_core.settings import BucketSettings
 from .bucket_sources import NO_FOLDER, FromGraph, controls_of, of_images, of_videos, only_one, there
 from .input_folder import input_path
@@ -60,6 +67,7 @@ class BucketMaking:
                 "There is nothing to encode captions with: connect clip (where a checkpoint has no text encoder, load "
                 "it with a node of its own), or a conditioning that all pictures share."
             )
+        check_conditionings(f"bucket {quoted(self.settings.name)}", there(self.conditioning))
         cache = Cache(cache_folder()) if self.settings.keep_encoded else None
         encoders = Encoders(self.vae, self.clip, cache)
         examples, notes = (

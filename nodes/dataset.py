@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
+from ..slider_core.given import names_file
 from ..slider_core.settings import BucketSettings
 from .input_folder import DATASETS, input_path, json_files, roots
 from .inputs import checked
-from .json_text import file_text, text_or_file
+from .json_text import JSON, file_text, text_or_file
 from .progress import show
 from .types import CATEGORY, SliderBuckets
 from .widgets import widgets
@@ -96,8 +99,9 @@ class SliderDataset(io.ComfyNode):
         try:
             text = _text(file, dataset)
             companion = text_or_file(config or "", "config.json")
-            found = [text, companion]
-            for backend in read_dataset(text, read_config(companion)).backends:
+            given = read_config(companion)
+            found = [text, companion, _lycoris((file, config or ""), given)]
+            for backend in read_dataset(text, given).backends:
                 for path in sorted(files_of(place_of(backend.folder, roots(), backend.id), True)):
                     stat = path.stat()
                     found.append(repr((str(path), stat.st_mtime_ns, stat.st_size)))
@@ -128,7 +132,7 @@ class SliderDataset(io.ComfyNode):
         chain = encoded_chain(read, roots(), encoders, lambda done, of: bar.update_absolute(done, of))
         report, settings = "\n".join([chain.report, *(f"Note: {note}" for note in encoders.finished())]), {}
         if companion:
-            settings, notes = training_settings(companion, _lycoris(file, companion))
+            settings, notes = training_settings(companion, _lycoris((file, config), companion))
             said = [f"  {name}: {value}" for name, value in settings.items() if name != "lycoris_config"]
             report = "\n".join(
                 [report, "config.json, for Train Slider:", *said, *(f"  Note: {n}" for n in notes)]
@@ -152,15 +156,18 @@ def _text(file: str, dataset: str) -> str:
     return text_or_file(dataset, WHAT)
 
 
-def _lycoris(file: str, config: dict[str, Any]) -> str:
-    """The text of the LyCORIS config that a config names, if it lies beside the dataset file."""
+def _lycoris(files: Sequence[str], config: dict[str, Any]) -> str:
+    """The text of the LyCORIS config that a config names, if it lies beside one of the files that have a name."""
     named = config.get("lycoris_config")
-    if file in (None, NO_FILE) or not isinstance(named, str):
+    if not isinstance(named, str):
         return ""
-    folder, _, marked = file.rpartition("/")
-    ending = DATASETS if marked.endswith(DATASETS) else ""
-    beside = f"{folder}/{Path(named).name}{ending}".lstrip("/")
-    try:
-        return file_text(beside, "LyCORIS config") if input_path(beside).is_file() else ""
-    except ValueError:
-        return ""
+    for file in filter(None, files):
+        plain = file.strip().removesuffix(DATASETS)
+        if file == NO_FILE or not names_file(plain, JSON):
+            continue
+        folder, ending = plain.rpartition("/")[0], file.strip()[len(plain) :]
+        beside = f"{folder}/{Path(named).name}{ending}".lstrip("/")
+        with suppress(ValueError):
+            if input_path(beside).is_file():
+                return file_text(beside, "LyCORIS config")
+    return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from typing import Any
 
 from ..slider_core.given import names_file, quoted
 from .input_folder import DATASETS, input_path
@@ -40,5 +41,19 @@ def file_text(file: str, what: str, endings: tuple[str, ...] = JSON) -> str:
 def text_or_file(text: str, what: str, endings: tuple[str, ...] = JSON) -> str:
     """The text itself or, where it is the name of a file below ComfyUI's input or, marked, datasets folder, what stands
     there."""
-    is_name = names_file(text.strip().removesuffix(DATASETS), endings)
-    return file_text(text.strip(), what, endings) if is_name else text
+    return file_text(text.strip(), what, endings) if _is_name(text, endings) else text
+
+
+def changed_text(text: Any, endings: tuple[str, ...] = JSON) -> str:
+    """For `fingerprint_inputs`: when the file that the text names was last changed; empty for no file."""
+    try:
+        if isinstance(text, str) and _is_name(text, endings):
+            stat = input_path(text.strip()).stat()
+            return f"{stat.st_mtime_ns} {stat.st_size}"
+    except (OSError, ValueError):
+        pass  # the run says what is wrong
+    return ""
+
+
+def _is_name(text: str, endings: tuple[str, ...]) -> bool:
+    return names_file(text.strip().removesuffix(DATASETS), endings)

@@ -8,8 +8,8 @@ from comfy_api.latest import io
 
 from ..slider_core.given import counted
 from ..slider_core.settings import NumberSettings
-from .inputs import checked
-from .json_text import text_or_file
+from .inputs import checked, one
+from .json_text import changed_text, text_or_file
 from .progress import show
 from .types import CATEGORY, SliderBuckets
 from .widgets import widgets
@@ -52,10 +52,18 @@ class SliderNumbers(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, table: str | list[str] = "", **_: Any) -> str:
+        """Changes when the file of the table does."""
+        from ..slider_core.data.number_tables import TABLE_FILES
+
+        return changed_text(one(table), TABLE_FILES)
+
+    @classmethod
     @checked(many=["buckets", "numbers"])
     def execute(cls, buckets: Any, numbers: Any = None, clip: Any = None, **given: Any) -> io.NodeOutput:
         from ..slider_core.data.number_tables import TABLE_FILES
-        from ..slider_core.encoding import Encoders, numbered
+        from ..slider_core.encoding import Cache, Encoders, numbered
+        from .bucket_making import cache_folder
 
         chain = [bucket for one in buckets for bucket in one]
         if not chain:
@@ -64,8 +72,10 @@ class SliderNumbers(io.ComfyNode):
         table = text_or_file(given.pop("table", ""), "table of strengths", TABLE_FILES)
         settings = NumberSettings(**given, table=table)
         given_numbers = [number for number in numbers or [] if number is not None]
-        encode = Encoders(clip=clip).conditioning if clip is not None else None
+        encoders = Encoders(clip=clip, cache=Cache(cache_folder()))
+        encode = None if clip is None else encoders.conditioning
         made, notes = numbered(last, settings, encode, given_numbers)
+        notes += encoders.finished()
         report = "\n".join([*map(_described, made), *(f"Note: {note}" for note in notes)])
         return show(report, (*before, *made), report)
 

@@ -9,8 +9,8 @@ from comfy_api.latest import io
 
 from ..slider_core.given import quoted
 from ..slider_core.settings import TrainSettings, taken
-from .inputs import checked
-from .json_text import text_or_file
+from .inputs import checked, one
+from .json_text import changed_text, text_or_file
 from .output_folder import name_fault, output_folder, previews_for_page
 from .progress import TrainingProgress
 from .types import CATEGORY, LoraModel, LossMap, SliderBuckets, SliderCycle, SliderTargets
@@ -88,6 +88,11 @@ class SliderTrainer(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, file_name: str | list[str] | None) -> bool | str:
         return name_fault(file_name) or True
+
+    @classmethod
+    def fingerprint_inputs(cls, lycoris_config: str | list[str] = "", **_: Any) -> str:
+        """Changes when the file of the config does."""
+        return changed_text(one(lycoris_config))
 
     @classmethod
     @checked()

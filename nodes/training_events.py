@@ -1,4 +1,4 @@
-"""What the page is told of a training, and what a page that is opened in the middle of it can ask for."""
+"""The events of a training that the page gets, and the state that a page opened in the middle of it can fetch."""
 
 from __future__ import annotations
 

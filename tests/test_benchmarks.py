@@ -57,7 +57,9 @@ def test_a_published_size_is_what_comfyui_detects(name):
 
 
 def test_the_benchmark_tells_each_measurement_and_keeps_it(tmp_path):
-    options = "--tiny --dtype fp32 --models flux --cases step --dynamic off --checkpointing on --steps 3 --pairs 2".split()
+    options = (
+        "--tiny --dtype fp32 --models flux --cases step --dynamic off --checkpointing on --pairs 2".split()
+    )
     printed = in_comfyui(ROOT / "benchmarks" / "gpu.py", *options, "--out", tmp_path)
     rows = json.loads((tmp_path / "results.json").read_text())["rows"]
     assert [row["what"] for row in rows] == ["forward", "bare, checkpointed", "step, checkpointed"]

@@ -123,7 +123,7 @@ class Adapter(nn.Module):
         return layer
 
     def made_for(self, layer: nn.Module) -> None:
-        """Remembers the layer. Kinds that start from its weight take what they need."""
+        """Keeps the layer; kinds that start from its weight keep what they need of it."""
         self._layer = ref(layer)
 
     def delta(self, x: Tensor, y: Tensor, layer: nn.Module, scale: Tensor) -> Tensor:

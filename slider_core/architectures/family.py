@@ -68,6 +68,7 @@ class Family:
         kohya_names: pattern (with `**`) of a diffusers name that is in a file only where sd-scripts calls the layers
             as diffusers does.
         modelspec: the modelspec standard's name for ComfyUI's class of model config, where it has one.
+        webui: A1111's name of the models, where it tells them apart from others.
         prompts_swapped: whether a call of positive and negative prompts runs with its halves in each other's place.
         keeps: attributes of the diffusion model, lists, in which it keeps what it made of a prompt for later calls.
         copied: classes of what blocks are given and add to, so that a block that runs again needs a copy.
@@ -95,6 +96,7 @@ class Family:
     layer_names: str = ""
     kohya_names: str = ""
     modelspec: tuple[tuple[str, str], ...] = ()
+    webui: str = ""
     prompts_swapped: bool = False
     keeps: tuple[str, ...] = ()
     copied: tuple[str, ...] = ()

@@ -74,6 +74,12 @@ def modelspec_of(config: str) -> str:
     return next(stated, config.lower())
 
 
+def webui_of(config: str) -> str:
+    """A1111's name of the models of a class of model config."""
+    stated = (f.webui for f in all_families() if f.webui and config in dict(f.modelspec))
+    return next(stated, "Unknown")
+
+
 def part_of(name: str | None) -> str:
     """ComfyUI's word for the rows that can be targets of diffusers' layer of this name; empty where all can."""
     return _parts().get((name or "").rpartition(".")[2], "")

@@ -5,7 +5,7 @@ from .cycle import Cycle, CycleError, Draw, Turn
 from .faults import PictureError
 from .pairing import PairingError
 from .pictures import Picture
-from .plan import describe_cycle
+from .plan import describe_cycle, notes_on_cycle
 from .words import Words, WordsError, phrases
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "Words",
     "WordsError",
     "describe_cycle",
+    "notes_on_cycle",
     "phrases",
 ]

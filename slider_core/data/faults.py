@@ -28,9 +28,11 @@ def one_for_each(where: str, pictures: int, what: str, found: int, allowed: Sequ
 
     Args:
         where: whose pictures they are, as the subject of a sentence.
+        what: in the plural.
     """
     if found not in allowed:
-        raise PictureError(f"{where} has {counted(pictures, 'picture')} but {found} {what}. Give one for each.")
+        given = counted(found, what.removesuffix("s"), what)
+        raise PictureError(f"{where} has {counted(pictures, 'picture')} but {given}. Give one for each.")
 
 
 def bucket(name: str) -> str:

@@ -74,18 +74,24 @@ def given_mask(mask: Tensor, name: str) -> Pixels:
     return frames if len(frames) > 1 else frames[0]
 
 
+def check_shape(what: str, one: Pixels, pixels: Pixels, tolerance: float = OTHER_SHAPE) -> None:
+    """Raises PictureError for a mask or control picture of other proportions than its picture's."""
+    (width, height), (own_width, own_height) = size_of(pixels), size_of(one)
+    if abs(width * own_height / (height * own_width) - 1) > tolerance:
+        raise PictureError(
+            f"The {what} is {own_width} × {own_height} pixels and the picture {width} × {height}, which is another "
+            f"shape. Make it from the picture itself."
+        )
+
+
 def fitted_mask(mask: Pixels, pixels: Pixels, cut: Cut, name: str) -> Tensor:
     """The mask [T or 1, H, W] of what is taken of a picture, in 0..1.
 
     Raises:
         PictureError: if its shape is not the picture's, or nothing is white where the picture is.
     """
-    (width, height), (mask_width, mask_height) = size_of(pixels), size_of(mask)
-    if abs(width * mask_height / (height * mask_width) - 1) > OTHER_SHAPE and not _is_black(mask):
-        raise PictureError(
-            f"The mask of {quoted(name)} is {mask_width} × {mask_height} pixels and the picture {width} × {height}, "
-            f"which is another shape. Make the mask from the picture itself."
-        )
+    if not _is_black(mask):
+        check_shape(f"mask of {quoted(name)}", mask, pixels)
     part = fitted(mask, cut)
     if float(part.max()) <= 0:
         raise PictureError(

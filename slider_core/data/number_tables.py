@@ -55,7 +55,7 @@ def read_table(text: str) -> dict[str, float]:
 
 
 def _lines(text: str) -> list[str]:
-    """Those that say something; without the one by which Excel is told what is between cells."""
+    """The lines that are not empty, without the `sep=` line of Excel."""
     if text.startswith("["):
         rows = parsed_json(text, "The table of strengths", PictureError)
         return [json.dumps(row) for row in rows]

@@ -18,10 +18,18 @@ def describe_cycle(cycle: Cycle, turns: int = 8) -> str:
         if any(bucket.sign == sign for bucket in cycle.buckets)
     ]
     check = check_pairs(cycle)
-    notes = [*warnings(cycle), *check.lines(), *_on_weighting(cycle)]
-    lines += [f"pairs: {_pairs(cycle, check)}", *(f"Note: {note}" for note in notes), ""]
+    lines += [f"pairs: {_pairs(cycle, check)}", *(f"Note: {note}" for note in _notes(cycle, check)), ""]
     lines += [f"turn {number}: {_turn(turn)}" for number, turn in enumerate(islice(cycle.turns(), turns), 1)]
     return "\n".join([*lines, "…"])
+
+
+def notes_on_cycle(cycle: Cycle) -> list[str]:
+    """What the user should know before training, in sentences: its warnings, and pairs that look wrong."""
+    return _notes(cycle, check_pairs(cycle))
+
+
+def _notes(cycle: Cycle, check: PairCheck) -> list[str]:
+    return [*warnings(cycle), *check.lines(), *_on_weighting(cycle)]
 
 
 def warnings(cycle: Cycle) -> list[str]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..data.bucket import Bucket, Example
 from ..data.controls import Controls, files_by_name
 from ..data.faults import PictureError
-from ..data.left_out import notes_on_files
+from ..data.notes import notes_on_files
 from ..data.simpletuner.backend import Backend
 from ..data.simpletuner.entry import DatasetError
 from ..data.simpletuner.pictures import BackendPictures

@@ -10,10 +10,13 @@ from torch import Tensor
 
 from ..data.bucket import MIRRORED, Example, with_variants
 from ..data.faults import PictureError, raise_all
-from ..data.masks import fitted_mask, latent_mask
+from ..data.masks import check_shape, fitted_mask, latent_mask
 from ..data.pictures import Picture
 from ..data.sizing import Sizing, fitted, size_of
+from ..given import quoted
 from .encoders import Encoders
+
+ROUNDED = 0.1  # how much the proportions of a control picture may differ: preprocessors round sides to 64
 
 
 def encoded(
@@ -86,6 +89,8 @@ class _Parts:
 def _parts(picture: Picture, sizing: Sizing, multiple: int, control: Tensor | None) -> _Parts:
     """All cut alike."""
     cut = sizing.cut(picture.name, *size_of(picture.pixels), multiple)
+    if control is not None:
+        check_shape(f"control picture of {quoted(picture.name)}", control, picture.pixels, ROUNDED)
     mask = None if picture.mask is None else fitted_mask(picture.mask, picture.pixels, cut, picture.name)
     return _Parts(fitted(picture.pixels, cut), None if control is None else fitted(control, cut)[None], mask)
 

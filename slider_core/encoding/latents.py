@@ -61,6 +61,27 @@ def conditionings_of(
     return list(conditionings)
 
 
+def check_conditionings(where: str, conditionings: Sequence[Any]) -> None:
+    """Raises PictureError for anything that is not ComfyUI's CONDITIONING.
+
+    Args:
+        where: whose they are.
+    """
+    for given in conditionings:
+        entries = given if isinstance(given, list) else []
+        if not entries or not all(map(_is_entry, entries)):
+            found = "empty" if given == [] else type(given).__name__
+            raise PictureError(
+                f"A conditioning of {where} is {found} and no CONDITIONING. Connect a node that gives one."
+            )
+
+
+def _is_entry(entry: Any) -> bool:
+    """A tensor, and options."""
+    whole = isinstance(entry, list | tuple) and len(entry) == 2
+    return whole and isinstance(entry[0], Tensor) and isinstance(entry[1], Mapping)
+
+
 def masks_in(latents: Sequence[Mapping[str, Any]]) -> list[Tensor | None]:
     """The noise mask [H, W] of each single latent that has one (Set Latent Noise Mask); empty where none has."""
     found: list[Tensor | None] = []

@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
+from ..architectures.quirks import webui_of
 from .atomic import write_whole
 from .metadata import read_facts
 from .slider import Slider
@@ -21,8 +22,6 @@ from .storage import load
 THUMBNAIL = "modelspec.thumbnail"
 START = "data:image/jpeg;base64,"
 SIZE = (512, 256)  # pixels at most
-# A1111's names of the models that it tells apart, by ComfyUI's class.
-VERSIONS = {"SD15": "SD1", "SD20": "SD2", "SD21UnclipL": "SD2", "SDXL": "SDXL"}
 
 
 def with_thumbnail(slider: Mapping[str, Tensor], picture: Image.Image) -> Slider:
@@ -80,7 +79,7 @@ def notes_of(metadata: Mapping[str, str]) -> dict[str, Any]:
     high = facts.usable_range[1] if facts.usable_range else 0.0
     return {
         "description": hint,
-        "sd version": VERSIONS.get(facts.base_model, "Unknown"),
+        "sd version": webui_of(facts.base_model),
         "activation text": "",
         "preferred weight": high or 1.0,
         "notes": "\n".join(lines),

@@ -47,7 +47,7 @@ def _stored(key: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors with no two on one storage, as safetensors wants it; q, k and v of one LoRA share theirs."""
+    """The tensors with no two on one storage, as safetensors requires; q, k and v of one LoRA share theirs."""
     seen: set[int] = set()
     apart = {}
     for key, tensor in tensors.items():

@@ -50,7 +50,7 @@ class CastWeight:
 
 
 class CastWeights:
-    """Knows the weights that layers have made for their computation, and makes them again.
+    """The weights that layers have made for their computation, and how each is made again.
 
     Attributes:
         seen: whether a layer has made a weight so far.

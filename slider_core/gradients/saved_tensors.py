@@ -160,7 +160,7 @@ def _writes_first(func: Any) -> bool:
 
 
 class SavedTensors:
-    """Decides how each tensor that autograd saves is kept.
+    """How each tensor that autograd saves is kept.
 
     Attributes:
         careful: whether writes are watched. A whole step in which no tensor had to be copied turns it off, for a

@@ -13,7 +13,7 @@ from ..config import BucketPlan, DatasetPlan
 from ..data import Bucket, Example
 from ..data.controls import Controls
 from ..data.folder import FolderPictures
-from ..data.left_out import notes_on
+from ..data.notes import notes_on
 from ..data.sizing import Sizing
 from ..encoding import Cache, Chain, Encoders, encoded, encoded_chain, numbered
 from ..given import quoted

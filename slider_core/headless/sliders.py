@@ -13,7 +13,7 @@ from PIL import Image
 
 from ..architectures import select_by
 from ..config import OutputSettings, SliderPlan
-from ..data import Cycle
+from ..data import Cycle, notes_on_cycle
 from ..files import load
 from ..files.naming import slider_name
 from ..runs import Parts, Progress, TrainingRun
@@ -115,6 +115,8 @@ def _train(
         cancel.check()
         parts = parts_of(plan, pictures)
         progress = _progress(plan, output, record, cancel, outcome.name) if processes.first else Checked(cancel)
+        for note in notes_on_cycle(parts.cycle) if processes.first else ():
+            progress.line(f"Note: {note}")
         run = TrainingRun(parts, plan.train, output, progress, processes=processes)
     try:
         trained = run.train()

@@ -12,6 +12,8 @@ import torch
 from as_comfyui import executed
 from concept_sliders.nodes.bucket_making import cache_folder
 from concept_sliders.nodes.buckets import BucketLoader
+from concept_sliders.nodes.numbers import SliderNumbers
+from concept_sliders.slider_core.data import Bucket
 from concept_sliders.slider_core.encoding.cache import Cache, key_of
 from concept_sliders.slider_core.encoding.fingerprint import fingerprint_of
 from PIL import Image
@@ -96,6 +98,31 @@ def test_a_workflow_that_is_opened_again_encodes_nothing(encoders, folder, calls
         assert torch.equal(one.latent, other.latent) and one.latent.dtype == other.latent.dtype
         assert torch.equal(one.conditioning[0][0], other.conditioning[0][0])
         assert one.conditioning[0][1].keys() == other.conditioning[0][1].keys()
+
+
+def test_captions_without_their_tokens_neither(encoders, folder, calls):
+    """Slider Strength per Picture encodes what is left of captions."""
+    for name, strength in zip("abc", (0.5, -0.5, 1), strict=True):
+        (folder / f"{name}.txt").write_text(f"a person with red hair (smile:{strength})")
+    given = {
+        "token": "smile",
+        "table": "",
+        "scale": "as they are",
+        "strongest": 0.5,
+        "use": "all",
+        "ends": 0.33,
+    }
+
+    def graded(encoders):
+        examples, _ = load(encoders)
+        given_too = {"buckets": (Bucket("faces", examples, 0.5),), "clip": encoders[1], **given}
+        with torch.inference_mode():
+            executed(SliderNumbers, **{name: [value] for name, value in given_too.items()})
+
+    graded(encoders)
+    assert calls == {"vae": 3, "clip": 4}, "three captions with tokens, and the one without"
+    graded(loaded())
+    assert calls == {"vae": 3, "clip": 4}
 
 
 def test_a_file_of_another_name_is_the_same_picture(encoders, folder, calls):

@@ -9,7 +9,7 @@ import torch
 from as_comfyui import Clip, Vae
 from concept_sliders.slider_core.data import PictureError
 from concept_sliders.slider_core.data.folder import FolderPictures
-from concept_sliders.slider_core.data.left_out import notes_on
+from concept_sliders.slider_core.data.notes import notes_on
 from concept_sliders.slider_core.data.pictures import read_picture
 from concept_sliders.slider_core.data.sizing import Sizing, of_megapixels
 from concept_sliders.slider_core.encoding.encode import encoded

@@ -1,5 +1,6 @@
 """AuraFlow."""
 
+from families.twin import T, Twin, noise
 from families.variant import Tiny
 
 VARIANTS = (
@@ -21,5 +22,24 @@ VARIANTS = (
         call={"c_crossattn": [2, 6, 48]},
         targets="double_layers.0.attn.{w2q,w2k,w2v,w2o} single_layers.{0,1}.attn.{w1q,w1k,w1v,w1o}",
         diffusers=("AuraFlowTransformer2DModel", {"num_mmdit_layers": 1, "num_single_dit_layers": 1}),
+        twin=Twin(
+            "AuraFlowTransformer2DModel",
+            {
+                "sample_size": 8,
+                "num_mmdit_layers": 1,
+                "num_single_dit_layers": 2,
+                "attention_head_dim": 128,
+                "num_attention_heads": 2,
+                "joint_attention_dim": 48,
+                "caption_projection_dim": 256,
+                "pos_embed_max_size": 64,
+            },
+            "convert_auraflow_transformer_checkpoint_to_diffusers",
+            {
+                "hidden_states": noise(2, 4, 8, 8),
+                "encoder_hidden_states": noise(2, 6, 48),
+                "timestep": T / 1000,
+            },
+        ),
     ),
 )

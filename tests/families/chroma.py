@@ -2,6 +2,7 @@
 
 import torch
 
+from families.twin import FLUX_CALL, Twin, scales
 from families.variant import Published, Tiny
 
 TARGETS_OF_CHROMA = """
@@ -40,6 +41,21 @@ VARIANTS = (
         call={"c_crossattn": [2, 6, 48], "guidance": [2]},
         targets=TARGETS_OF_CHROMA,
         diffusers=("ChromaTransformer2DModel", {"num_layers": 1, "num_single_layers": 1}),
+        twin=Twin(
+            "ChromaTransformer2DModel",
+            {
+                "num_layers": 2,
+                "num_single_layers": 2,
+                "num_attention_heads": 2,
+                "joint_attention_dim": 48,
+                "approximator_hidden_dim": 64,
+                "approximator_layers": 2,
+            },
+            "convert_chroma_transformer_checkpoint_to_diffusers",
+            FLUX_CALL,
+            scales,
+            {3072: 256},
+        ),
     ),
     Tiny(
         "chroma_radiance",

@@ -1,5 +1,8 @@
 """Cosmos Predict1, Cosmos Predict2, Anima."""
 
+import torch
+
+from families.twin import T, Twin, noise
 from families.variant import Tiny
 
 TARGETS_OF_COSMOS_PREDICT2 = """
@@ -88,6 +91,23 @@ VARIANTS = (
         targets=TARGETS_OF_COSMOS_PREDICT2,
         diffusers=("CosmosTransformer3DModel", {"num_layers": 2}),
         fused_norms=("blocks.0.self_attn.q_norm", "blocks.1.self_attn.k_norm"),
+        twin=Twin(
+            "CosmosTransformer3DModel",
+            {
+                "num_attention_heads": 16,
+                "attention_head_dim": 16,
+                "num_layers": 10,
+                "rope_scale": (1.0, 4.0, 4.0),
+                "extra_pos_embed_type": None,
+            },
+            "convert_cosmos_transformer_checkpoint_to_diffusers",
+            {
+                "hidden_states": noise(2, 16, 1, 8, 8),
+                "timestep": T / 1000,
+                "encoder_hidden_states": noise(2, 6, 1024),
+                "padding_mask": torch.zeros(1, 1, 64, 64),
+            },
+        ),
     ),
     Tiny(
         "anima",

@@ -1,5 +1,8 @@
 """Flux, LongCat-Image, Flux ControlNet."""
 
+import torch
+
+from families.twin import FLUX_CALL, Twin, noise, scales
 from families.variant import Control, Published, Tiny
 
 TARGETS_OF_FLUX = """
@@ -55,6 +58,21 @@ VARIANTS = (
         call={"c_crossattn": [2, 6, 48], "y": [2, 24], "guidance": [2]},
         targets=TARGETS_OF_FLUX,
         diffusers=("FluxTransformer2DModel", {"num_layers": 1, "num_single_layers": 1}),
+        twin=Twin(
+            "FluxTransformer2DModel",
+            {
+                "num_layers": 2,
+                "num_single_layers": 2,
+                "num_attention_heads": 2,
+                "joint_attention_dim": 48,
+                "pooled_projection_dim": 24,
+                "guidance_embeds": True,
+            },
+            "convert_flux_transformer_checkpoint_to_diffusers",
+            {**FLUX_CALL, "pooled_projections": noise(2, 24), "guidance": torch.ones(2)},
+            scales,
+            {3072: 256},
+        ),
     ),
     Tiny(
         "flux_schnell",

@@ -1,5 +1,8 @@
 """Flux.2."""
 
+import torch
+
+from families.twin import FLUX_CALL, Twin, ids, noise
 from families.variant import Tiny
 
 TARGETS_OF_FLUX2 = """
@@ -42,6 +45,18 @@ VARIANTS = (
         call={"c_crossattn": [2, 6, 48], "guidance": [2]},
         targets=TARGETS_OF_FLUX2,
         diffusers=("Flux2Transformer2DModel", {"num_layers": 1, "num_single_layers": 1}),
+        twin=Twin(
+            "Flux2Transformer2DModel",
+            {"num_layers": 2, "num_single_layers": 2, "num_attention_heads": 2, "joint_attention_dim": 48},
+            "convert_flux2_transformer_checkpoint_to_diffusers",
+            {
+                **FLUX_CALL,
+                "hidden_states": noise(2, 16, 128),
+                "img_ids": ids(16, 4),
+                "txt_ids": ids(6, 4),
+                "guidance": torch.ones(2),
+            },
+        ),
     ),
     Tiny(
         "flux2_klein",

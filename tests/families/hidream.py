@@ -1,5 +1,6 @@
 """HiDream, HiDream-O1."""
 
+from families.twin import T, Twin, noise
 from families.variant import Published, Tiny
 
 VARIANTS = (
@@ -32,6 +33,29 @@ VARIANTS = (
         single_stream_blocks.0.block.attn1.{to_q,to_k,to_v,to_out} x_embedder.proj final_layer.linear
         t_embedder.timestep_embedder.{linear_1,linear_2}
         """,
+        twin=Twin(
+            "HiDreamImageTransformer2DModel",
+            {
+                "patch_size": 2,
+                "in_channels": 16,
+                "num_layers": 1,
+                "num_single_layers": 1,
+                "num_attention_heads": 2,
+                "caption_channels": [48, 40],
+                "text_emb_dim": 24,
+                "axes_dims_rope": (64, 32, 32),
+                "llama_layers": [0, 1],
+                "force_inference_output": True,
+            },
+            "convert_hidream_transformer_to_diffusers",
+            {
+                "hidden_states": noise(2, 16, 8, 8),
+                "timesteps": T,
+                "encoder_hidden_states_t5": noise(2, 6, 48),
+                "encoder_hidden_states_llama3": noise(2, 2, 6, 40),
+                "pooled_embeds": noise(2, 24),
+            },
+        ),
     ),
     Tiny(
         "hidream_o1",

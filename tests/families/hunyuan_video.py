@@ -1,6 +1,39 @@
 """HunyuanVideo, HunyuanVideo 1.5, HunyuanImage."""
 
+import re
+
+import torch
+
+from families.twin import T, Twin, Weights, noise
 from families.variant import Published, Tiny
+
+HUNYUAN = {
+    r"(img|txt)_attn\.(qkv|proj)": r"\1_attn_\2",
+    r"(img|txt)_attn\.norm\.(query|key)_norm\.(weight|scale)": r"\1_attn_\2_norm.weight",
+    r"single_blocks\.(\d+)\.norm\.(query|key)_norm\.(weight|scale)": r"single_blocks.\1.\2_norm.weight",
+    r"self_attn\.(qkv|proj)": r"self_attn_\1",
+    r"(_mod|modulation)\.lin\.": r"\1.linear.",
+    r"_mlp\.0\.": "_mlp.fc1.",
+    r"_mlp\.2\.": "_mlp.fc2.",
+    r"(refiner\.blocks\.\d+\.mlp)\.0\.": r"\1.fc1.",
+    r"(refiner\.blocks\.\d+\.mlp)\.2\.": r"\1.fc2.",
+    r"(time_in|guidance_in|t_embedder)\.in_layer": r"\1.mlp.0",
+    r"(time_in|guidance_in|t_embedder)\.out_layer": r"\1.mlp.2",
+    r"c_embedder\.in_layer": "c_embedder.linear_1",
+    r"c_embedder\.out_layer": "c_embedder.linear_2",
+    r"query_norm": "q_norm",
+    r"key_norm": "k_norm",
+}
+
+
+def hunyuan(weights: Weights) -> Weights:
+    found = {}
+    for key, weight in weights.items():
+        for pattern, published in HUNYUAN.items():
+            key = re.sub(pattern, published, key)
+        found[key] = weight
+    return found
+
 
 TARGETS_OF_HUNYUAN_VIDEO = """
         double_blocks.{0,1}.img_attn.qkv[0:256,256:512,512:768] double_blocks.{0,1}.img_attn.proj
@@ -45,6 +78,26 @@ VARIANTS = (
         diffusers=(
             "HunyuanVideoTransformer3DModel",
             {"num_layers": 1, "num_single_layers": 1, "num_refiner_layers": 1},
+        ),
+        twin=Twin(
+            "HunyuanVideoTransformer3DModel",
+            {
+                "num_attention_heads": 2,
+                "num_layers": 2,
+                "num_single_layers": 2,
+                "text_embed_dim": 48,
+            },
+            "convert_hunyuan_video_transformer_to_diffusers",
+            {
+                "hidden_states": noise(2, 16, 2, 8, 8),
+                "timestep": T,
+                "encoder_hidden_states": noise(2, 6, 48),
+                "encoder_attention_mask": torch.ones(2, 6),
+                "pooled_projections": noise(2, 768),
+                "guidance": torch.ones(2),
+            },
+            hunyuan,
+            {3072: 256},
         ),
     ),
     Tiny(

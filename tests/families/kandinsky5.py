@@ -1,5 +1,8 @@
 """Kandinsky 5."""
 
+import torch
+
+from families.twin import T, Twin, noise
 from families.variant import Tiny
 
 TARGETS_OF_KANDINSKY5_IMAGE = """
@@ -29,6 +32,27 @@ VARIANTS = (
         call={"c_crossattn": [2, 6, 3584], "y": [2, 768]},
         targets=TARGETS_OF_KANDINSKY5_IMAGE,
         diffusers=("Kandinsky5Transformer3DModel", {"num_text_blocks": 1, "num_visual_blocks": 1}),
+        twin=Twin(
+            "Kandinsky5Transformer3DModel",
+            {
+                "in_visual_dim": 16,
+                "out_visual_dim": 16,
+                "time_dim": 64,
+                "model_dim": 256,
+                "ff_dim": 256,
+                "num_text_blocks": 1,
+                "num_visual_blocks": 2,
+            },
+            "",
+            {
+                "hidden_states": noise(2, 1, 8, 8, 16),
+                "encoder_hidden_states": noise(2, 6, 3584),
+                "timestep": T,
+                "pooled_projections": noise(2, 768),
+                "visual_rope_pos": [torch.arange(1), torch.arange(4), torch.arange(4)],
+                "text_rope_pos": torch.arange(6),
+            },
+        ),
     ),
     Tiny(
         "kandinsky5_video",

@@ -1,5 +1,8 @@
 """LTXVideo, LTXAV."""
 
+import torch
+
+from families.twin import T, Twin, noise
 from families.variant import Published, Tiny
 
 TARGETS_OF_LTXV = """
@@ -25,6 +28,20 @@ VARIANTS = (
         call={"c_crossattn": [2, 6, 4096], "attention_mask": [2, 6], "frame_rate": 25},
         targets=TARGETS_OF_LTXV,
         diffusers=("LTXVideoTransformer3DModel", {"num_layers": 2}),
+        twin=Twin(
+            "LTXVideoTransformer3DModel",
+            {"num_layers": 2, "attention_head_dim": 8, "num_attention_heads": 32, "cross_attention_dim": 256},
+            "convert_ltx_transformer_checkpoint_to_diffusers",
+            {
+                "hidden_states": noise(2, 32, 128),
+                "encoder_hidden_states": noise(2, 6, 4096),
+                "timestep": T,
+                "encoder_attention_mask": torch.ones(2, 6),
+                "num_frames": 2,
+                "height": 4,
+                "width": 4,
+            },
+        ),
     ),
     Tiny(
         "ltxav",

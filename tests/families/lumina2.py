@@ -1,5 +1,8 @@
 """Lumina2."""
 
+import torch
+
+from families.twin import T, Twin, noise
 from families.variant import Published, Tiny
 
 VARIANTS = (
@@ -32,6 +35,26 @@ VARIANTS = (
         final_layer.linear t_embedder.mlp.{0,2}
         """,
         diffusers=("Lumina2Transformer2DModel", {"num_layers": 1, "num_refiner_layers": 1}),
+        twin=Twin(
+            "Lumina2Transformer2DModel",
+            {
+                "sample_size": 8,
+                "hidden_size": 288,
+                "num_layers": 2,
+                "num_refiner_layers": 1,
+                "num_attention_heads": 3,
+                "num_kv_heads": 1,
+                "cap_feat_dim": 48,
+            },
+            "convert_lumina2_to_diffusers",
+            {
+                "hidden_states": noise(2, 16, 8, 8),
+                "timestep": T / 1000,
+                "encoder_hidden_states": noise(2, 6, 48),
+                "encoder_attention_mask": torch.ones(2, 6, dtype=torch.bool),
+            },
+            widths={2304: 288, 768: 96},
+        ),
     ),
     Published(
         "newbie",

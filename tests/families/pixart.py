@@ -1,6 +1,20 @@
 """PixArt."""
 
+from comfy.utils import pixart_to_diffusers
+
+from families.twin import T, Twin, Weights, noise
 from families.variant import Published, Tiny
+
+
+def pixart(weights: Weights) -> Weights:
+    """By ComfyUI's own map: diffusers has no converter for it."""
+    found = {}
+    for key, place in pixart_to_diffusers({"depth": 2, "hidden_size": 64}).items():
+        native, (_, start, length) = (place, (0, 0, None)) if isinstance(place, str) else place
+        if native in weights and key != "caption_projection.y_embedding":
+            found[key] = weights[native] if length is None else weights[native][start : start + length]
+    return found
+
 
 VARIANTS = (
     Tiny(
@@ -28,6 +42,26 @@ VARIANTS = (
         final_layer.linear t_embedder.mlp.{0,2}
         """,
         diffusers=("PixArtTransformer2DModel", {"num_layers": 2}),
+        twin=Twin(
+            "PixArtTransformer2DModel",
+            {
+                "num_attention_heads": 2,
+                "attention_head_dim": 32,
+                "num_layers": 2,
+                "cross_attention_dim": 64,
+                "caption_channels": 48,
+                "interpolation_scale": 2,
+                "use_additional_conditions": False,
+            },
+            "",
+            {
+                "hidden_states": noise(2, 4, 16, 16),
+                "encoder_hidden_states": noise(2, 6, 48),
+                "timestep": T,
+                "added_cond_kwargs": {"resolution": None, "aspect_ratio": None},
+            },
+            pixart,
+        ),
     ),
     Published(
         "pixart_alpha",

@@ -1,5 +1,8 @@
 """Qwen-Image, Mage-Flow, Qwen-Image 2.1, Qwen-Image ControlNet, Qwen-Image Fun ControlNet."""
 
+import torch
+
+from families.twin import T, Twin, noise
 from families.variant import Control, Newer, Published, Tiny
 
 TARGETS_OF_QWEN_IMAGE = """
@@ -25,6 +28,18 @@ VARIANTS = (
         call={"c_crossattn": [2, 6, 48]},
         targets=TARGETS_OF_QWEN_IMAGE,
         diffusers=("QwenImageTransformer2DModel", {"num_layers": 2}),
+        twin=Twin(
+            "QwenImageTransformer2DModel",
+            {"num_layers": 2, "num_attention_heads": 2, "joint_attention_dim": 48},
+            "",
+            {
+                "hidden_states": noise(2, 16, 64),
+                "encoder_hidden_states": noise(2, 6, 48),
+                "encoder_hidden_states_mask": torch.ones(2, 6),
+                "timestep": T / 1000,
+                "img_shapes": [(1, 4, 4)] * 2,
+            },
+        ),
     ),
     Tiny(
         "mage_flow",

@@ -1,6 +1,25 @@
 """SD3, SD3 ControlNet, SD3.5 ControlNet."""
 
+from families.twin import T, Twin, noise
 from families.variant import Control, Tiny
+
+SD3 = {
+    "sample_size": 8,
+    "num_layers": 2,
+    "num_attention_heads": 2,
+    "joint_attention_dim": 48,
+    "caption_projection_dim": 128,
+    "pooled_projection_dim": 24,
+    "pos_embed_max_size": 8,
+}
+
+
+SD3_CALL = {
+    "hidden_states": noise(2, 16, 8, 8),
+    "encoder_hidden_states": noise(2, 6, 48),
+    "pooled_projections": noise(2, 24),
+    "timestep": T,
+}
 
 TINY = {
     "in_channels": 16,
@@ -31,6 +50,7 @@ VARIANTS = (
         joint_blocks.{0,1}.x_block.attn.qkv[0:128,128:256,256:384] joint_blocks.{0,1}.x_block.attn.proj
         x_embedder.proj final_layer.linear t_embedder.mlp.{0,2}
         """,
+        twin=Twin("SD3Transformer2DModel", SD3, "convert_sd3_transformer_checkpoint_to_diffusers", SD3_CALL),
     ),
     Tiny(
         "sd35_medium",
@@ -46,6 +66,12 @@ VARIANTS = (
         x_embedder.proj final_layer.linear t_embedder.mlp.{0,2}
         """,
         diffusers=("SD3Transformer2DModel", {"num_layers": 2, "dual_attention_layers": (0,)}),
+        twin=Twin(
+            "SD3Transformer2DModel",
+            {**SD3, "dual_attention_layers": (0,), "qk_norm": "rms_norm"},
+            "convert_sd3_transformer_checkpoint_to_diffusers",
+            SD3_CALL,
+        ),
     ),
     Control(
         "sd3",

@@ -1,6 +1,14 @@
 """SD1.x, SDXL, SD2.x, SVD, UNet ControlNet."""
 
+from families.twin import Twin, ids, noise
 from families.variant import Control, Published, Tiny
+
+LDM_UNET = {
+    "sample_size": 8,
+    "cross_attention_dim": 48,
+    "layers_per_block": 1,
+    "norm_num_groups": 32,
+}
 
 TARGETS_OF_SD15 = """
         input_blocks.{1,3}.1.transformer_blocks.0.attn1.{to_q,to_k,to_v,to_out.0}
@@ -63,6 +71,18 @@ VARIANTS = (
         sigma=1.5,
         call={"c_crossattn": [2, 6, 48]},
         targets=TARGETS_OF_SD15,
+        twin=Twin(
+            "UNet2DConditionModel",
+            {
+                **LDM_UNET,
+                "block_out_channels": (32, 64, 64),
+                "down_block_types": ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+                "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+                "attention_head_dim": 8,
+            },
+            "convert_ldm_unet_checkpoint",
+            {"sample": noise(2, 4, 8, 8), "timestep": 500, "encoder_hidden_states": noise(2, 6, 48)},
+        ),
     ),
     Tiny(
         "sdxl",
@@ -88,6 +108,28 @@ VARIANTS = (
         call={"c_crossattn": [2, 6, 48], "y": [2, 2816]},
         targets=TARGETS_OF_SDXL,
         diffusers=("UNet2DConditionModel", {"use_linear_projection": True}),
+        twin=Twin(
+            "UNet2DConditionModel",
+            {
+                **LDM_UNET,
+                "block_out_channels": (64, 128),
+                "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+                "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+                "transformer_layers_per_block": (1, 2),
+                "attention_head_dim": (1, 2),
+                "use_linear_projection": True,
+                "addition_embed_type": "text_time",
+                "addition_time_embed_dim": 256,
+                "projection_class_embeddings_input_dim": 2816,
+            },
+            "convert_ldm_unet_checkpoint",
+            {
+                "sample": noise(2, 4, 8, 8),
+                "timestep": 500,
+                "encoder_hidden_states": noise(2, 6, 48),
+                "added_cond_kwargs": {"text_embeds": noise(2, 1280), "time_ids": ids(2, 6)},
+            },
+        ),
     ),
     Tiny(
         "sd2",

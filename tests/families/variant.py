@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from families.twin import Twin
+
 QKVO = "{to_q,to_k,to_v,to_out.0}"
 
 
@@ -57,6 +59,7 @@ class Tiny(Variant):
         one_noise_level: whether parts take the batch's highest noise level; in sampling all rows have the same.
         on_cpu: whether something is computed while it is built, so that it cannot be built on the meta device.
         references: whether it has blocks for reference pictures, which are targets too.
+        twin: how diffusers makes the same model, where a test compares the two.
         fused_norms: two norms whose layer ComfyUI never calls, of queries and of keys.
     """
 
@@ -68,6 +71,7 @@ class Tiny(Variant):
     one_noise_level: bool = False
     on_cpu: bool = False
     references: bool = False
+    twin: Twin | None = None
     fused_norms: tuple[str, ...] = ()
 
 

@@ -1,5 +1,6 @@
 """Wan."""
 
+from families.twin import T, Twin, noise
 from families.variant import Published, Tiny
 
 TARGETS_OF_WAN21 = "blocks.{0,1}.self_attn.{q,k,v,o} patch_embedding head.head time_embedding.{0,2}"
@@ -35,6 +36,18 @@ VARIANTS = (
         sigma=0.5,
         call={"c_crossattn": [2, 6, 4096]},
         targets=TARGETS_OF_WAN21,
+        twin=Twin(
+            "WanTransformer3DModel",
+            {
+                "num_attention_heads": 2,
+                "ffn_dim": 256,
+                "num_layers": 2,
+                "text_dim": 4096,
+                "freq_dim": 256,
+            },
+            "convert_wan_transformer_to_diffusers",
+            {"hidden_states": noise(2, 16, 2, 8, 8), "timestep": T, "encoder_hidden_states": noise(2, 6, 4096)},
+        ),
     ),
     Tiny(
         "wan22_5b",

@@ -1,5 +1,6 @@
 """Z-Image."""
 
+from families.twin import T, Twin, noise
 from families.variant import Published, Tiny
 
 TARGETS_OF_Z_IMAGE_OMNI = """
@@ -54,6 +55,19 @@ VARIANTS = (
         """,
         diffusers=("ZImageTransformer2DModel", {"n_layers": 1, "n_refiner_layers": 1}),
         fused_norms=("layers.0.attention.q_norm", "layers.1.attention.k_norm"),
+        twin=Twin(
+            "ZImageTransformer2DModel",
+            {
+                "dim": 256,
+                "n_layers": 2,
+                "n_refiner_layers": 1,
+                "n_heads": 2,
+                "n_kv_heads": 2,
+                "cap_feat_dim": 48,
+            },
+            "convert_z_image_transformer_checkpoint_to_diffusers",
+            {"x": [noise(16, 1, 8, 8)] * 2, "t": T / 1000, "cap_feats": [noise(6, 48)] * 2},
+        ),
     ),
     Published(
         "z_image_omni",

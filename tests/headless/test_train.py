@@ -221,6 +221,19 @@ def test_simpletuners_folders_may_lie_anywhere_for_who_gives_a_command(
         encoded_chain(read_dataset(json.dumps(datasets)), [located_at], None)
 
 
+def test_pairs_that_look_wrong_are_named_before_the_training(tmp_path, output, train):
+    file = config_of(tmp_path, steps=1)
+    (tmp_path / "pictures").unlink()
+    shutil.copytree(DEMO / "pictures", tmp_path / "pictures")
+    sides = tmp_path / "pictures" / "smile"
+    name = sorted(picture.name for picture in (sides / "positive").glob("*.png"))[2]
+    shutil.copy(sides / "positive" / name, sides / "negative" / name)
+    code, told = train(file)
+    stem = name.removesuffix(".png")
+    said = f"Note: pair positive/{stem} and negative/{stem}: the two pictures are the same"
+    assert code == 0 and said in told and told.index(said) < told.index("step 1/1"), told
+
+
 def test_one_folder_with_a_number_for_each_picture(tmp_path, output, train):
     """Smiles at 0.7 and 0.3, frowns at the opposite, each mirrored: four pictures in a folder and a table."""
     text = config_of(tmp_path, steps=1).read_text(encoding="utf-8")

@@ -236,6 +236,26 @@ def test_control_images_are_cut_as_their_pictures():
     assert all(torch.equal(e.control[..., ::8, ::8, 0], e.latent[:, 0]) for e in bucket.examples)
 
 
+def test_a_control_picture_of_another_shape_would_show_another_part():
+    with pytest.raises(
+        PictureError, match="control picture of '000' is 128 × 32 pixels and the picture 64 × 64"
+    ):
+        load(images=torch.rand(1, 64, 64, 3), control_images=torch.rand(1, 32, 128, 3))
+    bucket, _ = load(images=torch.rand(1, 60, 96, 3), control_images=torch.rand(1, 32, 48, 3))
+    assert bucket.examples[0].control.shape[1:3] == (48, 80), "preprocessors round sides"
+
+
+@pytest.mark.parametrize(
+    "conditioning", ["x", [], [["x", {}]], [[torch.zeros(1, 2, 3)]], [[torch.zeros(1, 2, 3), 1]]]
+)
+def test_conditionings_that_are_none(conditioning):
+    for source in ({"images": torch.rand(1, 64, 64, 3)}, {"latents": {"samples": torch.zeros(1, 4, 8, 8)}}):
+        with pytest.raises(
+            PictureError, match="conditioning of bucket 'more' is .* and no CONDITIONING. Connect"
+        ):
+            load(**source, conditioning=[conditioning])
+
+
 def test_connected_pictures_have_names_only_if_they_are_given():
     """The plan said 'by file name' of pictures that have none."""
     pictures = torch.rand(3, 64, 64, 3)

@@ -62,7 +62,7 @@ def test_images_from_the_graph_and_clips_of_frames():
 
 
 def test_control_images_one_for_each(inputs):
-    buckets, _ = load(control_images=torch.rand(2, 64, 64, 3))
+    buckets, _ = load(control_images=[torch.rand(1, 64, 64, 3), torch.rand(1, 64, 128, 3)])
     assert buckets[0].examples[1].control.shape == (1, 48, 96, 3)
     with pytest.raises(ValueError, match="2 pictures but 3 control images"):
         load(control_images=torch.rand(3, 64, 64, 3))

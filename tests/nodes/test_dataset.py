@@ -68,6 +68,22 @@ def test_it_adds_to_a_chain_and_reads_the_companions(root):
     assert json.loads(settings)["steps"] == 70 and "  steps: 70" in report
 
 
+def test_a_lycoris_config_is_found_beside_either_file(root):
+    """Also where the dataset is pasted and config is the name of a file."""
+    (root / "ours" / "st").mkdir()
+    config = {"lora_type": "lycoris", "lycoris_config": "config/lycoris_config.json"}
+    (root / "ours" / "st" / "config.json").write_text(json.dumps(config))
+    (root / "ours" / "st" / "lycoris_config.json").write_text('{"algo": "loha"}')
+    *_, settings = run(dataset=json.dumps(DATASET), config="st/config.json [datasets]")
+    assert json.loads(settings)["lycoris_config"] == '{"algo": "loha"}'
+    given = (NO_FILE, json.dumps(DATASET), "st/config.json [datasets]")
+    before = SliderDataset.fingerprint_inputs(*given)
+    (root / "ours" / "st" / "lycoris_config.json").write_text('{"algo": "lora"}')
+    assert SliderDataset.fingerprint_inputs(*given) != before, "and it runs again when that changes"
+    *_, settings = run(dataset=json.dumps(DATASET), config=json.dumps(config))
+    assert json.loads(settings)["kind"] == "lokr"
+
+
 def test_it_runs_again_when_a_picture_or_caption_changes(root):
     text = json.dumps(DATASET)
     before = SliderDataset.fingerprint_inputs(NO_FILE, text)

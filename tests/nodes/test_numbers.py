@@ -73,6 +73,17 @@ def test_a_table_pasted_or_as_a_file(tmp_path, monkeypatch):
             run(table=name)
 
 
+def test_it_runs_again_when_its_table_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_paths, "input_directory", str(tmp_path))
+    (tmp_path / "scores.csv").write_text("0.png,0.5")
+    before = SliderNumbers.fingerprint_inputs(table=["scores.csv"])
+    assert before and before == SliderNumbers.fingerprint_inputs(table=["scores.csv"])
+    (tmp_path / "scores.csv").write_text("0.png,-0.5")
+    assert SliderNumbers.fingerprint_inputs(table=["scores.csv"]) != before
+    for text in ("0.png,0.5", "gone.csv", "../x.csv", None, ""):
+        assert SliderNumbers.fingerprint_inputs(table=[text]) == ""
+
+
 @pytest.mark.parametrize(
     "inputs, message",
     [

@@ -234,9 +234,12 @@ def test_a_lycoris_config_replaces_kind_rank_and_targets(model, output):
 
 @pytest.mark.parametrize("kind", settings_of(TrainSettings)["kind"].options)
 def test_every_kind_on_the_list_trains_and_its_slider_can_be_applied(model, output, kind):
-    slider = run(model, kind=kind, steps=2, learning_rate=1e-2).train().slider
+    unseen = Bucket("unseen", (example("p", 1.0),), 0.5)
+    trainer = run(model, kind=kind, steps=2, learning_rate=1e-2, held_out=(unseen,))
+    slider = trainer.train().slider
     deltas, unused = deltas_for(model, slider)
     assert deltas and not unused
+    assert trainer.held_out.of(+1).with_slider != trainer.held_out.of(+1).without
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", "/tmp/slider", "loras/../../slider", "C:\\output\\smile"])
@@ -305,6 +308,10 @@ def test_a_lycoris_config_may_be_a_file_below_the_input_folder(model, output, tm
             planned(given)
         plans.append(found.value.plan)
     assert plans[0] == plans[1] and plans[0][0][1].kind == "loha"
+    before = SliderTrainer.fingerprint_inputs(lycoris_config=["lycoris_config.json"])
+    (tmp_path / "lycoris_config.json").write_text('{"algo": "lora"}')
+    assert SliderTrainer.fingerprint_inputs(lycoris_config=["lycoris_config.json"]) != before
+    assert SliderTrainer.fingerprint_inputs(lycoris_config=[config]) == SliderTrainer.fingerprint_inputs() == ""
     for name, message in (("gone.json", "no LyCORIS config 'gone.json'"), ("../x.json", "outside")):
         with pytest.raises(ValueError, match=message):
             planned(name)
@@ -431,6 +438,9 @@ def test_what_is_held_out_is_measured_when_the_slider_is_written(model, output):
     unseen = Bucket("unseen", (example("p", 1.0), example("q", 1.0)), 0.5)
     slider, _, report = trained_by_node(model, held_out=(unseen,), file_name="a")
     assert "Held out, positive: 2 pictures at +0.5, loss " in report
+    *_, again = trained_by_node(model, held_out=(unseen,), file_name="a")
+    (line,) = (line for line in report.splitlines() if "Held out" in line)
+    assert "finished before" in again and line in again, "of the file, to the last digit"
     plain, _, report = trained_by_node(model, file_name="b")
     assert all(torch.equal(slider[key], plain[key]) for key in plain) and "Held out" not in report
     wrong = replace(unseen, examples=(replace(example("p"), latent=torch.zeros(1, 4, 8, 8)),))

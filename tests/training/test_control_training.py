@@ -12,6 +12,7 @@ from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.data import Bucket, Cycle
 from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.training import RequestError, TrainRequest, train
+from concept_sliders.slider_core.training.held_out import held_out_losses
 from nodes import ControlNetApplyAdvanced
 from small_sampling import prompt, sample
 from small_training import LAYERS, example
@@ -54,6 +55,15 @@ def test_a_slider_on_a_control_net(model, control_net):
     trained = train(request(model, control_net, select_targets(control_net), train_control=True))
     assert all(key.startswith("control_model.") for key in trained.slider)
     assert any(bool(trained.slider[key].abs().max() > 1e-3) for key in trained.slider if "lora_up" in key)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in weights(control_net).items())
+    assert not any(module._forward_hooks for module in control_net.control_model.modules())
+
+
+def test_what_is_held_out_is_measured_with_the_slider_on_the_control_net(model, control_net):
+    asked = request(model, control_net, select_targets(control_net), train_control=True)
+    slider, before = train(asked).slider, weights(control_net)
+    measured = held_out_losses(asked, slider, (Bucket("unseen", (with_control("c", 1.0),), 0.5),)).of(+1)
+    assert measured.with_slider != measured.without > 0
     assert all(torch.equal(tensor, before[name]) for name, tensor in weights(control_net).items())
     assert not any(module._forward_hooks for module in control_net.control_model.modules())
 

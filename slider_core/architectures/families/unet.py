@@ -77,18 +77,21 @@ SD1 = replace(
     name="SD1.x",
     recognised_by=("supported_models.SD15", "supported_models.Stable_Zero123"),
     modelspec=(("SD15", "stable-diffusion-v1"),),
+    webui="SD1",
 )
 SD2 = replace(
     UNET,
     name="SD2.x",
     recognised_by=("supported_models.SD20", "model_base.SD21UNCLIP"),
     modelspec=(("SD20", "stable-diffusion-v2-512"), ("SD21UnclipL", "stable-diffusion-v2-unclip-l")),
+    webui="SD2",
 )
 SDXL = replace(
     UNET,
     name="SDXL",
     recognised_by=("supported_models.SDXL", "supported_models.SDXLRefiner", "model_base.SDXL"),
     modelspec=(("SDXL", "stable-diffusion-xl-v1-base"),),
+    webui="SDXL",
 )
 SVD = replace(
     UNET,

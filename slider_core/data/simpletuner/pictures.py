@@ -64,7 +64,7 @@ class BackendPictures(Sequence[Picture]):
         return replace(picture, caption=caption, others=tuple(others), mask=mask)
 
     def _large_enough(self, index: int) -> bool:
-        """By the file's header; what cannot be read there is told of when it is read whole."""
+        """By the file's header; where that cannot be read, reading the whole file raises."""
         try:
             with Image.open(self.all.listing.files[index]) as opened:
                 return self.backend.sizing.takes(*opened.size)
