@@ -2,8 +2,8 @@
 
     python3 scripts/run.py demo [--concept smile|eyes] [--output FOLDER]
 
-Draws six faces twice, with more and with less of the concept, and six neutral ones; starts ComfyUI, posts one
-workflow (scripts/demo/workflow.py) and follows it. In the output folder are then the slider, a labelled grid of
+Draws six faces twice, with more and with less of the concept; starts ComfyUI, posts one workflow
+(scripts/demo/workflow.py) and follows it. In the output folder are then the slider, a labelled grid of
 seven strengths, the loss curve, and the concept and everything else measured from the pixels. Ends with exit code 1
 if the concept does not follow the strength in both directions.
 """
@@ -75,7 +75,9 @@ def strengths() -> list[float]:
 
 def whole_workflow(options: argparse.Namespace) -> workflow.Workflow:
     return {
-        **workflow.training(options.concept, options.steps, options.learning_rate, options.neutral),
+        **workflow.training(
+            options.concept, neutral=options.neutral, **{n: getattr(options, n) for n in workflow.DEMO}
+        ),
         **workflow.apply(HELD_OUT["curly red"], 1.0, seed=5, count=4),
         **workflow.sweep(HELD_OUT, seed=1, seeds=SEEDS),
     }
@@ -137,13 +139,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--concept", choices=CONCEPTS, default="smile")
     parser.add_argument("--output", type=Path, default=ROOT / "demo_output")
-    parser.add_argument("--steps", type=int, default=150, help="half of a new node's, to be quick")
-    parser.add_argument(
-        "--learning-rate", type=float, default=5e-4, help="a new node has 2e-4, for twice the steps"
-    )
-    parser.add_argument("--neutral", choices=["anchor", "plain", "off"], default="anchor")
+    parser.add_argument("--steps", type=int, help="at most; with a learning rate, exactly")
+    parser.add_argument("--learning-rate", type=float, help="0 finds it")
+    parser.add_argument("--preset", help="of the layers")
+    parser.add_argument("--batch-size", type=int, help="pairs of each step")
+    parser.add_argument("--neutral", choices=["anchor", "plain", "off"], default="off")
     parser.add_argument("--port", type=int, default=0, help="of the server; any free one if left out")
     parser.add_argument("--timeout", type=float, default=1200, help="seconds that the workflow may take")
+    parser.set_defaults(**workflow.DEMO)
     options = parser.parse_args()
     options.output = options.output.resolve()
     options.output.mkdir(parents=True, exist_ok=True)

@@ -74,7 +74,7 @@ def ground(tmp_path_factory):
 def trained(ground):
     """What the page is given when a smile slider is trained and swept in one workflow."""
     graph = {
-        **workflow.training("smile", steps=50, learning_rate=1e-3, neutral="anchor"),
+        **workflow.training("smile", **workflow.DEMO),
         **workflow.sweep({"one": PROMPT, "two": demo.HELD_OUT["short gray"]}, seed=1, seeds=1),
         "nothing": workflow.node("CLIPTextEncode", "Negative prompt", clip=["clip", 0], text=""),
     }
@@ -82,12 +82,13 @@ def trained(ground):
     return ground.run(graph)
 
 
-def test_fifty_steps_make_a_smile_slider_that_leaves_the_rest_alone(ground, trained):
+def test_fifteen_steps_without_a_rate_make_a_smile_slider_that_leaves_the_rest_alone(ground, trained):
+    """The demo's settings: the rate is found, training stops by itself, and the smile goes nearly all the way."""
     measured = results.read("smile", ground.files(trained, "frames"), [-1.5, 0.0, 1.5])
     frown, plain, smile = measured.means()
-    assert frown + 0.25 < plain < smile - 0.25, measured.found["smile"]
+    assert frown + 0.6 < plain < smile - 0.6, measured.found["smile"]
     for name, moved in measured.leak().items():
-        assert moved.max() <= 0.6 if name in results.NUMBERS else moved.max() == 0, (name, moved)
+        assert moved.max() <= 0.4 if name in results.NUMBERS else moved.max() == 0, (name, moved)
 
 
 def test_the_stock_lora_loader_makes_the_same_picture_of_the_file(ground, trained):

@@ -38,13 +38,12 @@ def widgets(of: str, names: str) -> dict[str, Places]:
 
 
 def train_block() -> Block:
-    graph = without(workflow.training("slider", 300, 2e-4, "off"), "checkpoint", "clip", "neutral")
+    graph = without(workflow.training("slider", 300, 2e-4, "off"), "checkpoint", "clip")
     bucket = {"folder": "[connected images]", "captions": "prompt", "resolution": 1024}
     graph = changed(
         graph,
         positive=bucket,
         negative=bucket,
-        cycle={"buckets": ["negative", 0]},
         train={"resume": "continue", "gradient_checkpointing": True, "checkpoint_every": 50},
     )
     return Block(

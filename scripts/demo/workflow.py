@@ -22,20 +22,34 @@ def bucket(name: str, strength: float, title: str, before: str | None) -> dict[s
     )  # fmt: skip
 
 
-def training(concept: str, steps: int, learning_rate: float, neutral: str) -> Workflow:
-    """From the checkpoint and three folders of pictures to a slider."""
+DEMO: dict[str, Any] = {
+    "steps": 15,
+    "learning_rate": 0.0,
+    "preset": "mlp",
+    "batch_size": 6,
+}  # all pairs, each step
+
+
+def training(
+    concept: str,
+    steps: int,
+    learning_rate: float,
+    neutral: str = "off",
+    preset: str = "slider",
+    batch_size: int = 1,
+) -> Workflow:
+    """From the checkpoint and two folders of pictures to a slider; a third one is neutral, unless that is off."""
+    third = {} if neutral == "off" else {"neutral": bucket("neutral", 0.0, "Neutral pictures", "negative")}
     return {
         "checkpoint": node("CheckpointLoaderSimple", "Model and VAE", ckpt_name=CHECKPOINT),
         "clip": node("TinyFacesCLIPLoader", "Text encoder", ckpt_name=CHECKPOINT),
-        "targets": node(
-            "SliderTargets", "Layers to train", model=["checkpoint", 0], preset="slider"
-        ),
+        "targets": node("SliderTargets", "Layers to train", model=["checkpoint", 0], preset=preset),
         "positive": bucket("positive", 0.5, "More of it", None),
         "negative": bucket("negative", -0.5, "Less of it", "positive"),
-        "neutral": bucket("neutral", 0.0, "Neutral pictures", "negative"),
+        **third,
         "cycle": node(
-            "CycleSampler", "Order of the pictures", buckets=["neutral", 0], cycle="together", pairing="auto",
-            weighting="auto", neutral=neutral, batch_size=1, seed=0, one_sided=False,
+            "CycleSampler", "Order of the pictures", buckets=["neutral" if third else "negative", 0], cycle="together",
+            pairing="auto", weighting="auto", neutral=neutral, batch_size=batch_size, seed=0, one_sided=False,
         ),
         "train": node(
             "SliderTrainer", "Train the slider", model=["checkpoint", 0], targets=["targets", 0], cycle=["cycle", 0],

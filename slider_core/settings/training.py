@@ -97,7 +97,7 @@ class LoopSettings(Settings):
         1,
         1,
         64,
-        "How often a step takes each of its pictures, with other noise each time. 4 with 15 steps is a quick slider.",
+        "How often a step takes each of its pictures, with other noise each time. 6 with 15 steps is a quick slider.",
         advanced=True,
     )
     stop_at: float = real(

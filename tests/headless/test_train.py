@@ -33,15 +33,27 @@ command = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(command)
 import run as run_script  # noqa: E402 - scripts/run.py, made importable by conftest
 
+NEUTRAL = """\
+# [[bucket]]  # pictures on which the slider is to change nothing; rarely worth their time
+# name = "neutral"
+# slider_strength = 0
+# folder = "pictures/smile/neutral"
+# captions = "text file"
+# resolution = 128
+"""
+
 
 def config_of(folder, more="", steps=4, measured=False):
-    """The demo's config, with fewer steps and next to no measuring, in a folder beside links to what it names."""
+    """The demo's config with neutral pictures, a rate and little measuring, beside links to what it names."""
     text = (DEMO / "smile.toml").read_text(encoding="utf-8")
     for name in ("model", "pictures", "custom_nodes", "extra_model_paths.yaml"):
         if not (folder / name).exists():
             (folder / name).symlink_to(DEMO / name)
     changes = {
-        "steps = 150": f"steps = {steps}",
+        "steps = 15 ": f"steps = {steps} ",
+        "learning_rate = 0.0": "learning_rate = 4e-4",
+        "batch_size = 6": "# batch_size = 1",
+        **{line: line.removeprefix("# ") for line in NEUTRAL.splitlines()},
         "cfg = 2.5": "cfg = 1.0\nsteps = 1\nsampler_name = 'euler'" + ("" if measured else "\nmeasure = false"),
         'strengths = "-2:2:5"': 'strengths = "-2:2:3"',
     }
@@ -124,7 +136,7 @@ def test_several_sliders_share_the_model_and_its_pictures_and_one_that_fails_sto
     assert (len(loaded), len(encoded)) == (1, 3)
     (last,) = (output / "slider_logs" / "bad.jsonl").read_text().splitlines()
     assert json.loads(last)["error"].startswith("preset custom selects nothing")
-    table = told[told.index("slider ") :].splitlines()
+    table = told[told.index("\nslider ") + 1 :].splitlines()
     assert [line.split()[0] for line in table] == ["slider", "one", "bad", "two"]
 
     before = {file: file.read_bytes() for file in (output / "loras").glob("*.safetensors")}
@@ -314,7 +326,7 @@ def test_a_folder_of_configs_is_trained_with_one_model(tmp_path, output, train, 
 def test_a_dry_run_tells_and_writes_nothing(tmp_path, output, train):
     code, told = train(config_of(tmp_path, steps=300), "--dry-run")
     assert code == 0
-    for part in ("SD3, preset slider", "16 targets", "turn 1: positive", "Memory: weights"):
+    for part in ("SD3, preset mlp", "6 targets", "turn 1: positive", "Memory: weights"):
         assert part in told, told
     assert re.search(r"about \d+ (s|min|h)\b.* for 300 steps", told), told
     assert not [path for path in output.rglob("*") if path.is_file()]

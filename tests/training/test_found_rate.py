@@ -131,8 +131,14 @@ def test_noise_draws_are_more_rows_of_one_step_at_spread_noise_levels(model, mon
     train(request(model, Cycle(buckets(neutral=False)), steps=1, noise_draws=8, objective="difference"))
     (rows,) = seen
     assert len(rows) == 16 and len({id(row.noise) for row in rows}) == 8
-    levels = sorted({float(row.sigma) for row in rows})
-    assert len(levels) == 8
+    sampling = model.model.model_sampling
+    usual = draw_levels(20_000, "auto", True, torch.Generator().manual_seed(0)).quantile(
+        torch.linspace(0, 1, 9)
+    )
+    ends = [float(sampling.percent_to_sigma(1 - float(level))) for level in usual]
+    sigmas = sorted({float(row.sigma) for row in rows})
+    assert len(sigmas) == 8  # one in each of eight equally likely parts
+    assert all(ends[i] - 0.05 < sigma < ends[i + 1] + 0.05 for i, sigma in enumerate(sigmas)), (sigmas, ends)
     for row in rows:  # partners are the other side under the same noise at the same level
         other = rows[row.partner]
         assert other.noise is row.noise and other.sigma is row.sigma and other.sign == -row.sign

@@ -169,8 +169,6 @@ def sweep_workflow(
 
 def training_workflow(steps: int) -> workflow.Workflow:
     graph = workflow.training("page", steps, 1e-4, "off")
-    del graph["neutral"]
-    graph["cycle"]["inputs"]["buckets"] = ["negative", 0]
     graph["train"]["inputs"]["seed"] = steps
     return numbered(graph)
 
