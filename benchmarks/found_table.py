@@ -15,6 +15,7 @@ HEADING = f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}"
 SPANS = {"smile": 1.9, "eyes": 1.0, "eye_size": 0.4, "face_size": 0.2, "x": 0.16, "y": 0.12}
 SEEN = 0.5  # part of what the pictures span that a slider must reach to count as one that works
 WITHIN = 1.1  # times the leak / range of the best fixed rate
+AS_FAR = 0.9  # part of the range that a fixed rate must give to be compared with at the same range
 Line = Mapping[str, Any]
 
 
@@ -42,6 +43,25 @@ def best(fixed: Mapping[str, list[Line]]) -> str | None:
     return min(able, key=lambda name: able[name]) if able else None
 
 
+def of_whole_seeds(by_name: Mapping[str, list[Line]]) -> dict[str, list[Line]]:
+    """Without the seeds of which some fixed rate was not trained any more."""
+    fixed = [some for name, some in by_name.items() if name.startswith("fixed")]
+    whole = set.intersection(*({line["seed"] for line in some} for some in fixed)) if fixed else set()
+    kept = {name: [line for line in some if line["seed"] in whole] for name, some in by_name.items()}
+    return {name: some for name, some in kept.items() if some}
+
+
+def beaten(line: Line, by_name: Mapping[str, list[Line]]) -> bool:
+    """Whether a fixed rate with the same seed gives at least nearly its range at clearly less leak / range."""
+    rivals = [other for name, some in by_name.items() if name.startswith("fixed") for other in some]
+    return any(
+        other["seed"] == line["seed"]
+        and other["range"] >= AS_FAR * line["range"]
+        and line["leak / range"] > WITHIN * other["leak / range"]
+        for other in rivals
+    )
+
+
 def summaries(file: Path) -> str:
     """One for the rates that are found, and one for each other way to find them."""
     lines = read(file)
@@ -55,25 +75,28 @@ def summary(lines: Sequence[Line], way: str = "found") -> str:
     for line in lines:
         if "error" not in line:
             groups[line["model"], line["concept"], line["kind"]][line["name"]].append(line)
-    rows, good, all_of_them, broken = [], 0, 0, 0
+    rows, good, as_good, all_of_them, broken = [], 0, 0, 0, 0
     for key, by_name in groups.items():
+        by_name = of_whole_seeds(by_name)
         name = best({name: some for name, some in by_name.items() if name.startswith("fixed")})
         found = [line for other, some in by_name.items() if other.startswith(way) for line in some]
         if name is None or not found:
             continue
         fixed = by_name[name]
-        wanted = mean(line["leak / range"] for line in fixed)
-        within = [line["leak / range"] <= WITHIN * wanted for line in found]
+        wanted = {line["seed"]: WITHIN * line["leak / range"] for line in fixed}
+        within = [line["leak / range"] <= wanted[line["seed"]] for line in found]
         good, all_of_them = good + sum(within), all_of_them + len(found)
+        as_good += sum(not beaten(line, by_name) for line in found)
         broken += sum(not seen([line]) or line["choices changed"] > 0.05 for line in found)
         rows.append(_row(key, name, fixed, found, sum(within)))
     failed = sum("error" in line for line in lines)
     head = f"| model, concept, kind | best | range | leak / range | {way}: range | leak / range | within 10 % | time |"
-    return "\n".join(
-        [head, f"|{'---|' * 8}", *rows, "", f"{way}: {good} of {all_of_them} end within 10 % of the best fixed "
-         f"one's leak / range; {broken} broken (less than half of the pictures' span, or other choices); "
-         f"{failed} trainings failed."]
-    )  # fmt: skip
+    said = (
+        f"{way}: of {all_of_them}, {good} end within 10 % of the best fixed rate's leak / range with the same seed, "
+        f"{as_good} of the best one's that goes as far; {broken} broken (less than half of the pictures' span, or "
+        f"other choices); {failed} trainings failed."
+    )
+    return "\n".join([head, f"|{'---|' * 8}", *rows, "", said])
 
 
 def _row(key: tuple[str, ...], name: str, fixed: list[Line], found: list[Line], within: int) -> str:

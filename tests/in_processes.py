@@ -30,6 +30,7 @@ EQUAL = {
     "AdamW": {"optimiser": "AdamW"},
     "Adafactor": {"optimiser": "Adafactor", "learning_rate": 0.3},
     "difference": {"optimiser": "SGD", "learning_rate": 1e-1, "objective": "difference", "max_norm": 0.01},
+    "found": {"learning_rate": 0.0, "steps": 12, "stop_at": 0.5},
     "bfloat16": {"optimiser": "SGD", "learning_rate": 1.0, "dtype": torch.bfloat16},
 }
 

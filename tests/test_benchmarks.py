@@ -283,6 +283,6 @@ def test_found_rates_are_held_against_the_best_fixed_one_that_can_be_seen(tmp_pa
     (tmp_path / "rates.jsonl").write_text("\n".join(json.dumps(one) for one in lines))
     text = found_table.summaries(tmp_path / "rates.jsonl")
     assert "| flow, smile, lora | 1 | 1.00 | 0.100 | 1.00 | 0.110 | 1 of 2 | 1.50 |" in text
-    assert "found: 1 of 2 end within 10 %" in text and "0 broken" in text
+    assert "found: of 2, 1 end within 10 %" in text and "0 broken" in text
     lines[-1] |= {"choices changed": 0.2}
     assert "1 broken" in found_table.summary(lines)

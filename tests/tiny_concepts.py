@@ -54,17 +54,20 @@ def cycle(name: str, paired: bool) -> Cycle:
     )
 
 
-def graded_cycle(name: str) -> Cycle:
-    """Two strengths a side, of pairs: half of the square at half the strength."""
+def graded_cycle(name: str, paired: bool = True) -> Cycle:
+    """Two strengths a side, of pairs or of other grounds: half of the square at half the strength."""
     buckets = [
         Bucket(
             f"{strength:+g}",
-            tuple(example(name, f"{abs(strength)}{i}", 0.9 * strength, seed=i) for i in range(2)),
+            tuple(
+                example(name, f"{abs(strength)}{i}", 0.9 * strength, seed=i if paired else 100 * place + i)
+                for i in range(2)
+            ),
             strength,
         )
-        for strength in (1.0, 0.5, -0.5, -1.0)
+        for place, strength in enumerate((1.0, 0.5, -0.5, -1.0))
     ]
-    return Cycle(tuple(buckets), pairing="name")
+    return Cycle(tuple(buckets), pairing="name" if paired else "random")
 
 
 def mixed_cycle(name: str) -> Cycle:

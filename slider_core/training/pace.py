@@ -53,9 +53,9 @@ class Look:
     rate: float
 
 
-def way(reach: float) -> float:
+def way(reach: float, full: float = FULL) -> float:
     """How far a training has gone whose slider has this reach; infinite where it is at its end."""
-    return -math.log1p(-reach / FULL) if reach < FULL else math.inf
+    return -math.log1p(-reach / full) if reach < full else math.inf
 
 
 def first_rate(reached: Callable[[float], float], rate: float, start: float = 0.0) -> float:
@@ -125,7 +125,7 @@ class Pace:
             rate_of_one: at which a step goes 1 of the way; where the rate is to be found.
         """
         plan = (self.latest + self.steps) / 2  # steps at the whole rate that do as much as all of them
-        rate = self.given or rate_of_one * max(way(self.wanted) - way(start), 0.0) / plan
+        rate = self.given or rate_of_one * max(self._way(self.wanted) - self._way(start), 0.0) / plan
         due = 1 if self.given else min(max(1, round(FIRST_LOOK * self.steps)), self.latest)
         return replace(self, rate=rate, first=rate, looks=(Look(0, start, rate),), due=due, end=self.steps)
 
@@ -134,6 +134,10 @@ class Pace:
         """The step after which the rate falls at the latest; at least one is done before."""
         cooled = 0 if self.schedule == "constant" else math.ceil(COOLING * self.steps)
         return max(1, self.steps - cooled)
+
+    def _way(self, reach: float) -> float:
+        """`way`, whose end is beyond what is wanted."""
+        return way(reach, FULL * max(1.0, self.wanted))
 
     @property
     def reached(self) -> float:
@@ -160,9 +164,11 @@ class Pace:
         if math.isnan(reach):
             slower = self.given or SLOWEST * self.rate
             return replace(seen, rate=slower, due=min(self.latest, step + max(1, self.steps // 20)))
+        if reach >= self.wanted:
+            return seen._cooled(step, end)
         before = next(look for look in reversed(self.looks) if not math.isnan(look.reach))
-        speed = (way(reach) - way(before.reach)) / (step - before.step)
-        left = way(self.wanted) - way(reach)
+        speed = (self._way(reach) - self._way(before.reach)) / (step - before.step)
+        left = self._way(self.wanted) - self._way(reach)
         if left <= max(speed, 0.0) * (end - step) / 2:
             return seen._cooled(step, end)
         return seen._steered(step, speed, left)

@@ -136,7 +136,7 @@ def test_several_sliders_share_the_model_and_its_pictures_and_one_that_fails_sto
     assert (len(loaded), len(encoded)) == (1, 3)
     (last,) = (output / "slider_logs" / "bad.jsonl").read_text().splitlines()
     assert json.loads(last)["error"].startswith("preset custom selects nothing")
-    table = told[told.index("slider ") :].splitlines()
+    table = told[told.index("\nslider ") + 1 :].splitlines()
     assert [line.split()[0] for line in table] == ["slider", "one", "bad", "two"]
 
     before = {file: file.read_bytes() for file in (output / "loras").glob("*.safetensors")}

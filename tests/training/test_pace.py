@@ -90,3 +90,22 @@ def test_what_was_found_is_kept_and_told():
 
 def test_half_of_the_way_is_less_than_half_of_the_reach():
     assert way(0.0) == 0.0 and way(FULL) == math.inf and way(0.5) < way(0.95) / 2
+
+
+@pytest.mark.parametrize("given", [0.0, 1e-3])
+def test_more_than_the_best_size_may_be_wanted(given):
+    """`stop_at` goes up to 2, and a slider may come from beyond where it fits best to more."""
+    pace = Pace(2.0, 100, "cosine", given).begun(0.0, 2e-3)
+    step = 0
+    for reach in (1.2, 1.6, 1.95):
+        step = pace.due
+        assert pace.cooling is None and pace.rate > 0
+        pace = pace.looked(step, reach)
+    assert pace.cooling == step < pace.end <= 100 and pace.reached == 1.95
+
+
+@pytest.mark.parametrize("given", [0.0, 1e-3])
+def test_a_slider_that_starts_beyond_what_is_wanted_is_at_its_end(given):
+    pace = Pace(1.0, 100, "cosine", given).begun(1.3, 1e-3)
+    pace = pace.looked(pace.due, 1.4)
+    assert pace.cooling is not None and pace.end < 30

@@ -21,7 +21,7 @@ TESTS = Path(__file__).parents[1]
 SCRIPTS = TESTS.parent / "scripts"
 SGD = EQUAL["SGD"]
 # Of the norm. Adam makes whole steps also of gradients that are next to nothing, and so of their rounding.
-CLOSE = {"AdamW": 1e-3, "bfloat16": 1e-2}
+CLOSE = {"AdamW": 1e-3, "found": 1e-2, "bfloat16": 1e-2}
 
 
 def alone(on_event=None, **settings):
@@ -80,6 +80,18 @@ def test_two_processes_come_to_what_one_comes_to(run, case):
     assert close(straight.slider, first, CLOSE.get(case, 1e-5))
     assert all(torch.equal(first[key], second[key]) for key in first) and losses["loss"] == other_losses["loss"]
     assert losses["loss"] == pytest.approx(straight.losses["loss"], rel=1e-2 if case == "bfloat16" else 1e-4)
+
+
+def test_the_rate_and_the_end_that_one_finds_are_those_of_both(run):
+    """They are measured in the first process, and it is the gradient of all that its trial is made of."""
+    (_, losses, _), (_, other_losses, _) = run.both("found")
+    steps = []
+    straight = alone(
+        lambda event: steps.append(event) if isinstance(event, StepDone) else None, **EQUAL["found"]
+    )
+    assert len(losses["loss"]) == len(other_losses["loss"]) == straight.steps < 12
+    assert float(straight.slider.metadata["concept_sliders.reach"]) == pytest.approx(0.5, abs=0.2)
+    assert steps[0].learning_rate > 0
 
 
 def test_memory_that_runs_out_in_one_changes_nothing(run):
