@@ -5,7 +5,8 @@
 Trains smile, eyes, eye size and face size of twelve pairs each: pictures `apart` differ in nothing else, `tangled` ones
 in up to a third of the other three as well. Finds their response curves, and sweeps each at ±1 on four prompts; effects
 on each other are read by the demo's network (what a user's eye or a scorer would say) and, to compare, from pixels: the
-doses with which the least of the pictures changes (least absolute deviations). Cross-talk is what is measured with
+doses with which the least of the pictures changes (least absolute deviations). The second counter-doses mend what is seen
+with the first. Cross-talk is what is measured with
 these doses on other seeds and on other prompts: change of a concept by another's slider, over what its own slider does.
 """
 
@@ -195,23 +196,24 @@ def main() -> None:
         {name: curve and [round(curve.raw(s), 2) for s in (-1, 1)] for name, curve in looks.curves.items()},
         flush=True,
     )
-    pictures, concepts = looks.look(known, range(1, 1 + count), both_ways(np.eye(4)))
-    found = effects_of(concepts)
-    print(f"{found.as_text()}\n", flush=True)
-    ways = {
-        "alone": np.eye(4),
-        "counter-doses, read by the network": np.array([found.strengths(wanted) for wanted in np.eye(4)]),
-        "counter-doses, from pixels": least_changing(pictures),
-    }
+    seeds, other, doses = range(1, 1 + count), range(11, 11 + count), np.eye(4)
+    ways = {"alone": doses}
+    for number in ("first", "second"):
+        pictures, concepts = looks.look(known, seeds, both_ways(doses))
+        if number == "first":
+            pixels = least_changing(pictures)
+        found = effects_of(concepts)
+        print(f"{found.as_text()}\n", flush=True)
+        doses = np.array([found.strengths(wanted) for wanted in np.eye(4)]) @ doses
+        ways[f"{number} counter-doses"] = doses
+    ways["from pixels"] = pixels
     print("| four sliders | cross-talk, mean | largest | its error | own effect |\n|" + "---|" * 5)
-    other = range(11, 11 + count)
-    for where, texts, seeds in (("other seeds", known, other), ("other prompts", new[: 2 * count], other[:2])):
-        own = None
-        for name, doses in ways.items():
-            _, seen = looks.look(texts, seeds, both_ways(doses))
-            if own is None:
-                own = np.diag((seen[:, :4] - seen[:, 4:]).mean(0))
-            print(line(f"{name}, {where}", seen, own), flush=True)
+    own = {}
+    for name, doses in ways.items():
+        for where, texts, seeds in (("seeds", known, other), ("prompts", new[: 2 * count], other[:2])):
+            seen = looks.look(texts, seeds, both_ways(doses))[1]
+            own.setdefault(where, np.diag((seen[:, :4] - seen[:, 4:]).mean(0)))
+            print(line(f"{name}, other {where}", seen, own[where]), flush=True)
 
 
 if __name__ == "__main__":
