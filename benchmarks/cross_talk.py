@@ -5,9 +5,9 @@
 Trains smile, eyes, eye size and face size of twelve pairs each: pictures `apart` differ in nothing else, `tangled` ones
 in up to a third of the other three as well. Finds their response curves, and sweeps each at ±1 on four prompts; effects
 on each other are read by the demo's network (what a user's eye or a scorer would say) and, to compare, from pixels: the
-doses with which the least of the pictures changes (least absolute deviations). The second counter-doses mend what is seen
-with the first. Cross-talk is what is measured with
-these doses on other seeds and on other prompts: change of a concept by another's slider, over what its own slider does.
+doses with which the least of the pictures changes (least absolute deviations). The second counter-doses mend what is
+seen with the first. Cross-talk is what is measured with these doses on other seeds and on other prompts: change of a
+concept by another's slider, over what its own slider does.
 """
 
 from __future__ import annotations
