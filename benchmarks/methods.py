@@ -14,7 +14,7 @@ from concept_sliders.slider_core.adapters import AdapterConfig, uniform_plan
 from concept_sliders.slider_core.applying.sampling import SamplerSettings
 from concept_sliders.slider_core.applying.steering import practice_latents
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.data import Bucket, Cycle, Example, Words, phrases
+from concept_sliders.slider_core.data import Bucket, Cycle, Example, Words, kept_values, phrases
 from concept_sliders.slider_core.training import TrainRequest, train
 from grounds import CONCEPTS, Ground, Setup
 
@@ -95,11 +95,13 @@ METHODS["denoise, attention"] = Method(preset="attention")
 def word_buckets(ground: Ground, concept: str, method: Method, seed: int) -> tuple[Bucket, ...]:
     """What Slider from Words makes: the model's own pictures of a person, trained on at ±1."""
     more, less = WORD_PAIRS[concept]
-    pairs = phrases(more, less, PRESERVE.get(concept, "") if method.words == "preserve" else "")
+    preserve = PRESERVE.get(concept, "") if method.words == "preserve" else ""
+    pairs = phrases(more, less, preserve)
     words = Words(
         tuple(ground.text(one) for one, _ in pairs),
         tuple(ground.text(other) for _, other in pairs),
         method.guidance,
+        kept_values(preserve),
     )
     neutral, empty = ground.text("a person"), ground.text("")
     seeds = [1000 * seed + 100 + i for i in range(6)]

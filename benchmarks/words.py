@@ -2,9 +2,10 @@
 
     python3 scripts/run.py python benchmarks/words.py [--seeds 3]
 
-The concept is what the regressor gives for one value of an attribute over another (a difference of log-probabilities),
-on prompts that leave that attribute out. Prints, for each concept: Spearman over all strengths and on each side, the
-range, and how often other named attributes change at ±1. bench-sliders measures words on its second model too.
+The amount of a concept is the colour of the pixels that show the attribute, on the line from the one value's colour
+(0) to the other's (1): unlike what a network says of it, it goes on where the choice is made already. On prompts that
+leave the attribute out. Prints, for each concept: Spearman over all strengths and on each side, the amount at −1, 0 and
+1, and how often other named attributes change at ±1. bench-sliders measures words on its second model too.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from concept_sliders.slider_core.evaluation.measures import spearman
 from concept_sliders.slider_core.evaluation.prompts import Prompt
 from concept_sliders.slider_core.evaluation.sweep import Sweep, Variant, decode, sample_sweep, stills
 from concept_sliders.slider_core.lora.reading import deltas_for
+from faces import draw, random_faces
 from grounds import measure
 
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0)
@@ -35,15 +37,25 @@ CONCEPTS = {
     "skin": ("dark", "light", "a person with short brown hair, {} shirt, {} background"),
     "background": ("orange", "blue", "a person with curly {} hair, tan skin, {} shirt"),
 }
+SHOWN = 0.9  # share of drawn faces on which a pixel shows the attribute
 FILL = (("green", "gray"), ("red", "pink"), ("black", "green"), ("green", "red"))
 
 
-def scores(pictures: torch.Tensor, attribute: str, more: str, less: str) -> np.ndarray:
-    with torch.no_grad():
-        _, choices = measure.split(measure.load()(pictures.float().movedim(-1, 1)))
-    names = measure.CHOICES[attribute]
-    found = choices[list(measure.CHOICES).index(attribute)]
-    return (found[:, names.index(more)] - found[:, names.index(less)]).numpy()
+def region(attribute: str) -> torch.Tensor:
+    """The pixels that show an attribute on nearly all drawn faces, bool [H, W]."""
+    more, less, _ = CONCEPTS[attribute]
+    faces = random_faces(60, seed=5)
+    drawn = [[draw(replace(face, **{attribute: value})) for face in faces] for value in (more, less)]
+    changes = np.abs(np.subtract(*drawn)).mean(-1) > 0.02
+    return torch.from_numpy(changes.mean(0) > SHOWN)
+
+
+def amounts(pictures: torch.Tensor, attribute: str) -> np.ndarray:
+    """How far the colour of its pixels is on the way from the value with less (0) to the one with more (1)."""
+    more, less = (torch.tensor(measure.PALETTES[attribute][value]) / 255 for value in CONCEPTS[attribute][:2])
+    colour = pictures.float()[:, region(attribute)].mean(1)
+    way = more - less
+    return ((colour - less) @ way / (way @ way)).numpy()
 
 
 def measured(ground: grounds.Ground, attribute: str, seed: int) -> dict[str, float]:
@@ -67,21 +79,19 @@ def measured(ground: grounds.Ground, attribute: str, seed: int) -> dict[str, flo
             SamplerSettings(12, 2.5),
         )
         pictures = stills(decode(latents, ground.vae.decode)).flatten(0, 1)
-    score = scores(pictures, attribute, more, less).reshape(-1, len(STRENGTHS))
+    amount = amounts(pictures, attribute).reshape(-1, len(STRENGTHS))
     found = measure.measure(measure.load(), pictures)
     changed = []
     for name in measure.CHOICES:
         if name != attribute:
             values = found[name].reshape(-1, len(STRENGTHS))
             changed.append(float((values[:, [0, -1]] != values[:, [2]]).mean()))
-    means = score.mean(0)
+    means = amount.mean(0)
     return {
-        "Spearman": statistics.mean(spearman(STRENGTHS, row) for row in score),
-        "below 0": statistics.mean(spearman(STRENGTHS[:3], row[:3]) for row in score),
-        "above 0": statistics.mean(spearman(STRENGTHS[2:], row[2:]) for row in score),
-        "range": float(means[-1] - means[0]),
-        "at -1": float(means[0] - means[2]),
-        "at +1": float(means[-1] - means[2]),
+        "Spearman": statistics.mean(spearman(STRENGTHS, row) for row in amount),
+        "below 0": statistics.mean(spearman(STRENGTHS[:3], row[:3]) for row in amount),
+        "above 0": statistics.mean(spearman(STRENGTHS[2:], row[2:]) for row in amount),
+        **{f"at {STRENGTHS[place]:g}": float(means[place]) for place in (0, 2, 4)},
         "others changed": statistics.mean(changed),
         "seconds": seconds,
     }

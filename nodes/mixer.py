@@ -10,7 +10,7 @@ from ..slider_core.given import STRONGEST
 from .apply import SliderApply
 from .inputs import checked
 from .loras import changed, curve_input, known
-from .mixer_rows import MixerRow, mixer_rows
+from .mixer_rows import MixerRow, called, counter_dosed, mixer_rows
 from .progress import show
 from .types import CATEGORY, MixerRows
 
@@ -42,6 +42,16 @@ class SliderMixer(io.ComfyNode):
                     tooltip="Times the strength of every row: 1 leaves them as they are, 0 is the model as it is.",
                 ),
                 curve_input(),
+                io.String.Input(
+                    "cross_effects",
+                    default="",
+                    multiline=True,
+                    optional=True,
+                    advanced=True,
+                    tooltip="What sliders do to each other, a line each: smile: eyes 0.14 says that smile at 1 also "
+                    "moves the eyes by 0.14 of what the slider eyes does at 1. Counter-doses then keep the eyes. For "
+                    "the strengths of the rows, not for those of Slider Strength.",
+                ),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="With the sliders of all rows that are on."),
@@ -64,20 +74,25 @@ class SliderMixer(io.ComfyNode):
     @classmethod
     @checked()
     def execute(
-        cls, model: Any, rows: Any = (), strength: float = 1.0, response_curve: bool = True
+        cls,
+        model: Any,
+        rows: Any = (),
+        strength: float = 1.0,
+        response_curve: bool = True,
+        cross_effects: str = "",
     ) -> io.NodeOutput:
         reports = []
-        for row in mixer_rows(rows or ()):
-            if row.on:
-                model, report = _applied(model, row, strength, response_curve)
-                reports.append(f"{row.name or row.file} at {row.strength * strength:+g}: {report}")
+        for row, counter_dose in counter_dosed(mixer_rows(rows or ()), strength, cross_effects or ""):
+            model, report = _applied(model, row, counter_dose, response_curve)
+            dosed = f", counter-dose {counter_dose:+.3g}" if counter_dose else ""
+            reports.append(f"{called(row)} at {row.strength:+g}{dosed}: {report}")
         text = "\n\n".join(reports) or "No slider is on: the model is as it was."
         return show(text, model, text)
 
 
-def _applied(model: Any, row: MixerRow, times: float, by_curve: bool) -> tuple[Any, str]:
+def _applied(model: Any, row: MixerRow, counter_dose: float, by_curve: bool) -> tuple[Any, str]:
     patched, _, report = SliderApply.execute(
-        row.strength * times,
+        row.strength + counter_dose,
         model=model,
         slider_file=row.file,
         start_percent=row.start,

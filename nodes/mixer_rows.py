@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from ..slider_core.given import STRONGEST, parsed_json, quoted
@@ -76,3 +77,32 @@ def _fault(key: str, value: Any) -> str:
     low, high = (-STRONGEST, STRONGEST) if key == "strength" else (0.0, 1.0)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return "" if number and low <= value <= high else f"a number from {low:g} to {high:g}"
+
+
+def called(row: MixerRow) -> str:
+    """The name of a row, or that of its file without folder and ending."""
+    return row.name or PurePosixPath(row.file.replace("\\", "/")).stem
+
+
+def counter_dosed(rows: Sequence[MixerRow], times: float, effects: str) -> list[tuple[MixerRow, float]]:
+    """The rows that are on, at `times` their strength, each with what is added for it to keep the others apart.
+
+    Args:
+        effects: text of the sliders' effects on each other; empty: nothing is added.
+
+    Raises:
+        CrossEffectsError: for a text that tells none, or a strength that goes too far.
+    """
+    from ..slider_core.cross_effects import CrossEffectsError, read_cross_effects
+
+    on = [replace(row, strength=row.strength * times) for row in rows if row.on]
+    if not effects.strip() or not on:
+        return [(row, 0.0) for row in on]
+    found = read_cross_effects(effects, list(map(called, on)), list(map(called, rows)))
+    wanted = [row.strength for row in on]
+    strengths = found.strengths(wanted)
+    if max(map(abs, strengths)) > STRONGEST:
+        raise CrossEffectsError(
+            f"The counter-doses go beyond ±{STRONGEST:g}. Lower the strengths or the effects."
+        )
+    return [(row, round(s - w, 6) + 0.0) for row, s, w in zip(on, strengths, wanted, strict=True)]

@@ -10,7 +10,7 @@ from comfy import sample, samplers
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ..data.words import Words
+from ..data.words import Words, direction
 from .sampling import SamplerSettings
 
 
@@ -42,7 +42,7 @@ class SteeredGuider(samplers.CFGGuider):  # type: ignore[misc]
     strengths: Tensor
 
     def set_words(self, words: Words, strengths: Sequence[float]) -> None:
-        self.pairs = len(words.more)
+        self.pairs, self.kept = len(words.more), words.kept
         for side, prompts in (("more", words.more), ("less", words.less)):
             self.inner_set_conds({f"{side}{n}": prompt for n, prompt in enumerate(prompts)})
         self.strengths = words.guidance * torch.tensor(strengths)
@@ -53,7 +53,7 @@ class SteeredGuider(samplers.CFGGuider):  # type: ignore[misc]
         with_prompt, without, *others = samplers.calc_cond_batch(
             self.inner_model, conds, x, timestep, model_options or {}
         )
-        along = torch.stack(others[: self.pairs]).mean(0) - torch.stack(others[self.pairs :]).mean(0)
+        along = direction(others[: self.pairs], others[self.pairs :], self.kept)
         strengths = self.strengths.to(x).reshape(-1, *[1] * (x.ndim - 1))
         guided: Tensor = without + self.cfg * (with_prompt - without)
         return guided + strengths * along

@@ -6,7 +6,7 @@ from .faults import PictureError
 from .pairing import PairingError
 from .pictures import Picture
 from .plan import describe_cycle, notes_on_cycle
-from .words import Words, WordsError, phrases
+from .words import Words, WordsError, kept_values, phrases
 
 __all__ = [
     "Bucket",
@@ -21,6 +21,7 @@ __all__ = [
     "Words",
     "WordsError",
     "describe_cycle",
+    "kept_values",
     "notes_on_cycle",
     "phrases",
 ]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..applying.sampling import SamplerSettings, empty_latent
 from ..applying.steering import practice_latents, preview_latents
-from ..data import Bucket, Cycle, Example, Words, describe_cycle, phrases
+from ..data import Bucket, Cycle, Example, Words, describe_cycle, kept_values, phrases
 from ..evaluation import Prompt
 from ..evaluation.sweep import Sweep, decode, stills
 from ..settings import CycleSettings, WordsSettings
@@ -48,7 +48,7 @@ class Practice:
             return conditioning
 
         more, less = (tuple(encoded(pair[side]) for pair in pairs) for side in (0, 1))
-        words = Words(more, less, settings.guidance)
+        words = Words(more, less, settings.guidance, kept_values(settings.preserve))
         return cls(model, settings, pairs, words, encoded(settings.neutral), negative or encoded(""))
 
     @property

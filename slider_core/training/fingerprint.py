@@ -25,7 +25,7 @@ DECIDING: dict[type, set[str]] = {
     Cycle: set("buckets mode pairing weighting neutral batch_size seed one_sided loss_weighting".split()),
     Bucket: set("name examples strength probability repeats".split()),
     Example: set("name latent conditioning control mask named variants strength words".split()),
-    Words: set("more less guidance".split()),
+    Words: set("more less guidance kept".split()),
 }
 # … and what changes how it is run or described, but not what comes out of it.
 WITHOUT_EFFECT: dict[type, set[str]] = {

@@ -2,10 +2,11 @@
 
 With f_0(y, c) the base model's prediction for a noised latent y under prompt c, the target at strength s is
 
-    N( f_0(y, neutral) + s · guidance · mean over n of ( f_0(y, moreₙ) − f_0(y, lessₙ) ) )
+    N( f_0(y, neutral) + s · guidance · d ),   d from the f_0(y, moreₙ) and f_0(y, lessₙ): see `data.words.direction`
 
-N scales it to the norm of f_0(y, neutral). Concept Sliders (Gandikota et al., 2023, equation 7) has the sum over the
-attributes to preserve; here both signs are trained, on the same y.
+N scales it to the norm of f_0(y, neutral). Concept Sliders (Gandikota et al., 2023, equation 7) has the sum of their
+differences over the attributes to preserve; here d is also set apart from those attributes, and both signs are trained,
+on the same y.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..data.bucket import Example
+from ..data.words import direction
 from .model_call import ModelCalls, Row
 
 AT_ONCE = 4  # pairs of prompts that a step compares; of more, it draws so many
@@ -29,6 +31,7 @@ class Steering:
     more: tuple[Row, ...]
     less: tuple[Row, ...]
     guidance: float
+    kept: tuple[tuple[int, ...], ...] = ()
 
 
 def steering(example: Example, calls: ModelCalls, generator: Generator) -> Steering | None:
@@ -39,12 +42,12 @@ def steering(example: Example, calls: ModelCalls, generator: Generator) -> Steer
     count = len(words.more)
     drawn = torch.randperm(count, generator=generator)[:AT_ONCE].tolist() if count > AT_ONCE else range(count)
     more, less = (tuple(calls.row_under(example, side[n]) for n in drawn) for side in (words.more, words.less))
-    return Steering(more, less, words.guidance)
+    return Steering(more, less, words.guidance, tuple(words.kept[n] for n in drawn) if words.kept else ())
 
 
-def steered_target(base: Tensor, more: Sequence[Tensor], less: Sequence[Tensor], amount: float) -> Tensor:
-    """`base` moved by `amount` times the mean difference, at the norm of `base`; all predictions of one latent."""
-    moved = base + amount * (torch.stack(list(more)) - torch.stack(list(less))).mean(0)
+def steered_target(base: Tensor, along: Tensor, amount: float) -> Tensor:
+    """`base` moved by `amount` times `along`, at the norm of `base`; all of one latent."""
+    moved = base + amount * along
     return moved * (base.norm() / moved.norm().clamp(min=1e-12))
 
 
@@ -61,4 +64,5 @@ def steered_targets(steerings: Sequence[tuple[Row, Steering, float]], predict: P
     row, prompts, _ = steerings[0]
     base, *others = predict([row, *prompts.more, *prompts.less])
     more, less = others[: len(prompts.more)], others[len(prompts.more) :]
-    return [steered_target(base, more, less, strength * prompts.guidance) for _, prompts, strength in steerings]
+    along = direction(more, less, prompts.kept)
+    return [steered_target(base, along, strength * prompts.guidance) for _, prompts, strength in steerings]

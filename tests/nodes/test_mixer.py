@@ -6,6 +6,7 @@ import os
 
 import folder_paths
 import nodes as comfy_nodes
+import numpy as np
 import pytest
 import torch
 from as_comfyui import run_workflow, validated
@@ -132,6 +133,28 @@ def test_the_report_names_each_row_and_what_fits(model):
     assert all("Adapters on 4 layers." in head for head in heads)
 
 
+def test_cross_effects_are_met_with_counter_doses(model):
+    positive, negative = prompt("sd3", 1), prompt("sd3", 2)
+    rows = [{"file": "smile.safetensors", "strength": 0.8}, {"file": "age.safetensors", "strength": 0.0}]
+    output = SliderMixer.execute(model=model, rows=rows, cross_effects="smile: age 0.2\nage: smile 0.1")
+    exact = np.linalg.solve([[1, 0.1], [0.2, 1]], [0.8, 0.0])
+    dosed = [{**row, "strength": float(s)} for row, s in zip(rows, exact, strict=True)]
+    got = sample(output.result[0], positive, negative)
+    plain = sample(chain(model, rows), positive, negative)
+    expected = sample(chain(model, dosed), positive, negative)
+    assert (got - expected).abs().max() < 0.05 * (plain - expected).abs().max()
+    assert "age at +0, counter-dose -0.16" in output.result[1]
+
+
+def test_counter_doses_are_for_the_rows_that_are_on(model):
+    positive, negative = prompt("sd3", 1), prompt("sd3", 2)
+    rows = [ROWS[0], ROWS[1]]  # age is off
+    got = sample(mixed(model, rows, cross_effects="smile: age 0.2"), positive, negative)
+    assert torch.equal(got, sample(chain(model, rows), positive, negative))
+    with pytest.raises(ValueError, match="No slider is called 'hat'"):
+        mixed(model, rows, cross_effects="smile: hat 0.2")
+
+
 # As an API workflow: {"class_type": "SliderMixer", "inputs": {"model": …, "rows": {"__value__": ROWS}}}
 
 
@@ -189,6 +212,15 @@ def test_a_workflow_of_the_api_equals_the_chain(model, run_prompt, rows):
     positive, negative = prompt("sd3", 1), prompt("sd3", 2)
     expected = sample(chain(model), positive, negative)
     assert torch.equal(sample(run_prompt(workflow(rows=rows)), positive, negative), expected)
+
+
+def test_a_workflow_of_the_api_has_counter_doses(model, run_prompt):
+    positive, negative = prompt("sd3", 1), prompt("sd3", 2)
+    rows, effects = [ROWS[0], {"file": "age.safetensors", "strength": 0.2}], "smile: age 0.2"
+    expected = sample(mixed(model, rows, cross_effects=effects), positive, negative)
+    got = sample(run_prompt(workflow(rows={"__value__": rows}, cross_effects=effects)), positive, negative)
+    assert torch.equal(got, expected)
+    assert not torch.equal(got, sample(chain(model, rows), positive, negative))
 
 
 def test_a_float_by_link_drives_all_strengths_and_that_of_apply_slider(model, run_prompt):

@@ -7,7 +7,8 @@ from concept_sliders.slider_core.applying.apply import AppliedSlider, apply_slid
 from concept_sliders.slider_core.applying.sampling import SamplerSettings
 from concept_sliders.slider_core.applying.steering import preview_latents
 from concept_sliders.slider_core.architectures import select_targets
-from concept_sliders.slider_core.data import Bucket, Cycle, Words, WordsError, phrases
+from concept_sliders.slider_core.data import Bucket, Cycle, Words, WordsError, kept_values, phrases
+from concept_sliders.slider_core.data.words import direction
 from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.training import RequestError, TrainRequest, train
 from concept_sliders.slider_core.training.words import steered_target
@@ -31,10 +32,37 @@ def test_words_that_give_no_direction_are_refused():
 
 def test_a_target_lies_along_the_mean_difference_at_the_size_of_the_prediction():
     base, along = torch.tensor([3.0, 4.0]), torch.tensor([1.0, 0.0])
-    target = steered_target(base, [along, 3 * along], [0 * along, 2 * along], 2.0)
+    target = steered_target(base, direction([along, 3 * along], [0 * along, 2 * along]), 2.0)
     torch.testing.assert_close(target, torch.tensor([5.0, 4.0]) * 5 / 41**0.5)
-    away = steered_target(base, [along], [0 * along], -2.0)
+    away = steered_target(base, along, -2.0)
     assert away.norm() == pytest.approx(5) and away[0] < target[0]
+
+
+def world(smile, eyes):
+    """A prediction in a world in which each brings some of the other: [one row, mouth and eyes]."""
+    return torch.tensor([[smile + 0.3 * eyes, eyes + 0.3 * smile]])
+
+
+def test_the_direction_is_apart_from_what_is_to_be_preserved():
+    kept = kept_values("bright eyes, dull eyes")
+    more, less = ([world(smile, eyes) for eyes in (1.0, -1.0)] for smile in (1.0, -1.0))
+    assert kept == ((0,), (1,))
+    torch.testing.assert_close(direction(more, less), torch.tensor([[2.0, 0.6]]))
+    apart = direction(more, less, kept)
+    torch.testing.assert_close(apart / apart[0, 0], torch.tensor([[1.0, 0.0]]))
+    assert apart.norm() == pytest.approx(direction(more, less).norm())
+
+
+def test_each_row_is_set_apart_for_itself_and_an_attribute_of_one_value_changes_nothing():
+    more, less = torch.randn(4, 2, 3, 5), torch.randn(4, 2, 3, 5)
+    kept = kept_values("bright eyes, dull eyes\nlarge eyes, small eyes")
+    both = direction(more, less, kept)
+    for row in range(2):
+        alone = direction(more[:, row : row + 1], less[:, row : row + 1], kept)
+        torch.testing.assert_close(both[row : row + 1], alone)
+    one = direction(more, less, kept_values("glasses"))
+    torch.testing.assert_close(one, (more - less).mean(0))
+    assert direction(more, more, kept).abs().max() < 1e-5
 
 
 MODELS = ["sd3", "sd15", "sd2"]  # velocity, noise, v
