@@ -197,7 +197,7 @@ def facts_of(slider: Any) -> list[str]:
             f"Bucket {name}: {counted(count, 'picture')} at {'neutral' if strength is None else f'{strength:+g}'}."
         )
     if facts.usable_range:
-        lines.append("Usable from {:+g} to {:+g}, as measured by a sweep.".format(*facts.usable_range))
+        lines.append("Usable from {:+.3g} to {:+.3g}, as its file says.".format(*facts.usable_range))
     if told := curve_fact(slider):
         lines.append(told)
     return [*lines, *ignored]

@@ -1,4 +1,4 @@
-"""Shows a running training: ComfyUI's progress bar, a line on the node, and events for the panel in the page."""
+"""Shows a running training: ComfyUI's progress bar, events for the panel in the page, a line for what is not in it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,6 @@ class TrainingProgress:
     def step(self, done: Any) -> None:
         """Also where ComfyUI's cancel comes in: the progress bar raises it."""
         losses = {name: value for name, value in done.losses.items() if math.isfinite(value)}
-        parts = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
-        self.line(f"step {done.step}/{done.steps}, {parts}, {done.seconds:.2f} s a step")
         self.events.step(
             step=done.step,
             steps=done.steps,
@@ -44,7 +42,7 @@ class TrainingProgress:
         self.preview = None
 
     def line(self, text: str) -> None:
-        """One line of text on the node."""
+        """One line of text on the node, until its report is there."""
         say(text, self.node_id)
 
     def picture(self, image: Any) -> None:

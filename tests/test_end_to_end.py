@@ -93,7 +93,7 @@ def test_fifteen_steps_without_a_rate_make_a_smile_slider_that_leaves_the_rest_a
 
 def test_the_stock_lora_loader_makes_the_same_picture_of_the_file(ground, trained):
     graph = {
-        "checkpoint": workflow.node("CheckpointLoaderSimple", "Model and VAE", ckpt_name=workflow.CHECKPOINT),
+        "checkpoint": workflow.node("CheckpointLoaderSimple", "Load Checkpoint", ckpt_name=workflow.CHECKPOINT),
         "clip": workflow.node("TinyFacesCLIPLoader", "Text encoder", ckpt_name=workflow.CHECKPOINT),
         **workflow.apply(PROMPT, strength=1.5, seed=3, count=1),
     }
@@ -115,7 +115,7 @@ def picture(ground, attempt):
     graph = workflow.apply(PROMPT, strength=1.0, seed=11, count=1)
     del graph["apply"]
     graph["checkpoint"] = workflow.node(
-        "CheckpointLoaderSimple", "Model and VAE", ckpt_name=workflow.CHECKPOINT
+        "CheckpointLoaderSimple", "Load Checkpoint", ckpt_name=workflow.CHECKPOINT
     )
     graph["clip"] = workflow.node("TinyFacesCLIPLoader", "Text encoder", ckpt_name=workflow.CHECKPOINT)
     graph["sample"]["inputs"]["model"] = ["checkpoint", 0]
@@ -188,14 +188,14 @@ def test_a_node_that_fails_is_named_with_its_own_words(ground):
     (ground.base / "input" / "demo" / "empty").mkdir(exist_ok=True)
     graph = workflow.training("smile", steps=1, learning_rate=1e-3, neutral="off")
     graph["negative"]["inputs"]["folder"] = "demo/empty"
-    with pytest.raises(DemoError, match="Less of it failed: .*(?s:empty)"):
+    with pytest.raises(DemoError, match="Load Slider Bucket: less failed: .*(?s:empty)"):
         ground.run(graph)
 
 
 def test_a_workflow_that_the_server_refuses_says_why(ground):
     graph = workflow.training("smile", steps=1, learning_rate=1e-3, neutral="off")
     graph["positive"]["inputs"]["folder"] = "demo/nowhere"
-    with pytest.raises(DemoError, match="(?s)More of it: .*demo/nowhere"):
+    with pytest.raises(DemoError, match="(?s)Load Slider Bucket: more: .*demo/nowhere"):
         ground.run(graph)
 
 

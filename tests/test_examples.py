@@ -46,6 +46,25 @@ def test_titles_have_no_underscores_and_thumbnails_fit_the_square_cards(file):
         assert picture.width == picture.height
 
 
+@pytest.mark.parametrize("file", EXAMPLES, **ids(EXAMPLES))
+def test_nodes_are_called_as_readme_and_notes_call_them(file):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    names = {kind: name for name, kind in re.findall(r"^\| ([^|]+) \(`(\w+)`\)", readme, re.M)}
+    nodes = read(file)["nodes"]
+    titles = [node.get("title") or names.get(node["type"], "") for node in nodes]
+    for node, title in zip(nodes, titles, strict=True):
+        assert title.startswith(names.get(node["type"], "")), title
+    spoken = {word for node in nodes if node["type"] == "MarkdownNote" for text in node["widgets_values"]
+              for word in re.findall(r"\*([^*]+)\*", text) if word in names.values()}  # fmt: skip
+    assert all(any(title.startswith(word) for title in titles) for word in spoken)
+
+
+def test_no_two_examples_share_a_nodes_number():
+    """Vue nodes keep the size that a number had in the workflow before."""
+    numbers = [node["id"] for file in EXAMPLES for node in read(file)["nodes"]]
+    assert len(set(numbers)) == len(numbers)
+
+
 def test_a_saved_example_has_nothing_of_a_run():
     for file in EXAMPLES:
         assert "concept_sliders" not in json.dumps([node["properties"] for node in read(file)["nodes"]]), file

@@ -45,6 +45,7 @@ export function addToNode(node, name, root) {
     getMinHeight: () => root.height,
   });
   widget.serialize = false;
+  asWideAsNode(widget);
   if (!onNodes.has(node)) onNodes.set(node, watched(node));
   onNodes.get(node).push(root);
   shareEvents(root);
@@ -52,6 +53,11 @@ export function addToNode(node, name, root) {
   for (const child of root.children) observer.observe(child);
   observer.observe(root);
   return widget;
+}
+
+/** ComfyUI's side panel gives widgets its own width, and they would be drawn so on the node, too. */
+export function asWideAsNode(widget) {
+  Object.defineProperty(widget, "width", { get: () => undefined, set() {} });
 }
 
 /** The room that these elements take is not saved: they take it again when a workflow is loaded. */

@@ -46,7 +46,8 @@ async function latestJob(workflow) {
   return (await asked(`/jobs?${query}`)).jobs?.[0];
 }
 
-async function asked(route) {
+/** What the server answers; {} if it does not. */
+export async function asked(route) {
   const answer = await api.fetchApi(route);
   return answer.ok ? answer.json() : {};
 }

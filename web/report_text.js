@@ -6,18 +6,31 @@ import { addToNode, element, fit } from "./elements.js";
 import { isOpen, isOurs, nodeAt, onResult, workflowOf } from "./results.js";
 import { words } from "./words.js";
 
+const PROGRESS = "$$node-text-preview"; // ComfyUI's widget
+
 const reports = new WeakMap(); // node → its elements
 
 onResult((node, { text }) => {
-  if (text) show(node, [text].flat().join("\n"), "");
+  if (!text) return;
+  endProgress(node);
+  show(node, [text].flat().join("\n"), "");
 });
+
+/** What was said while the node ran is in the report, too. */
+function endProgress(node) {
+  const line = node.widgets?.find((widget) => widget.name === PROGRESS);
+  if (!line) return;
+  const [width, height] = node.size;
+  node.removeWidget(line);
+  node.setSize([width, Math.max(node.computeSize()[1], height - (line.computedHeight ?? 0))]);
+}
 
 api.addEventListener("execution_error", async ({ detail }) => {
   if (!isOpen(await workflowOf(detail.prompt_id))) return;
-  showError(detail.node_id, detail.exception_message.trim());
+  showError(detail.node_id, detail.exception_message.trim(), failed);
 });
 
-api.addEventListener("execution_start", clearErrors);
+api.addEventListener("execution_start", () => clearErrors(failed));
 
 app.registerExtension({
   name: "ConceptSliders.ReportText",
@@ -26,7 +39,7 @@ app.registerExtension({
   setup() {
     const queue = api.queuePrompt;
     api.queuePrompt = async function () {
-      clearErrors();
+      for (const wrong of [refused, failed]) clearErrors(wrong);
       try {
         const answer = await queue.apply(this, arguments);
         showRefused(answer.node_errors);
@@ -41,7 +54,7 @@ app.registerExtension({
 
 function showRefused(byNode) {
   for (const [id, { errors }] of Object.entries(byNode ?? {})) {
-    showError(id, errors.map(({ message, details }) => sentence(message, details)).join("\n"));
+    showError(id, errors.map(({ message, details }) => sentence(message, details)).join("\n"), refused);
   }
 }
 
@@ -50,16 +63,18 @@ function sentence(message, details) {
   return message.startsWith("Custom validation failed") ? details.replace(" - ", ": ") : `${message} ${details}`.trim();
 }
 
-const wrong = new Set(); // nodes with an error on them
+// Nodes with an error on them. The rest of a workflow may run where the server has refused a part of it.
+const refused = new Set();
+const failed = new Set();
 
-function showError(id, text) {
+function showError(id, text, wrong) {
   const node = nodeAt(id);
   if (!node || !isOurs(node.type)) return;
   wrong.add(node);
   show(node, null, text);
 }
 
-function clearErrors() {
+function clearErrors(wrong) {
   for (const node of wrong) show(node, null, "");
   wrong.clear();
 }

@@ -3,9 +3,10 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 
+export const PACK = new URL(import.meta.url).pathname.split("/").at(-2); // the name of its folder
 const PROPERTY = "concept_sliders"; // of a node
 const KEPT = ["text", "slider_sweep", "usable_range", "training", "slider_previews"];
-const MODULE = `custom_nodes.${new URL(import.meta.url).pathname.split("/").at(-2)}`;
+const MODULE = `custom_nodes.${PACK}`;
 
 const shows = [];
 const jobs = new Map(); // id of a job → promise of its workflow's id

@@ -1,7 +1,7 @@
 // The rows of Slider Mixer: added, removed and reordered by hand, each slider on its file's own range.
 
 import { app } from "../../scripts/app.js";
-import { element } from "./elements.js";
+import { asWideAsNode, element } from "./elements.js";
 import { button } from "./mixer/controls.js";
 import { loraFiles } from "./mixer/lora_files.js";
 import { Presets } from "./mixer/presets.js";
@@ -47,6 +47,7 @@ class Mixer {
       getMinHeight: () => this.height(),
       hideOnZoom: false,
     });
+    asWideAsNode(this.widget);
     leaveKeysHere(this.root);
     this.render();
     this.askForFiles().then(() => this.render());

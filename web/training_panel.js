@@ -89,7 +89,7 @@ class TrainingPanel {
     else if (Number.isFinite(seconds)) {
       parts.push(words("perStep", { seconds: seconds.toFixed(2) }), words("left", { time: time((steps - step) * seconds) }));
     }
-    if (!ended && Number.isFinite(rate)) parts.push(words("rate", { rate: rate.toExponential(1) }));
+    if (!ended && Number.isFinite(rate)) parts.push(words("rate", { rate: rate.toExponential(1).replace("-", "−") }));
     this.status.textContent = parts.join(" · ");
     this.curve.draw(this.points, steps);
     this.root.hidden = false;

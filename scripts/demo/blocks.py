@@ -95,8 +95,8 @@ def sweep_block() -> Block:
 def mix_block() -> Block:
     graph = without(workflow.apply("", 1.0, 0, 1), "checkpoint", "clip", "train", "save")
     file = {"slider_file": "[connected slider]", "strength": 1.0}
-    graph["apply"] = node("SliderApply", "First slider", **file)
-    graph["second"] = node("SliderApply", "Second slider", model=["apply", 0], **file)
+    graph["apply"] = node("SliderApply", "Apply Slider: first", **file)
+    graph["second"] = node("SliderApply", "Apply Slider: second", model=["apply", 0], **file)
     graph["latent"] = node("EmptyLatentImage", "Size", width=1024, height=1024, batch_size=1)
     graph = changed(graph, sample={"model": ["second", 0], "cfg": 4.0})
     return Block(

@@ -41,11 +41,11 @@ SECONDS = 600  # that one example may run
 
 
 def numbered(
-    graph: workflow.Workflow, order: list[str], schemas: dict[str, Any]
+    graph: workflow.Workflow, order: list[str], schemas: dict[str, Any], first: int = 1
 ) -> tuple[workflow.Workflow, dict[str, str]]:
     """The API form with numbers for names, and the numbers by name."""
     assert sorted(order) == sorted(graph), f"{set(order) ^ set(graph)} not placed"
-    numbers = {name: str(index) for index, name in enumerate(order, 1)}
+    numbers = {name: str(index) for index, name in enumerate(order, first)}
     whole = workflow.completed(graph, schemas)
 
     def renamed(value: Any) -> Any:
@@ -60,6 +60,11 @@ def numbered(
     return {numbers[name]: whole[name] for name in order}, numbers
 
 
+def first_number(example: Example) -> int:
+    """A hundred for each: Vue nodes keep the size that a number had in the workflow before."""
+    return 100 * int(example.name.split()[0]) + 1
+
+
 async def call(page: Page, name: str, *given: Any) -> Any:
     """A function of lay_out.js."""
     words = ", ".join(map(json.dumps, given))
@@ -69,7 +74,7 @@ async def call(page: Page, name: str, *given: Any) -> Any:
 async def write_example(
     page: Page, vue: Page, example: Example, schemas: dict[str, Any], shots: Path | None
 ) -> None:
-    api, numbers = numbered(example.graph, example.order, schemas)
+    api, numbers = numbered(example.graph, example.order, schemas, first_number(example))
     columns = {
         heading: [[numbers[name] for name in names] for names in stacks]
         for heading, stacks in example.columns.items()

@@ -101,6 +101,7 @@ def train_example() -> Example:
             "resume": "continue",
             "vae": ["checkpoint", 2],
             "preview_prompt": ["prompt", 0],
+            "preview_negative": ["nothing", 0],
         },
         sweep={**SQUARE, "prompts": None, "positive": ["prompt", 0], "strengths": "-2:2:9", "cfg": 4.0},
     )
@@ -135,7 +136,7 @@ def apply_example() -> Example:
         "long": "a person with long blue hair, light skin, red shirt, yellow background",
     }
     graph = {
-        "checkpoint": node("CheckpointLoaderSimple", "Model, text encoder, VAE", **TINY),
+        "checkpoint": node("CheckpointLoaderSimple", "Load Checkpoint", **TINY),
         **size_of(128),
         **workflow.apply(
             "a person with spiky blond hair, brown skin, blue shirt, purple background", 1.0, 0, 1
@@ -143,7 +144,7 @@ def apply_example() -> Example:
         **workflow.sweep(prompts, 0, 1),
         "strength": node(
             "SliderStrength",
-            "This prompt's own strengths",
+            "Slider Strength",
             conditioning=["prompt", 0],
             strength="-1, 0, 1",
             slider="",
@@ -223,7 +224,7 @@ def words_example() -> Example:
         **size_of(128),
         **without(workflow.training("hair", 300, 2e-4, "off"), "clip", "positive", "negative", "cycle"),
         "words": node(
-            "SliderFromWords", "More, less, and what stays", model=["checkpoint", 0], clip=CLIP, vae=["checkpoint", 2],
+            "SliderFromWords", "Slider from Words", model=["checkpoint", 0], clip=CLIP, vae=["checkpoint", 2],
             more="a person with long hair", less="a person with short hair", neutral="a person", preserve="",
             guidance=3.0, pictures=8, seed=0, steps=20, cfg=4.0, sampler_name="euler", scheduler="simple", **SQUARE,
         ),
@@ -255,7 +256,7 @@ def words_example() -> Example:
             "*a portrait photo of a smiling person*, less *a portrait photo of a sad person*, neutral *a portrait "
             "photo of a person*. Each line of *preserve* is something that should not come along, with its values: "
             "*old, young*.",
-            "3  The direction, before training": "Look here first, with *Train the slider* bypassed (Ctrl+B). If the "
+            "3  The direction, before training": "Look here first, with *Train Slider* bypassed (Ctrl+B). If the "
             "concept is not to be seen, other words are needed, and no training.",
         },
     )
@@ -278,10 +279,10 @@ def simpletuner_example() -> Example:
     graph = {
         **without(workflow.training("simpletuner", 300, 2e-4, "off"), "clip", "positive", "negative", "neutral"),
         "dataset": node(
-            "SliderDataset", "SimpleTuner's files", file="smile/multidatabackend.json [datasets]", dataset="",
+            "SliderDataset", "Load SimpleTuner Dataset", file="smile/multidatabackend.json [datasets]", dataset="",
             vae=["checkpoint", 2], clip=CLIP, config=SIMPLETUNER,
         ),
-        "pairs": node("SliderPairs", "The pairs", cycle=["cycle", 0], vae=["checkpoint", 2], most=3),
+        "pairs": node("SliderPairs", "Check Slider Pairs", cycle=["cycle", 0], vae=["checkpoint", 2], most=3),
         "prompt": node("CLIPTextEncode", "Prompt of the sweep", clip=CLIP, text="a person with curly red hair"),
         "nothing": node("CLIPTextEncode", "Negative prompt", clip=CLIP, text=""),
         "sweep": workflow.sweep({}, 1, 1)["sweep"],

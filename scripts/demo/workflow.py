@@ -39,20 +39,24 @@ def training(
     batch_size: int = 1,
 ) -> Workflow:
     """From the checkpoint and two folders of pictures to a slider; a third one is neutral, unless that is off."""
-    third = {} if neutral == "off" else {"neutral": bucket("neutral", 0.0, "Neutral pictures", "negative")}
+    third = (
+        {}
+        if neutral == "off"
+        else {"neutral": bucket("neutral", 0.0, "Load Slider Bucket: neutral", "negative")}
+    )
     return {
-        "checkpoint": node("CheckpointLoaderSimple", "Model and VAE", ckpt_name=CHECKPOINT),
+        "checkpoint": node("CheckpointLoaderSimple", "Load Checkpoint", ckpt_name=CHECKPOINT),
         "clip": node("TinyFacesCLIPLoader", "Text encoder", ckpt_name=CHECKPOINT),
-        "targets": node("SliderTargets", "Layers to train", model=["checkpoint", 0], preset=preset),
-        "positive": bucket("positive", 0.5, "More of it", None),
-        "negative": bucket("negative", -0.5, "Less of it", "positive"),
+        "targets": node("SliderTargets", "Slider Targets", model=["checkpoint", 0], preset=preset),
+        "positive": bucket("positive", 0.5, "Load Slider Bucket: more", None),
+        "negative": bucket("negative", -0.5, "Load Slider Bucket: less", "positive"),
         **third,
         "cycle": node(
-            "CycleSampler", "Order of the pictures", buckets=["neutral" if third else "negative", 0], cycle="together",
+            "CycleSampler", "Slider Cycle", buckets=["neutral" if third else "negative", 0], cycle="together",
             pairing="auto", weighting="auto", neutral=neutral, batch_size=batch_size, seed=0, one_sided=False,
         ),
         "train": node(
-            "SliderTrainer", "Train the slider", model=["checkpoint", 0], targets=["targets", 0], cycle=["cycle", 0],
+            "SliderTrainer", "Train Slider", model=["checkpoint", 0], targets=["targets", 0], cycle=["cycle", 0],
             file_name=f"loras/{concept}", steps=steps, learning_rate=learning_rate, seed=0, kind="lora", rank=4,
             alpha=0.0, objective="denoise", resume="start over", preview_every=0, gradient_checkpointing=False,
             checkpoint_every=0,
@@ -64,7 +68,7 @@ def apply(prompt: str, strength: float, seed: int, count: int) -> Workflow:
     """Pictures of one prompt with the slider at one strength, through the stock KSampler."""
     return {
         "apply": node(
-            "SliderApply", "The slider on the model", model=["checkpoint", 0], slider=["train", 0],
+            "SliderApply", "Apply Slider", model=["checkpoint", 0], slider=["train", 0],
             slider_file="[connected slider]", strength=strength, start_percent=0.0, end_percent=1.0,
         ),
         "prompt": node("CLIPTextEncode", "Prompt", clip=["clip", 0], text=prompt),
@@ -84,11 +88,11 @@ def sweep(prompts: dict[str, str], seed: int, seeds: int) -> Workflow:
     """The slider at seven strengths on several prompts and seeds."""
     return {
         "library": node(
-            "SliderPromptLibrary", "Prompts", clip=["clip", 0], file="[text below]",
+            "SliderPromptLibrary", "Slider Prompt Library", clip=["clip", 0], file="[text below]",
             library=json.dumps(prompts, indent=2), strength=1.0,
         ),
         "sweep": node(
-            "SliderSweep", "Sweep of strengths", model=["checkpoint", 0], slider=["train", 0], vae=["checkpoint", 2],
+            "SliderSweep", "Slider Sweep", model=["checkpoint", 0], slider=["train", 0], vae=["checkpoint", 2],
             negative=["nothing", 0], prompts=["library", 0], slider_file="[connected slider]", strengths=STRENGTHS,
             seed=seed, seeds=seeds, steps=20, cfg=2.5, sampler_name="euler", scheduler="simple", denoise=1.0,
             width=128, height=128, length=1, batch_limit=0,

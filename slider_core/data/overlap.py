@@ -13,14 +13,18 @@ PROBES = 32
 
 
 def same_on_both_sides(buckets: Sequence[Bucket]) -> list[str]:
-    """A sentence for each positive and negative bucket that share pictures."""
+    """A sentence for each positive and negative bucket that share pictures; with words, both sides have the same."""
     found = []
     for more in (bucket for bucket in buckets if bucket.sign > 0):
         known: dict[tuple[float, ...], list[Example]] = {}
         for example in more.examples:
             known.setdefault(_probe(example), []).append(example)
         for less in (bucket for bucket in buckets if bucket.sign < 0):
-            same = [e for e in less.examples if any(_equal(e, other) for other in known.get(_probe(e), []))]
+            same = [
+                e
+                for e in less.examples
+                if e.words is None and any(_equal(e, o) for o in known.get(_probe(e), []))
+            ]
             if same:
                 found.append(_sentence(more, less, same))
     return found

@@ -98,7 +98,7 @@ class PairCheck:
 
 
 def check_pairs(cycle: Cycle) -> PairCheck:
-    """Measures the pairs of a cycle on their latents; those of different sizes, or of no picture, are left out."""
+    """Measures the pairs of a cycle on their latents; not those of different sizes, of no picture, or of words."""
     pairs = [_pair(cycle, place, partner) for place, partner in list(cycle.pairs.items())[:MOST]]
     known = [pair for pair in pairs if pair]
     if not known:
@@ -123,6 +123,8 @@ def _pair(cycle: Cycle, place: ExampleIndex, partner: ExampleIndex) -> Pair | No
     bucket, other_bucket = cycle.buckets[place[0]], cycle.buckets[partner[0]]
     example, other = bucket.examples[place[1]], other_bucket.examples[partner[1]]
     both = (example.latent, other.latent)
+    if example.words is not None or other.words is not None:
+        return None
     if not all(isinstance(latent, Tensor) for latent in both) or both[0].shape != both[1].shape:
         return None
     size = rms(flat_picture(both[0]) - flat_picture(both[1]))

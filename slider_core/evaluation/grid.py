@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from .lettering import font_for, wrap
 
 INK, FAINT, PAPER, MARK = "#1c1c20", "#6b6b73", "#ffffff", "#d9480f"
+NOTE_LINES = 3  # of a seed and the place on a second axis
 SMALLEST, WIDEST = 112, 6000  # pixels: a picture's shorter side, and the pictures of a row together
 
 
@@ -63,8 +64,11 @@ def _write_label(
     width, height = room
     line = round(size * 1.3)
     text, note = labels
-    font = font_for(text, size)
-    for words in wrap(text, font, width, max(1, height // line - (1 if note else 0))):
+    font, small = font_for(text, size), font_for(note, max(11, round(size * 0.85)))
+    notes = wrap(note, small, width, NOTE_LINES) if note else []
+    for words in wrap(text, font, width, max(1, height // line - len(notes))):
         draw.text((x, y), words, fill=INK, font=font)
         y += line
-    draw.text((x, y), note, fill=FAINT, font=font_for(note, max(11, round(size * 0.85))))
+    for words in notes:
+        draw.text((x, y), words, fill=FAINT, font=small)
+        y += line

@@ -40,7 +40,8 @@ def _range(report: Report) -> str:
     beyond = [s for s, spoils in zip(report.strengths, spoilt, strict=True) if spoils]
     if high > low:
         why = "; beyond, more changes than the concept" if beyond else ""
-        return f"Usable range {low:.3g} to {high:.3g} (±{min(-low, high):.3g}){why}"
+        both = f" (±{min(-low, high):.3g})" if low < 0 < high else ""
+        return f"Usable range {low:.3g} to {high:.3g}{both}{why}"
     if beyond:
         return (
             "No usable range: more changes than the concept, even at the smallest strengths. Try smaller ones."

@@ -75,7 +75,7 @@ def notes_of(metadata: Mapping[str, str]) -> dict[str, Any]:
     if facts.base_model:
         lines.append(f"Trained on {facts.base_model}, {facts.steps} steps.")
     if facts.usable_range:
-        lines.append("Usable from {:+g} to {:+g}, as measured by a sweep.".format(*facts.usable_range))
+        lines.append("Usable from {:+.3g} to {:+.3g}, as measured by a sweep.".format(*facts.usable_range))
     high = facts.usable_range[1] if facts.usable_range else 0.0
     return {
         "description": hint,

@@ -29,6 +29,14 @@ def test_every_picture_is_on_the_grid_at_a_readable_size(size):
     assert count(pixels, ImageColor.getrgb(MARK)) > 4 * SMALLEST
 
 
+def test_a_long_place_on_the_second_axis_is_not_cut_off_by_the_pictures():
+    red = Image.new("RGB", (128, 128), (255, 0, 0))
+    labels = [("a person", "seed 0 · a_long_name_of_a_slider_of_step_300")]
+    pixels = np.asarray(render_grid([[red, red]], labels, ["0", "1"]))
+    first = int(np.argmax((pixels == (255, 0, 0)).all(-1).any(0)))
+    assert (pixels[:, first - 4 : first] == 255).all(), "the text goes on under the picture"
+
+
 def test_rows_and_columns_are_in_order():
     pixels, colours = grid_of((64, 64))
     centres = [np.argwhere((pixels == np.array(colour)).all(-1)).mean(0) for colour in colours]

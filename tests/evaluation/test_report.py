@@ -144,6 +144,8 @@ def test_text_json_and_metadata():
     got = r.report(STRENGTHS, [pictures([-4, -2, 0, 2, 2.01], [0] * 5)])
     assert got.as_text().splitlines()[0] == "Usable range -2 to 1 (±1)"
     assert json.loads(json.dumps(got.as_dict()))["version"] == r.VERSION
+    one_side = r.report(STRENGTHS, [pictures([0, 0, 0, 2, 4], [0] * 5)])
+    assert one_side.as_text().splitlines()[0] == "Usable range 0 to 2"
     slider = Slider({}, {"rank": "4"})
     assert r.with_range(slider, got).metadata == {"rank": "4", "usable_range": "[-2.0, 1.0]"}
     assert slider.metadata == {"rank": "4"}

@@ -17,7 +17,7 @@ TENSORS = {
 METADATA = {
     "base_model": "SDXL",
     "steps": "300",
-    "usable_range": "[-1.5, 2.0]",
+    "usable_range": "[-1.33333, 2.0]",
     "modelspec.usage_hint": "Concept slider: above 0 goes towards smile, below 0 towards frown.",
 }
 
@@ -36,7 +36,7 @@ def test_a_saved_slider_has_its_notes_and_its_picture_beside_it(slider, tmp_path
         "activation text": "",
         "preferred weight": 2.0,
         "notes": f"{METADATA['modelspec.usage_hint']}\nTrained on SDXL, 300 steps.\n"
-        "Usable from -1.5 to +2, as measured by a sweep.",
+        "Usable from -1.33 to +2, as measured by a sweep.",
     }
     with Image.open(path.with_suffix(".jpg")) as picture:
         assert picture.size == (512, 102)

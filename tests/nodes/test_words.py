@@ -73,3 +73,9 @@ def test_the_model_makes_the_practice_pictures_of_the_neutral_prompt(faces):
     first, second = (bucket.examples for bucket in executed(faces)[1])
     assert first is second and first[0].caption == "a person"
     assert first[0].latent.shape == (1, 16, 16, 16) and not torch.equal(first[0].latent, first[1].latent)
+
+
+def test_the_plan_does_not_complain_that_both_sides_have_the_same_pictures(faces):
+    """They must: the words differ."""
+    plan = executed(faces)[3]
+    assert "pairs: 2 of 2" in plan and "Note:" not in plan and "wrong" not in plan

@@ -52,3 +52,15 @@ def test_errors_stand_on_the_node_until_the_next_run(page):
     assert "either positive or prompts" in page.wait_for(ERROR)
     page.run("{ document.querySelectorAll('.p-dialog-close-button').forEach((button) => button.click()) }")
     page.problems.clear()  # the errors of this test
+
+
+def test_what_is_refused_stays_said_while_the_rest_of_the_workflow_runs(page):
+    page.load(sweep_workflow(strengths="-2:2"), PLACES)
+    page.run(
+        "{ const image = LiteGraph.createNode('EmptyImage'), look = LiteGraph.createNode('PreviewImage'); "
+        "for (const node of [image, look]) app.graph.add(node); image.connect(0, look, 0) }"
+    )
+    page.queue()
+    assert page.run(ERROR).startswith("strengths: ")
+    page.run("{ document.querySelectorAll('.p-dialog-close-button').forEach((button) => button.click()) }")
+    page.problems.clear()  # the error of this test

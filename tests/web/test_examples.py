@@ -22,9 +22,7 @@ BLOCK = f"{STORE}.subgraphBlueprints.find((block) => block.display_name === '%s'
 
 
 def opened(page, name):
-    """In a page that has had no other: Vue nodes keep the sizes of the workflow before, by their numbers."""
-    page.run("{ localStorage.clear(); sessionStorage.clear() }")
-    page.reload()
+    """In the same page as the others: Vue nodes keep the sizes of the workflow before, by their numbers."""
     data = json.loads((ROOT / "example_workflows" / f"{name}.json").read_text(encoding="utf-8"))
     page.run(f"{{ const data = {json.dumps(data)}; data.id = crypto.randomUUID(); "
              "await app.loadGraphData(data, true, true, data.id) }")  # fmt: skip
@@ -77,6 +75,14 @@ def test_an_example_runs_on_what_comes_along_and_is_tidy_after(page, name):
     page.settled("document.querySelector('.concept-sliders .picture')")
     found = boxes(page)
     assert len(found) == page.run("app.graph.nodes.length") and overlapping(found) == []
+
+
+def test_examples_are_offered_in_their_order(page):
+    page.command("Comfy.BrowseTemplates")
+    titles = "[...document.querySelectorAll('[role=dialog] h3')].map((title) => title.textContent.trim())"
+    page.wait_for(f"{titles}.filter((title) => /^0\\d /.test(title)).length === {len(EXAMPLES)}")
+    assert [title for title in page.run(titles) if title in EXAMPLES] == EXAMPLES
+    page.key("Escape")
 
 
 def test_overlapping_nodes_are_noticed():

@@ -96,6 +96,31 @@ def test_a_saved_workflow_has_its_results_and_not_the_room_that_they_take(page):
     assert abs(page.run(room) - after) < 10
 
 
+def library(page):
+    """What stands on Slider Prompt Library."""
+    return f"{page.node('SliderPromptLibrary')}.properties.concept_sliders?.text?.[0] ?? ''"
+
+
+def test_a_node_that_does_not_run_again_shows_what_it_has_told_before(page):
+    graph = sweep_workflow(seed=7000 + page.vue)
+    page.load(graph, PLACES)
+    page.queue()
+    page.wait_for(f"({library(page)}).includes('+1')")
+    page.load(graph, PLACES)  # a fresh copy, of which nothing runs
+    assert page.run(library(page)) == ""
+    page.queue()
+    page.wait_for(f"({library(page)}).includes('+1') && {REPORTS}.some((text) => text.includes('curly: +1'))")
+
+
+def test_a_node_whose_input_is_put_back_shows_its_first_result_again(page):
+    page.load(sweep_workflow(seed=7002 + page.vue), PLACES)
+    strength = f"{page.node('SliderPromptLibrary')}.widgets.find((widget) => widget.name === 'strength')"
+    for value, told in ((1, "+1"), (0.5, "+0.5"), (1, "+1")):
+        page.run(f"{{ {strength}.value = {value} }}")
+        page.queue()
+        page.wait_for(f"({library(page)}).includes('curly: {told} ')")
+
+
 def test_a_job_opened_as_a_workflow_has_its_results(page):
     swept(page)
     job = page.run("(await (await app.api.fetchApi('/jobs?limit=1')).json()).jobs[0].id")

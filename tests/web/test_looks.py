@@ -2,6 +2,7 @@
 
 import pytest
 from comfy_page import RANGE
+from test_mixer_page import PLACES, ROWS, graph
 from test_viewer import swept
 
 PARTS = "[...document.querySelectorAll('.concept-sliders :is(button, a.icon, select, input)')]"
@@ -24,6 +25,12 @@ CONTRAST = """
     const color = rgba(getComputedStyle(element).backgroundColor);
     return color[3] === 255 || !element.parentElement ? color : ground(element.parentElement);
   };
+  const faded = (element) => {
+    let share = 1;
+    for (let at = element; at; at = at.parentElement) share *= Number(getComputedStyle(at).opacity);
+    const under = ground(element);
+    return rgba(getComputedStyle(element).color).map((part, i) => share * part + (1 - share) * under[i]);
+  };
   const ratio = (one, other) => {
     const [low, high] = [light(one), light(other)].sort((a, b) => a - b);
     return (high + 0.05) / (low + 0.05);
@@ -35,8 +42,10 @@ CONTRAST = """
   for (const element of document.querySelectorAll('.concept-sliders *')) {
     const own = [...element.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
     if (own || element.matches('select, .icon'))
-      note('text', element, ratio(rgba(getComputedStyle(element).color), ground(element)));
-    if (element.matches('button, select, .icon'))
+      note('text', element, ratio(faded(element), ground(element)));
+    if (element.placeholder)
+      note('text', element, ratio(rgba(getComputedStyle(element, '::placeholder').color), ground(element)));
+    if (element.matches('button, select, .icon, input:not([type=range]):not([type=checkbox])'))
       note('part', element, ratio(rgba(getComputedStyle(element).borderTopColor), ground(element.parentElement)));
     if (element.matches('.marks span'))
       note('part', element, ratio(rgba(getComputedStyle(element).backgroundColor), ground(element.parentElement)));
@@ -51,6 +60,19 @@ CONTRAST = """
 @pytest.mark.parametrize("palette", ["dark", "light", "solarized", "nord"])
 def test_text_and_marks_can_be_read_in_every_palette(page, palette):
     swept(page, file=RANGE)
+    seen_in(page, palette)
+
+
+@pytest.mark.parametrize("palette", ["dark", "light", "solarized", "nord"])
+def test_the_mixer_can_be_read_in_every_palette(page, palette):
+    page.load(graph(), PLACES, 1.0)
+    page.run(f"{{ {ROWS} = [{{ file: '{RANGE}' }}, {{ file: '{RANGE}', on: false }}] }}")
+    page.wait_for("document.querySelectorAll('.slider-mixer .row').length === 2")
+    page.press("document.querySelector('.slider-mixer button[aria-expanded]')")
+    seen_in(page, palette)
+
+
+def seen_in(page, palette):
     page.run(f"app.extensionManager.setting.set('Comfy.ColorPalette', '{palette}')")
     try:
         page.run("new Promise((done) => setTimeout(done, 400))")

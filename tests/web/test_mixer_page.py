@@ -122,12 +122,29 @@ def test_the_node_is_as_high_as_its_rows(mixer):
     assert last["y"] + last["height"] <= root["y"] + root["height"] + 1, "the last line is cut off"
 
 
+def test_the_rows_stay_as_wide_as_the_node_beside_the_side_panel(mixer):
+    page = mixer
+    width = page.settled("document.querySelector('.slider-mixer')")["width"]
+    panel = "document.querySelector('[aria-label=\"Toggle properties panel\"]')"
+    page.press(panel)
+    try:
+        left, top = page.run(f"app.canvas.ds.convertOffsetToCanvas({MIXER}.pos)")
+        page.click(left + 120, top - 15 + page.run("app.canvas.canvas.getBoundingClientRect().top"))
+        page.wait_for(
+            "[...document.querySelectorAll('button')].some((b) => /^advanced inputs/i.test(b.innerText))"
+        )
+        page.run("new Promise((done) => setTimeout(done, 500))")
+        assert page.settled("document.querySelector('.slider-mixer')")["width"] == width
+    finally:
+        page.press(panel)
+
+
 def test_the_viewer_is_dragged_in_two_directions(page):
     picture, strength = (
         "document.querySelector('.concept-sliders .picture')",
         "document.querySelector('.viewer output').value",
     )
-    page.load(sweep_workflow(seeds=1, compare="range"), {"Sweep of strengths": (0, 0)})
+    page.load(sweep_workflow(seeds=1, compare="range"), {"Slider Sweep": (0, 0)})
     page.queue()
     page.wait_for(f"{picture}?.querySelector('img')?.naturalWidth")
     box = page.settled(picture)

@@ -2,7 +2,7 @@
 
 from comfy_page import training_workflow
 
-PLACES = {"Train the slider": (0, 0)}
+PLACES = {"Train Slider": (0, 0)}
 STATUS = "document.querySelector('.concept-sliders [role=status]')?.textContent"
 POINTS = "(document.querySelector('.curve polyline')?.getAttribute('points').split(' ').length ?? 0)"
 
@@ -65,6 +65,23 @@ def test_a_finished_training_is_in_every_list_of_loras_and_other_workflows_show_
     page.wait_for("window.done === 'execution_success'")
     page.wait_for(f"{before} > {count}")
     assert not page.run(f"{STATUS}")
+
+
+def test_what_is_said_meanwhile_goes_when_the_report_says_it(page):
+    train = page.node("SliderTrainer")
+    page.load(training_workflow(12 + page.vue), PLACES, scale=0.5)
+    page.run(
+        "{ window.said = []; app.api.addEventListener('progress_text', ({ detail }) => said.push(detail.text)) }"
+    )
+    page.queue()
+    report = page.wait_for(
+        "[...document.querySelectorAll('.concept-sliders pre[role=region]')].at(-1)?.textContent"
+    )
+    assert "Written to" in report and page.run("said.length") == 1, "steps stand in the panel"
+    page.wait_for(f"!{train}.widgets.some((widget) => widget.type === 'progressText')")
+    assert page.run("document.body.innerText.split('Written to').length") == 2, "it stands there twice"
+    room = page.run(f"{train}.size[1] - {train}.computeSize()[1]")
+    assert room < 5, "its place has stayed"
 
 
 def test_previews_are_scrolled_through_by_step_while_it_trains_and_after(page):

@@ -30,6 +30,7 @@ export class FullSize {
     document.body.append(this.dialog);
     this.dialog.showModal();
     this.name("close");
+    this.viewer.track.input.focus();
   }
 
   putBack() {
@@ -42,6 +43,7 @@ export class FullSize {
   }
 
   name(key) {
+    this.button.firstChild.className = `pi pi-window-${key === "close" ? "minimize" : "maximize"}`;
     this.button.title = words(key);
     this.button.setAttribute("aria-label", words(key));
   }
