@@ -8,7 +8,7 @@ from statistics import median
 
 from torch import Tensor
 
-from .bucket import Bucket, Example
+from .bucket import MIRRORED, Bucket, Example
 from .cycle import Cycle
 from .pair_measures import agreement, apart, flat_picture, motion, outside, rms
 from .pairing import ExampleIndex
@@ -105,11 +105,18 @@ def check_pairs(cycle: Cycle) -> PairCheck:
         return PairCheck((), 0.0)
     pictures = [flat_picture(pair.example.latent) for pair in known]
     others = [flat_picture(pair.other.latent) for pair in known]
-    unlike = max(apart(pictures), apart(others))
+    unlike = max(apart(_not_mirrored(known, side)) for side in (pictures, others))
     ratio = median(pair.size for pair in known) / unlike if unlike > 0 else 0.0
     if ratio >= NO_PAIRS:
         return PairCheck(tuple(known), ratio)
     return PairCheck(tuple(_compared(known, pictures, others, unlike)), ratio)
+
+
+def _not_mirrored(pairs: Sequence[Pair], pictures: Sequence[Tensor]) -> list[Tensor]:
+    """A picture and itself mirrored are no two pictures."""
+    both = list(zip(pairs, pictures, strict=True))
+    kept = [picture for pair, picture in both if not pair.example.name.endswith(MIRRORED)]
+    return kept or list(pictures)
 
 
 def _pair(cycle: Cycle, place: ExampleIndex, partner: ExampleIndex) -> Pair | None:

@@ -96,6 +96,24 @@ def test_graded_pairs_are_compared_by_what_changes_for_their_strength(latents):
     assert not check_pairs(Cycle(tuple(sides))).faulty
 
 
+def test_a_mirrored_picture_is_no_other_picture():
+    """Of pictures that are nearly symmetric, the mirrored one beside each was taken for another, which looks alike."""
+    random = torch.Generator().manual_seed(0)
+    sides = ([], [])
+    for i in range(6):
+        ground = torch.randn(1, 4, 16, 16, generator=random)
+        ground = (ground + ground.flip(-1)) / 2
+        more = ground.clone()
+        more[..., 9:12, 5:11] += 1
+        for side, latent in zip(sides, (more, ground), strict=True):
+            side += [Example(f"{i}", "", latent, []), Example(f"{i} mirrored", "", latent.flip(-1), [])]
+    plain = [Bucket("more", tuple(sides[0][::2]), 0.5), Bucket("less", tuple(sides[1][::2]), -0.5)]
+    both = [Bucket("more", tuple(sides[0]), 0.5), Bucket("less", tuple(sides[1]), -0.5)]
+    checks = [check_pairs(Cycle(tuple(buckets))) for buckets in (plain, both)]
+    assert checks[0].ratio < 0.5 and checks[1].ratio == pytest.approx(checks[0].ratio)
+    assert not checks[1].faulty
+
+
 def test_measures_on_plain_pictures():
     random = torch.Generator().manual_seed(0)
     picture = torch.nn.functional.avg_pool2d(torch.randn(4, 34, 34, generator=random), 3, 1)

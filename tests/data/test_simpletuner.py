@@ -143,6 +143,9 @@ def test_sizes(root, keys, expected):
 def test_random_crops_become_centre_and_that_is_said(root):
     _, said = only(root, crop=True, crop_style="random")
     assert said["crop_style"] == "centre instead: both pictures of a pair must show the same part"
+    assert said["crop"].endswith("in a square (SimpleTuner cuts it out of the picture unscaled)")
+    _, said = only(root, crop=True, maximum_image_size=1536, target_downsample_size=1280)
+    assert said["crop"].endswith("in a square")
 
 
 def test_a_crop_without_a_style_is_random_there(root):

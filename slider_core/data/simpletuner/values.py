@@ -91,7 +91,8 @@ def _crop(entry: Entry) -> str:
         changed = aspect in ("closest", "random")
         entry.say("crop_aspect", f"{'NOT USED: ' if changed else ''}pictures keep their shape")
         return "keep shape"
-    entry.say("crop", "done")
+    scaled = "" if entry.has("maximum_image_size") else " (SimpleTuner cuts it out of the picture unscaled)"
+    entry.say("crop", f"as much of the picture as there is in a square{scaled}")
     entry.say("crop_aspect", "squares")
     other = {
         "random": "centre instead: both pictures of a pair must show the same part",
