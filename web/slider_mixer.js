@@ -10,7 +10,7 @@ import { words } from "./words.js";
 
 const TYPE = "SLIDER_ROWS"; // of the input
 const NEW = { file: "", on: true, strength: 1, start: 0, end: 1, name: "" };
-const HEIGHT = { row: 68, details: 30, rest: 80 };
+const HEIGHT = { row: 68, details: 30, rest: 88 };
 const WIDTH = 380;
 
 const style = document.createElement("link");

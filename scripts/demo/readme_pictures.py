@@ -20,7 +20,7 @@ from chromium import Page  # noqa: E402
 from examples import train_example  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from example_workflows import EXAMPLE_FOLDER, call_slowly, fresh_server, opened  # noqa: E402
+from example_workflows import EXAMPLE_FOLDER, call_slowly, first_number, fresh_server, opened  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parent / "readme"
 WIDTH = 1600  # of the graph's picture
@@ -68,7 +68,7 @@ async def viewer(page: Page) -> list[Image.Image]:
 
 async def main() -> None:
     example = train_example()
-    numbers = {name: str(number) for number, name in enumerate(example.order, 1)}
+    numbers = {name: str(number) for number, name in enumerate(example.order, first_number(example))}
     data = json.loads((EXAMPLE_FOLDER / f"{example.name}.json").read_text(encoding="utf-8"))
     tiny = {numbers[name]: [*values.values()] for name, values in example.tiny.items()}
     for node in data["nodes"]:

@@ -72,12 +72,11 @@ def trainings(monkeypatch):
 
 def training(positive, negative):
     """The demo's workflow, for two steps, with something connected to the bucket of each side."""
-    graph = workflow.training("smile", steps=2, learning_rate=1e-3, neutral="off")
+    graph = workflow.training("smile", steps=2, learning_rate=1e-3)
     del graph["clip"]
     connected = {"clip": ["checkpoint", 1], "folder": NO_FOLDER, "captions": "prompt", "prompt": "a person"}
     graph["positive"]["inputs"] |= {**connected, **positive}
     graph["negative"]["inputs"] |= {**connected, **negative}
-    graph["cycle"]["inputs"]["buckets"] = ["negative", 0]
     return graph
 
 
