@@ -9,7 +9,7 @@ from .candidates import PARTS
 from .family import Family, Layers
 from .patterns import PatternError, alternatives, pieces_of
 
-TEXTS = ("name", "attention_only", "untrainable", "literal", "component", "layer_names", "kohya_names")
+TEXTS = ("name", "attention_only", "untrainable", "literal", "component", "layer_names", "kohya_names", "webui")
 LISTS = ("recognised_by", "caveats", "control", "keeps", "copied", "opened")
 PAIRS = {"skipped": "pattern and reason", "modelspec": "class and name", "classes": "class and pattern"}
 
