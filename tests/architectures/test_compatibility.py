@@ -8,6 +8,8 @@ import pytest
 sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
 import compatibility
 
+pytestmark = pytest.mark.xdist_group("compatibility")  # the tests are collected once
+
 
 @pytest.fixture(scope="module")
 def shown():
