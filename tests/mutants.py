@@ -390,7 +390,7 @@ MUTANTS = (
         "slider_core/training/objectives.py",
         "return base - share *",
         "return base + share *",
-        "tests/training/test_direction.py -k asks",
+        "tests/training/test_direction.py -k first_step_moves",
     ),
     Mutant(
         "strengths without their sign",
