@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import folder_paths
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from ..slider_core.curve import Curve
 
 NO_FILE = "[connected slider]"
+
+
+def file_label(file: str) -> str:
+    """The name of a file without folder and ending: `smile_00100`."""
+    return PurePosixPath(file.replace("\\", "/")).stem
 
 
 class SliderLoad(io.ComfyNode):

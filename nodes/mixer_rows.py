@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from ..slider_core.given import STRONGEST, parsed_json, quoted
+from .loras import file_label
 
 MOST = 100  # rows
 
@@ -81,7 +81,7 @@ def _fault(key: str, value: Any) -> str:
 
 def called(row: MixerRow) -> str:
     """The name of a row, or that of its file without folder and ending."""
-    return row.name or PurePosixPath(row.file.replace("\\", "/")).stem
+    return row.name or file_label(row.file)
 
 
 def counter_dosed(rows: Sequence[MixerRow], times: float, effects: str) -> list[tuple[MixerRow, float]]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import folder_paths
 
 from ..slider_core.given import quoted
-from .loras import NO_FILE, changed, curve_used, deltas_on, slider_of
+from .loras import NO_FILE, changed, curve_used, deltas_on, file_label, slider_of
 
 if TYPE_CHECKING:
     from ..slider_core.evaluation.sweep import Variant
@@ -110,11 +109,6 @@ def _of_strengths(
 
 def _named(slider: Any, slider_file: str) -> tuple[str, Any]:
     return ("slider" if slider is not None else file_label(slider_file)), slider_of(slider, slider_file)
-
-
-def file_label(file: str) -> str:
-    """The name of a file without folder and ending: `smile_00100`."""
-    return PurePosixPath(file.replace("\\", "/")).stem
 
 
 def files_of(compare: str) -> list[str]:
