@@ -127,8 +127,9 @@ def _side(sign: int, buckets: Sequence[Bucket], request: TrainRequest, on: OnMod
         calls = ModelCalls(request.model, request.control_net, request.vae)  # keeps what it has made ready
         own = [bucket.strength_of(example)] if sign else [strongest, -strongest]
         strengths.update(own)
-        of_one = [[_loss(example, s, request, calls, on) for s in (strength, 0.0)] for strength in own]
-        totals += torch.tensor(of_one, dtype=torch.float64).mean(0)
+        rows = _rows(example, request, calls)
+        *changed, base = (_loss(rows, strength, request, calls, on) for strength in (*own, 0.0))
+        totals += torch.tensor([sum(changed) / len(own), base], dtype=torch.float64)
     with_slider, without = (totals / len(chosen)).tolist()
     said = _said(sorted(strengths, key=abs)) if sign else f"±{strongest:g}"
     return Side(sign, len(chosen), len(every), said, with_slider, without)
@@ -138,9 +139,10 @@ def _said(strengths: Sequence[float]) -> str:
     return f"{strengths[0]:+g}" if len(strengths) == 1 else f"{strengths[0]:+g} to {strengths[-1]:+g}"
 
 
-def _loss(example: Example, strength: float, request: TrainRequest, calls: ModelCalls, on: OnModel) -> float:
+def _loss(
+    rows: Sequence[TrainRow], strength: float, request: TrainRequest, calls: ModelCalls, on: OnModel
+) -> float:
     """The mean over the noise levels."""
-    rows = _rows(example, strength, request, calls)
     losses = []
     for indices in chunks(rows, calls, request.rows_at_once or ROWS_AT_ONCE):
         chunk = [rows[index] for index in indices]
@@ -151,13 +153,12 @@ def _loss(example: Example, strength: float, request: TrainRequest, calls: Model
     return sum(losses) / len(losses)
 
 
-def _rows(example: Example, strength: float, request: TrainRequest, calls: ModelCalls) -> list[TrainRow]:
-    """The picture under the same noise each time, whatever else is measured."""
+def _rows(example: Example, request: TrainRequest, calls: ModelCalls) -> list[TrainRow]:
+    """The picture under the same noise each time, whatever else is measured; its strength is told when it runs."""
     generator, row = Generator().manual_seed(0), calls.row(example)
     levels = spread_levels(LEVELS, request.noise_levels, calls.is_flow, generator)
     sigmas = sigmas_at(levels, calls.sampling.percent_to_sigma).to(calls.device)
     noises = [torch.randn(row.latent.shape, generator=generator).to(calls.device) for _ in range(LEVELS)]
     return [
-        TrainRow(row, noise, sigma, strength, 1.0, 0)
-        for noise, sigma in zip(noises, sigmas.split(1), strict=True)
+        TrainRow(row, noise, sigma, 0.0, 1.0, 0) for noise, sigma in zip(noises, sigmas.split(1), strict=True)
     ]
