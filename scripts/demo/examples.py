@@ -76,15 +76,22 @@ def size_of(side: int) -> Workflow:
 SQUARE = {"width": ["size", 0], "height": ["size", 0]}
 
 
+def sweep_of(prompt: str, **size: Any) -> Workflow:
+    """Slider Sweep on one prompt."""
+    nodes = {
+        "prompt": node("CLIPTextEncode", "Prompt of the sweep", clip=CLIP, text=prompt),
+        "nothing": node("CLIPTextEncode", "Negative prompt", clip=CLIP, text=""),
+        "sweep": workflow.sweep({}, 1, 1)["sweep"],
+    }
+    given = {**size, "prompts": None, "positive": ["prompt", 0], "strengths": "-2:2:9", "cfg": 4.0}
+    return changed(nodes, sweep=given)
+
+
 def train_example() -> Example:
     graph = {
         **size_of(1024),
         **without(workflow.training("smile", 300, 2e-4, "off"), "clip"),
-        "prompt": node(
-            "CLIPTextEncode", "Prompt of the sweep", clip=CLIP, text="a portrait of a person with red hair"
-        ),
-        "nothing": node("CLIPTextEncode", "Negative prompt", clip=CLIP, text=""),
-        "sweep": workflow.sweep({}, 1, 1)["sweep"],
+        **sweep_of("a portrait of a person with red hair", **SQUARE),
     }
     bucket = {
         "clip": CLIP, "resolution": ["size", 0], "captions": "prompt", "prompt": "a portrait of a person",
@@ -103,7 +110,6 @@ def train_example() -> Example:
             "preview_prompt": ["prompt", 0],
             "preview_negative": ["nothing", 0],
         },
-        sweep={**SQUARE, "prompts": None, "positive": ["prompt", 0], "strengths": "-2:2:9", "cfg": 4.0},
     )
     return Example(
         "01 Train a slider from pictures",
@@ -229,15 +235,12 @@ def words_example() -> Example:
             guidance=3.0, pictures=8, seed=0, steps=20, cfg=4.0, sampler_name="euler", scheduler="simple", **SQUARE,
         ),
         "look": node("PreviewImage", "The direction, before training", images=["words", 2]),
-        "prompt": node("CLIPTextEncode", "Prompt of the sweep", clip=CLIP, text="a person with red hair"),
-        "nothing": node("CLIPTextEncode", "Negative prompt", clip=CLIP, text=""),
-        "sweep": workflow.sweep({}, 1, 1)["sweep"],
+        **sweep_of("a person with red hair", **SQUARE),
     }  # fmt: skip
     graph = changed(
         graph,
         checkpoint=TINY,
         train={"cycle": ["words", 0], "resume": "continue", "checkpoint_every": 50},
-        sweep={**SQUARE, "prompts": None, "positive": ["prompt", 0], "strengths": "-2:2:9", "cfg": 4.0},
     )
     return Example(
         "04 Train a slider from words",
@@ -283,9 +286,7 @@ def simpletuner_example() -> Example:
             vae=["checkpoint", 2], clip=CLIP, config=SIMPLETUNER,
         ),
         "pairs": node("SliderPairs", "Check Slider Pairs", cycle=["cycle", 0], vae=["checkpoint", 2], most=3),
-        "prompt": node("CLIPTextEncode", "Prompt of the sweep", clip=CLIP, text="a person with curly red hair"),
-        "nothing": node("CLIPTextEncode", "Negative prompt", clip=CLIP, text=""),
-        "sweep": workflow.sweep({}, 1, 1)["sweep"],
+        **sweep_of("a person with curly red hair"),
     }  # fmt: skip
     graph = changed(
         graph,
@@ -298,7 +299,6 @@ def simpletuner_example() -> Example:
             "resume": "continue",
             "checkpoint_every": 50,
         },
-        sweep={"prompts": None, "positive": ["prompt", 0], "strengths": "-2:2:9", "cfg": 4.0},
     )
     return Example(
         "05 Train from files of SimpleTuner",
