@@ -6,6 +6,7 @@ from pathlib import Path
 
 import install
 import workflow
+from chromium import SECONDS
 from faces import random_faces
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -111,7 +112,7 @@ class Tab:
     def press(self, expression: str) -> None:
         self.click(*self.middle(expression))
 
-    def until(self, what, seconds: float = 20):
+    def until(self, what, seconds: float = SECONDS):
         """The value of a Python function once it is true."""
         end = time.time() + seconds
         while not (value := what()):

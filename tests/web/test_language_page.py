@@ -29,8 +29,15 @@ def tab(comfy):
 
 
 def speak(tab, code: str) -> None:
-    tab.run(f"app.extensionManager.setting.set('Comfy.Locale', '{code}')")
-    tab.wait_for(f"{APP}.$i18n.locale === '{code}'")
+    """The page in a language: once that is set, ComfyUI asks for its nodes and loads the workflow anew."""
+    if tab.run("app.extensionManager.setting.get('Comfy.Locale')") == code:
+        return
+    tab.run(f"""{{
+        window.anew = false;
+        app.registerExtension({{ name: 'speak ' + crypto.randomUUID(), afterConfigureGraph() {{ window.anew = true }} }});
+        await app.extensionManager.setting.set('Comfy.Locale', '{code}');
+        }}""")
+    tab.wait_for(f"window.anew && {APP}.$i18n.locale === '{code}'")
 
 
 def test_a_node_and_the_words_on_it_are_in_the_language(tab):
