@@ -34,7 +34,8 @@ def speak(tab, code: str) -> None:
         return
     tab.run(f"""{{
         window.anew = false;
-        app.registerExtension({{ name: 'speak ' + crypto.randomUUID(), afterConfigureGraph() {{ window.anew = true }} }});
+        const name = 'speak ' + crypto.randomUUID();
+        app.registerExtension({{ name, afterConfigureGraph() {{ window.anew = true }} }});
         await app.extensionManager.setting.set('Comfy.Locale', '{code}');
         }}""")
     tab.wait_for(f"window.anew && {APP}.$i18n.locale === '{code}'")
