@@ -37,6 +37,7 @@ THIN = {
     "flux": {"vec_in_dim": 24, "context_in_dim": 48, "hidden_size": 128, "num_heads": 1},
     "wan": {"dim": 128, "num_heads": 1, "ffn_dim": 128},
 }
+COPYING = (torch.ops.aten.addmm.default, torch.ops.aten.baddbmm.default)
 OURS = "slider_core"
 WARM_UP = 3
 
@@ -50,7 +51,8 @@ class Started(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if not func.is_view and func is not torch.ops.aten._unsafe_view.default:
-            self.found[self._place()] += 1
+            copies = func in COPYING and args[0].ndim > 1  # a card copies what is added to first
+            self.found[self._place()] += 2 if copies else 1
         return func(*args, **(kwargs or {}))
 
     def _place(self) -> tuple[str, str]:

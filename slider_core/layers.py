@@ -122,6 +122,44 @@ def apply_weight(layer: Any, x: Tensor, weight: Tensor) -> Tensor:
     return layer._conv_forward(x, weight, None)
 
 
+def is_frozen_linear(layer: Any) -> bool:
+    """Whether its forward is known to be its weight times the input plus its bias, without a gradient for either.
+
+    ComfyUI may keep the weight elsewhere or in another type, or patch it where it is cast.
+    """
+    kind = type(layer)
+    if hasattr(layer, "comfy_cast_weights"):
+        from comfy.ops import disable_weight_init
+
+        own = disable_weight_init.Linear
+        known = kind.forward is own.forward and kind.forward_comfy_cast_weights is own.forward_comfy_cast_weights
+    else:
+        known = kind.forward is nn.Linear.forward
+    return known and "forward" not in vars(layer) and not any(p.requires_grad for p in layer.parameters())
+
+
+def back_through(layer: Any, gradient: Tensor, onto: Tensor | None) -> Tensor:
+    """The gradient [n, columns] for the input of a frozen linear layer, of that of its output [n, rows].
+
+    Args:
+        onto: what it is added to, in place; None for nothing.
+    """
+    if layer.__dict__.get("comfy_cast_weights", getattr(type(layer), "comfy_cast_weights", False)) or (
+        getattr(layer, "weight_function", ()) or getattr(layer, "bias_function", ())
+    ):
+        from comfy import ops
+
+        weight, bias, stream = ops.cast_bias_weight(layer, gradient, offloadable=True)
+        made = _product(gradient, weight, onto)
+        ops.uncast_bias_weight(layer, weight, bias, stream)
+        return made
+    return _product(gradient, layer.weight, onto)
+
+
+def _product(a: Tensor, b: Tensor, onto: Tensor | None) -> Tensor:
+    return torch.mm(a, b) if onto is None else onto.addmm_(a, b)
+
+
 def apply_pointwise(x: Tensor, weight: Tensor) -> Tensor:
     """`x` through a matrix [out, in] (for convolutions with ones behind), at each position."""
     if weight.ndim == 2:

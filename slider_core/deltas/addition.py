@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from ..layers import channel_dim
+from ..layers import channel_dim, is_frozen_linear, size_of
+from . import trained
 from .joint import Joint
 from .low_rank import LowRank, Thin
 
@@ -98,24 +100,44 @@ class Joined:
     def at(self, name: str, layer: nn.Module, deltas: Sequence[Delta]) -> tuple[LowRank | None, float]:
         """The deltas of a layer as one, with their ratio, if all are low-rank and have the same."""
         if name not in self._layers:
-            self._layers[name] = self._as_one(layer, deltas)
+            self._layers[name] = self._as_one(name, layer, deltas)
         return self._layers[name]
 
     def sources(self, like: Tensor) -> list[Tensor]:
         """The matrices of all layers met so far, in the order in which `refresh` has them as one piece."""
-        return [tensor for layer in self._joint.layers for tensor in layer.sources(like)]
+        return [tensor for _, tensor in self._joint.sources(like)]
 
     def refresh(self) -> None:
         """To be called where the deltas have changed."""
         self._joint.refresh()
 
-    def _as_one(self, layer: nn.Module, deltas: Sequence[Delta]) -> tuple[LowRank | None, float]:
+    def _as_one(self, name: str, layer: nn.Module, deltas: Sequence[Delta]) -> tuple[LowRank | None, float]:
         found = [getattr(delta, "thin", lambda layer: None)(layer) for delta in deltas]
         thin: list[Thin] = [of_delta for of_delta in found if of_delta is not None]
         if len(thin) < len(deltas) or len({of_delta.ratio for of_delta in thin}) != 1:
             return None, 1.0
         parts = [(delta.rows, of_delta.factors) for delta, of_delta in zip(deltas, thin, strict=True)]
-        return LowRank(self._joint, parts), thin[0].ratio
+        ratio = thin[0].ratio
+        return LowRank(self._joint, parts, _kin(name, layer, ratio)), ratio
+
+
+def _kin(name: str, layer: nn.Module, ratio: float) -> object:
+    """What layers have in common that may share their input and `hidden`: q, k and v of one attention."""
+    parent, _, own = name.rpartition(".")
+    size = size_of(layer)
+    return (parent, size[1], ratio) if size and re.fullmatch(r"(to_|w)?[qkv](_proj)?", own) else None
+
+
+class Met:
+    """What is kept of inputs while one `attached` is open.
+
+    Attributes:
+        scales: `scale_for` of them, by their forms.
+    """
+
+    def __init__(self) -> None:
+        self.scales: dict[tuple, Tensor] = {}
+        self.inputs = trained.Inputs()
 
 
 class Share:
@@ -123,7 +145,7 @@ class Share:
 
     Args:
         joined: the deltas as one, and their ratio, as of `Joined`.
-        scales: `scale_for` of the inputs met so far, for all layers of the same `attached`.
+        met: what is kept of the inputs met so far, for all layers of the same `attached`.
     """
 
     def __init__(
@@ -132,30 +154,46 @@ class Share:
         joined: tuple[LowRank | None, float],
         strength: Tensor,
         batch_dim: int,
-        scales: dict[tuple, Tensor],
+        met: Met,
     ):
         self.deltas, (self.low_rank, self.ratio) = deltas, joined
-        self.strength, self.batch_dim, self.scales = strength, batch_dim, scales
+        self.strength, self.batch_dim, self.met = strength, batch_dim, met
 
     def added(self, layer: nn.Module, x: Tensor, y: Tensor, onto: Tensor) -> Tensor:
         """`onto`, to which this is added as to `y`, the base layer's output for `x`."""
         if self.low_rank is None or x.dtype != y.dtype:
             return added(layer, x, y, self.deltas, self._scale(x, 1.0), onto)
+        if torch.is_grad_enabled() and self.low_rank.joint.cast(x).trained:
+            return trained.added(self.low_rank, x, onto, self._scale_of_each(x))
         return self.low_rank.added(x, onto, self._scale_of_each(x))
+
+    def with_base(self, layer: nn.Module) -> Callable[[Tensor], Tensor] | None:
+        """The forward of a layer on which there is nothing but this, in fewer operations, where there is such a way."""
+        low_rank, own = self.low_rank, type(layer).forward
+        if low_rank is None or not is_frozen_linear(layer):
+            return None
+
+        def forward(x: Tensor) -> Tensor:
+            if torch.is_grad_enabled() and low_rank.joint.cast(x).trained:
+                return self.met.inputs.through(low_rank, layer, x, self._scale_of_each(x))
+            y = own(layer, x)
+            return self.added(layer, x, y, y)
+
+        return forward
 
     def _scale(self, x: Tensor, ratio: float) -> Tensor:
         form = (x.shape[self.batch_dim], self.batch_dim, x.ndim, x.device, x.dtype, ratio)
-        if form not in self.scales:
-            self.scales[form] = scale_for(x, self.strength, self.batch_dim) * ratio
-        return self.scales[form]
+        if form not in self.met.scales:
+            self.met.scales[form] = scale_for(x, self.strength, self.batch_dim) * ratio
+        return self.met.scales[form]
 
     def _scale_of_each(self, x: Tensor) -> Tensor:
         """The scale of each of the vectors in `x`, [n, 1]."""
         form = (x.shape[:-1], self.batch_dim, x.device, x.dtype, self.ratio)
-        if form not in self.scales:
+        if form not in self.met.scales:
             scale = self._scale(x, self.ratio)
-            self.scales[form] = scale.expand(*x.shape[:-1], 1).reshape(-1, 1)
-        return self.scales[form]
+            self.met.scales[form] = scale.expand(*x.shape[:-1], 1).reshape(-1, 1)
+        return self.met.scales[form]
 
 
 HOOK: Any = "concept sliders"
@@ -172,14 +210,38 @@ class Sum(list[Share]):
         return total
 
 
+class Alone:
+    """The forward of a layer that has one share, which computes the layer too."""
+
+    def __init__(self, share: Share, forward: Callable[[Tensor], Tensor]):
+        self.share, self.forward = share, forward
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.forward(x)
+
+
 def put_on(layer: nn.Module, share: Share) -> None:
     """Adds a share to a layer."""
-    shares: Any = layer._forward_hooks.setdefault(HOOK, Sum())
+    own: Any = vars(layer)
+    shares: Any = layer._forward_hooks.get(HOOK)
+    alone = None if shares or "forward" in own else share.with_base(layer)
+    if alone is not None:
+        own["forward"] = Alone(share, alone)
+        return
+    before = own.get("forward")
+    if isinstance(before, Alone):
+        del own["forward"]
+    if shares is None:
+        shares = layer._forward_hooks[HOOK] = Sum([before.share] if isinstance(before, Alone) else [])
     shares.append(share)
 
 
 def take_off(layer: nn.Module, share: Share) -> None:
     """The layer is without this share again."""
+    own: Any = vars(layer)
+    if isinstance(own.get("forward"), Alone):
+        del own["forward"]
+        return
     shares: Any = layer._forward_hooks[HOOK]
     shares.remove(share)
     if not shares:

@@ -7,6 +7,7 @@ of a training step.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -17,18 +18,35 @@ from .low_rank import LowRank, Matrices
 
 
 class Joint:
-    """The low-rank deltas of all layers."""
+    """The low-rank deltas of all layers, kin together."""
 
     def __init__(self) -> None:
-        self.layers: list[LowRank] = []
+        self.groups: list[list[LowRank]] = []
         self._casts: dict[Any, Cast] = {}
+
+    def join(self, layer: LowRank) -> int:
+        """Takes a layer's deltas in; how many layers there were before."""
+        index = sum(map(len, self.groups))
+        if layer.kin is not None and self.groups and self.groups[-1][0].kin == layer.kin:
+            self.groups[-1].append(layer)
+        else:
+            self.groups.append([layer])
+        return index
+
+    def sources(self, x: Tensor) -> list[tuple[int, Tensor]]:
+        """The matrices of all layers, with the layer's index, in the order in which they lie in one piece."""
+        found = []
+        for group in self.groups:
+            factors = [(layer.index, own) for layer in group for own in layer.factors(x)]
+            found += [(index, own.up) for index, own in factors] + [(index, own.down) for index, own in factors]
+        return found
 
     def cast(self, x: Tensor) -> Cast:
         """The matrices of all layers on the device and in the type of `x`."""
         form = (x.device, x.dtype)
         if form not in self._casts:
             with torch.inference_mode(False):  # training may come by later
-                self._casts[form] = Cast(self.layers, x)
+                self._casts[form] = Cast(self, x)
         return self._casts[form]
 
     def refresh(self) -> None:
@@ -38,17 +56,24 @@ class Joint:
 
 
 class Cast:
-    """The matrices of all layers in one type, in one piece of memory, and their gradients in another."""
+    """The matrices of all layers in one type, in one piece of memory, and their gradients in another.
 
-    def __init__(self, layers: Sequence[LowRank], x: Tensor):
-        self._by_layer = [layer.sources(x) for layer in layers]
-        self._sources = [tensor for sources in self._by_layer for tensor in sources]
+    Attributes:
+        ranks: for each layer, by layer, the ranks of its parts and of those of its kin behind it in its `downs`.
+    """
+
+    def __init__(self, joint: Joint, x: Tensor):
+        self._parts = [[len(layer.rows) for layer in group] for group in joint.groups]
+        sources = joint.sources(x)
+        self._owners = [index for index, _ in sources]
+        self._sources = [tensor for _, tensor in sources]
         self._whole = _as_one(self._sources)
         self._sizes = [tensor.numel() for tensor in self._sources]
         self.trained = any(tensor.requires_grad for tensor in self._sources)
         self._anchor: Tensor | None = None
         self._memory = x.new_empty(sum(self._sizes))
         self.matrices = self._matrices_in(self._memory)
+        self.ranks = self._ranks_by_layer()
         self._gradients: tuple[Tensor, list[Matrices]] | None = None
         self._reached: set[int] = set()
         self.refresh()
@@ -74,9 +99,26 @@ class Cast:
         return [piece.view(tensor.shape) for piece, tensor in zip(pieces, self._sources, strict=True)]
 
     def _matrices_in(self, memory: Tensor) -> list[Matrices]:
-        views = iter(self._views(memory))
-        layers = [[next(views) for _ in sources] for sources in self._by_layer]
-        return [Matrices(of[: len(of) // 2], of[len(of) // 2 :]) for of in layers]
+        views, found = iter(self._views(memory)), []
+        for parts in self._parts:
+            ups, downs = ([list(islice(views, count)) for count in parts] for _ in range(2))
+            ranks = [sum(map(len, own)) for own in downs]
+            for place, (up, down) in enumerate(zip(ups, downs, strict=True)):
+                found.append(Matrices(up, down, sum(ranks[place + 1 :])))
+        return found
+
+    def _ranks_by_layer(self) -> list[dict[int, list[slice]]]:
+        found, index = [], 0
+        for parts in self._parts:
+            for place in range(len(parts)):
+                start, of_kin = 0, {}
+                for other in range(index + place, index + len(parts)):
+                    own = self.matrices[other].ranks
+                    of_kin[other] = [slice(start + ranks.start, start + ranks.stop) for ranks in own]
+                    start += own[-1].stop
+                found.append(of_kin)
+            index += len(parts)
+        return found
 
     def gradients(self, index: int) -> Matrices:
         """Where the gradients of a layer's matrices are added up until the end of this backward pass."""
@@ -98,11 +140,10 @@ class Cast:
         if of_all is not None:
             of_all.add_(memory)
             return
-        views = iter(self._views(memory.to(self._sources[0].dtype)))
-        gradients = [
-            (i in reached, source, next(views)) for i, of in enumerate(self._by_layer) for source in of
-        ]
-        wanted = [(s, gradient) for is_reached, s, gradient in gradients if is_reached and s.requires_grad]
+        gradients = zip(
+            self._owners, self._sources, self._views(memory.to(self._sources[0].dtype)), strict=True
+        )
+        wanted = [(source, own) for i, source, own in gradients if i in reached and source.requires_grad]
         had = [(source.grad, gradient) for source, gradient in wanted if source.grad is not None]
         for source, gradient in wanted:
             if source.grad is None:
