@@ -38,6 +38,7 @@ THIN = {
     "wan": {"dim": 128, "num_heads": 1, "ffn_dim": 128},
 }
 COPYING = (torch.ops.aten.addmm.default, torch.ops.aten.baddbmm.default)
+NOTHING = (torch.ops.aten._unsafe_view, torch.ops.aten.empty, torch.ops.aten.empty_like, torch.ops.aten.new_empty)
 OURS = "slider_core"
 WARM_UP = 3
 
@@ -50,7 +51,7 @@ class Started(TorchDispatchMode):
         self.found: Counter[tuple[str, str]] = Counter()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        if not func.is_view and func is not torch.ops.aten._unsafe_view.default:
+        if not func.is_view and func.overloadpacket not in NOTHING:
             copies = func in COPYING and args[0].ndim > 1  # a card copies what is added to first
             self.found[self._place()] += 2 if copies else 1
         return func(*args, **(kwargs or {}))

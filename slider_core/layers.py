@@ -6,6 +6,7 @@ A weight has the shape [rows, columns, *kernel]; each of its rows writes one cha
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -138,26 +139,39 @@ def is_frozen_linear(layer: Any) -> bool:
     return known and "forward" not in vars(layer) and not any(p.requires_grad for p in layer.parameters())
 
 
+def through(layer: Any, x: Tensor, into: Tensor | None = None) -> Tensor:
+    """What a frozen linear layer makes of vectors [n, columns]: [n, rows], in `into` where that is given."""
+    if into is None:
+        made: Tensor = type(layer).forward(layer, x)
+        return made
+
+    def multiply(weight: Tensor, bias: Tensor | None) -> Tensor:
+        return torch.mm(x, weight.t(), out=into) if bias is None else torch.addmm(bias, x, weight.t(), out=into)
+
+    return _with_weight(layer, x, multiply)
+
+
 def back_through(layer: Any, gradient: Tensor, onto: Tensor | None) -> Tensor:
     """The gradient [n, columns] for the input of a frozen linear layer, of that of its output [n, rows].
 
     Args:
         onto: what it is added to, in place; None for nothing.
     """
-    if layer.__dict__.get("comfy_cast_weights", getattr(type(layer), "comfy_cast_weights", False)) or (
-        getattr(layer, "weight_function", ()) or getattr(layer, "bias_function", ())
-    ):
-        from comfy import ops
-
-        weight, bias, stream = ops.cast_bias_weight(layer, gradient, offloadable=True)
-        made = _product(gradient, weight, onto)
-        ops.uncast_bias_weight(layer, weight, bias, stream)
-        return made
-    return _product(gradient, layer.weight, onto)
+    return _with_weight(
+        layer, gradient, lambda weight, _: torch.mm(gradient, weight) if onto is None else onto.addmm_(gradient, weight)
+    )
 
 
-def _product(a: Tensor, b: Tensor, onto: Tensor | None) -> Tensor:
-    return torch.mm(a, b) if onto is None else onto.addmm_(a, b)
+def _with_weight(layer: Any, like: Tensor, use: Callable[[Tensor, Tensor | None], Tensor]) -> Tensor:
+    """What `use` makes of weight and bias of a linear layer of torch or ComfyUI, as its forward has them."""
+    if not (getattr(layer, "comfy_cast_weights", False) or getattr(layer, "weight_function", ()) or getattr(layer, "bias_function", ())):
+        return use(layer.weight, layer.bias)
+    from comfy import ops
+
+    weight, bias, stream = ops.cast_bias_weight(layer, like, offloadable=True)
+    made = use(weight, bias)
+    ops.uncast_bias_weight(layer, weight, bias, stream)
+    return made
 
 
 def apply_pointwise(x: Tensor, weight: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..layers import channel_dim, is_frozen_linear, size_of
-from . import trained
+from . import products
 from .joint import Joint
 from .low_rank import LowRank, Thin
 
@@ -118,14 +118,15 @@ class Joined:
             return None, 1.0
         parts = [(delta.rows, of_delta.factors) for delta, of_delta in zip(deltas, thin, strict=True)]
         ratio = thin[0].ratio
-        return LowRank(self._joint, parts, _kin(name, layer, ratio)), ratio
+        whole = [delta.rows for delta in deltas] == [None]
+        return LowRank(self._joint, parts, _kin(name, layer, ratio) if whole else None), ratio
 
 
 def _kin(name: str, layer: nn.Module, ratio: float) -> object:
-    """What layers have in common that may share their input and `hidden`: q, k and v of one attention."""
+    """What layers have in common that can be computed together: q, k and v of one attention on a single input."""
     parent, _, own = name.rpartition(".")
-    size = size_of(layer)
-    return (parent, size[1], ratio) if size and re.fullmatch(r"(to_|w)?[qkv](_proj)?", own) else None
+    by_name = re.fullmatch(r"(to_|w)?[qkv](_proj)?", own) and not re.search("cross|attn2", parent)
+    return (parent, size_of(layer), ratio) if by_name else None
 
 
 class Met:
@@ -137,7 +138,7 @@ class Met:
 
     def __init__(self) -> None:
         self.scales: dict[tuple, Tensor] = {}
-        self.inputs = trained.Inputs()
+        self.kin = products.Kin()
 
 
 class Share:
@@ -163,19 +164,18 @@ class Share:
         """`onto`, to which this is added as to `y`, the base layer's output for `x`."""
         if self.low_rank is None or x.dtype != y.dtype:
             return added(layer, x, y, self.deltas, self._scale(x, 1.0), onto)
-        if torch.is_grad_enabled() and self.low_rank.joint.cast(x).trained:
-            return trained.added(self.low_rank, x, onto, self._scale_of_each(x))
-        return self.low_rank.added(x, onto, self._scale_of_each(x))
+        return products.added(self.low_rank, x, onto, self._scale_of_each(x))
 
     def with_base(self, layer: nn.Module) -> Callable[[Tensor], Tensor] | None:
         """The forward of a layer on which there is nothing but this, in fewer operations, where there is such a way."""
         low_rank, own = self.low_rank, type(layer).forward
         if low_rank is None or not is_frozen_linear(layer):
             return None
+        self.met.kin.bases[low_rank.index] = layer
 
         def forward(x: Tensor) -> Tensor:
-            if torch.is_grad_enabled() and low_rank.joint.cast(x).trained:
-                return self.met.inputs.through(low_rank, layer, x, self._scale_of_each(x))
+            if torch.is_grad_enabled():
+                return self.met.kin.through(low_rank, x, self._scale_of_each(x))
             y = own(layer, x)
             return self.added(layer, x, y, y)
 

@@ -1,13 +1,13 @@
 """Products of two thin matrices, added to linear layers' outputs in as few operations as the algebra allows.
 
-Those on one layer make one product: their `down` stacked, each `up` at the rows that it changes. Where the matrices of
-all layers lie in the model's type, and where their gradients go, is `joint`; how they are trained, `trained`.
+Those on one layer make one product: their `down` stacked, each `up` at the rows that it changes; those of layers that
+share an input (kin) too. Where the matrices of all layers lie in the model's type, and where their gradients go, is
+`joint`; how they are computed, forward and back, `products`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -45,59 +45,73 @@ class LowRank:
     def __init__(
         self, joint: Joint, parts: Sequence[tuple[Rows, Callable[[Tensor], Factors]]], kin: object = None
     ):
-        self.rows = [slice(*rows) if rows else slice(None) for rows, _ in parts]
+        self.starts = [rows[0] if rows else 0 for rows, _ in parts]
         self._factors = [factors for _, factors in parts]
         self.joint, self.kin = joint, kin
-        self.index = joint.join(self)
+        self.index, self.group = joint.join(self)
 
     def factors(self, x: Tensor) -> list[Factors]:
         """The matrices of each part, for an input."""
         return [factors(x) for factors in self._factors]
 
-    def added(self, x: Tensor, y: Tensor, scale: Tensor) -> Tensor:
-        """`y` [batch, …, rows] plus `scale` [n, 1] · up · down · `x` [batch, …, columns], seen as n vectors."""
-        matrices = self.joint.cast(x).matrices[self.index]
-        up = matrices.joint_up(self.rows, y.shape[-1])
-        hidden = torch.mm(flat(x), matrices.down.t()).mul_(scale)
-        return torch.addmm(flat(y), hidden, up.t()).view(y.shape)
+
+class Ups:
+    """Ups of one shape whose rows begin at the same distance, multiplied in one operation.
+
+    Args:
+        ups: [height, rank], one after the other in memory.
+        start: their first row in the layer's output.
+        step: rows from one to the next.
+        rank: their first one in `hidden`.
+    """
+
+    def __init__(self, ups: Sequence[Tensor], start: int, step: int, rank: int):
+        first, self._count = ups[0], len(ups)
+        self._height, self._ranks = first.shape
+        self._start, self._step, self._rank = start, step, rank
+        one = self._count == 1
+        self.whole = first if one else first.as_strided((self._count, *first.shape), (first.numel(), *first.stride()))
+        self._times, self._add_times = (torch.mm, Tensor.addmm_) if one else (torch.bmm, Tensor.baddbmm_)
+
+    def add(self, y: Tensor, hidden: Tensor) -> None:
+        """Adds the product with `hidden` [n, ranks] to `y` [n, rows]; [count, n, height] if there is only this in it."""
+        self._add_times(self._of(y), self._of_hidden(hidden), self.whole.mT)
+
+    def back(self, grad: Tensor, of_hidden: Tensor) -> None:
+        """Sets its part of the gradient of `hidden`, of that of `y`."""
+        self._times(self._of(grad), self.whole, out=self._of_hidden(of_hidden))
+
+    def add_gradient(self, grad: Tensor, hidden: Tensor) -> None:
+        """Adds its gradient, of that of `y`, where this is of gradients itself."""
+        self._add_times(self.whole, self._of(grad).mT, self._of_hidden(hidden))
+
+    def _of(self, y: Tensor) -> Tensor:
+        return y if y.ndim == 3 else self._columns(y, self._start, self._step, self._height)
+
+    def _of_hidden(self, hidden: Tensor) -> Tensor:
+        return self._columns(hidden, self._rank, self._ranks, self._ranks)
+
+    def _columns(self, matrix: Tensor, start: int, step: int, width: int) -> Tensor:
+        if self._count == 1:
+            return matrix if width == matrix.shape[1] else matrix[:, start : start + width]
+        row, column = matrix.stride()
+        size, stride = (self._count, len(matrix), width), (step * column, row, column)
+        return matrix.as_strided(size, stride, matrix.storage_offset() + start * column)
 
 
 class Matrices:
-    """The matrices of one layer: an up for each part, and all downs as one.
+    """The matrices of one layer, or of several that share an input: all downs as one, and the ups."""
 
-    Attributes:
-        ranks: of each part, in `down`.
-        down: those of this layer.
-        downs: those of this layer and of its kin behind it, which follow in memory.
-    """
-
-    def __init__(self, ups: Sequence[Tensor], downs: Sequence[Tensor], of_kin: int):
-        self.ups = ups
-        self.ranks = [slice(*ends) for ends in pairwise(accumulate((len(down) for down in downs), initial=0))]
+    def __init__(self, starts: Sequence[int], ups: Sequence[Tensor], downs: Sequence[Tensor]):
         first = downs[0]  # the others follow it in memory
-        self.down = first.as_strided((self.ranks[-1].stop, first.shape[1]), first.stride())
-        self.downs = first.as_strided((len(self.down) + of_kin, first.shape[1]), first.stride())
-        self._joint_up: Tensor | None = None
-
-    def joint_up(self, rows: Sequence[slice], height: int) -> Tensor:
-        """The ups side by side, each at its rows, [height, ranks]."""
-        if len(self.ups) == 1 and len(self.ups[0]) == height:
-            return self.ups[0]
-        if self._joint_up is None:
-            self._joint_up = self._side_by_side(rows, height)
-        return self._joint_up
-
-    @torch.inference_mode(False)
-    @torch.no_grad()
-    def _side_by_side(self, rows: Sequence[slice], height: int) -> Tensor:
-        whole = self.down.new_zeros(height, len(self.down))
-        for place, ranks, up in zip(rows, self.ranks, self.ups, strict=True):
-            whole[place, ranks] = up
-        return whole
-
-    def changed(self) -> None:
-        """The numbers in the ups are other ones now."""
-        self._joint_up = None
+        self.down = first.as_strided((sum(map(len, downs)), first.shape[1]), first.stride())
+        steps = {after - before for before, after in zip(starts, starts[1:], strict=False)}
+        even = len(steps) < 2 and len({up.shape for up in ups}) == 1
+        self.ups = [Ups(ups, starts[0], *steps or (0,), 0)] if even else []
+        rank = 0
+        for start, up in () if even else zip(starts, ups, strict=True):
+            self.ups.append(Ups([up], start, 0, rank))
+            rank += up.shape[1]
 
 
 def flat(tensor: Tensor) -> Tensor:
