@@ -33,7 +33,7 @@ from training_cases import examples, named
 
 THIN = {
     "sdxl": {"model_channels": 32, "num_head_channels": 32, "context_dim": 48},
-    "z_image": {"dim": 128, "cap_feat_dim": 48, "n_heads": 1, "n_kv_heads": 1},
+    "z_image": {"dim": 256, "cap_feat_dim": 48, "n_heads": 2, "n_kv_heads": 2},
     "flux": {"vec_in_dim": 24, "context_in_dim": 48, "hidden_size": 128, "num_heads": 1},
     "wan": {"dim": 128, "num_heads": 1, "ffn_dim": 128},
 }
