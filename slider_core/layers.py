@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 import torch
@@ -123,20 +123,24 @@ def apply_weight(layer: Any, x: Tensor, weight: Tensor) -> Tensor:
     return layer._conv_forward(x, weight, None)
 
 
-def is_frozen_linear(layer: Any) -> bool:
+def is_frozen_linear(layer: nn.Module) -> bool:
     """Whether its forward is known to be its weight times the input plus its bias, without a gradient for either.
 
     ComfyUI may keep the weight elsewhere or in another type, or patch it where it is cast.
     """
-    kind = type(layer)
-    if hasattr(layer, "comfy_cast_weights"):
-        from comfy.ops import disable_weight_init
+    parameters = layer._parameters.values()
+    frozen = not any(p is not None and p.requires_grad for p in parameters)
+    return frozen and "forward" not in vars(layer) and _is_linear(type(layer))
 
-        own = disable_weight_init.Linear
-        known = kind.forward is own.forward and kind.forward_comfy_cast_weights is own.forward_comfy_cast_weights
-    else:
-        known = kind.forward is nn.Linear.forward
-    return known and "forward" not in vars(layer) and not any(p.requires_grad for p in layer.parameters())
+
+@cache
+def _is_linear(kind: Any) -> bool:
+    if not hasattr(kind, "comfy_cast_weights"):
+        return bool(kind.forward is nn.Linear.forward)
+    from comfy.ops import disable_weight_init
+
+    own: Any = disable_weight_init.Linear
+    return all(getattr(kind, name) is getattr(own, name) for name in ("forward", "forward_comfy_cast_weights"))
 
 
 def through(layer: Any, x: Tensor, into: Tensor | None = None) -> Tensor:

@@ -102,13 +102,19 @@ def attached(
             stack.enter_context(_uncompiled())
             met = Met()
             kept = kept or Joined()
+            shares: list[Share] = []
+            stack.callback(_take_off, shares)
             for name, of_layer in deltas.items():
-                layer = submodule(model, name)
-                dim = (batch_dims or {}).get(name, 0)
-                share = Share(of_layer, kept.at(name, layer, of_layer), strength, dim, met)
+                layer, dim = submodule(model, name), (batch_dims or {}).get(name, 0)
+                share = Share(layer, of_layer, kept.at(name, layer, of_layer), strength, dim, met)
                 put_on(layer, share)
-                stack.callback(take_off, layer, share)
+                shares.append(share)
         yield
+
+
+def _take_off(shares: list[Share]) -> None:
+    for share in shares:
+        take_off(share.layer, share)
 
 
 def submodule(model: nn.Module, name: str) -> nn.Module:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
@@ -151,13 +151,14 @@ class Share:
 
     def __init__(
         self,
+        layer: nn.Module,
         deltas: Sequence[Delta],
         joined: tuple[LowRank | None, float],
         strength: Tensor,
         batch_dim: int,
         met: Met,
     ):
-        self.deltas, (self.low_rank, self.ratio) = deltas, joined
+        self.layer, self.deltas, (self.low_rank, self.ratio) = layer, deltas, joined
         self.strength, self.batch_dim, self.met = strength, batch_dim, met
 
     def added(self, layer: nn.Module, x: Tensor, y: Tensor, onto: Tensor) -> Tensor:
@@ -166,20 +167,17 @@ class Share:
             return added(layer, x, y, self.deltas, self._scale(x, 1.0), onto)
         return products.added(self.low_rank, x, onto, self._scale_of_each(x))
 
-    def with_base(self, layer: nn.Module) -> Callable[[Tensor], Tensor] | None:
-        """The forward of a layer on which there is nothing but this, in fewer operations, where there is such a way."""
-        low_rank, own = self.low_rank, type(layer).forward
-        if low_rank is None or not is_frozen_linear(layer):
-            return None
-        self.met.kin.bases[low_rank.index] = layer
+    def takes(self, layer: nn.Module) -> bool:
+        """Whether this can be the forward of a layer on which there is nothing else."""
+        return self.low_rank is not None and is_frozen_linear(layer)
 
-        def forward(x: Tensor) -> Tensor:
-            if torch.is_grad_enabled():
-                return self.met.kin.through(low_rank, x, self._scale_of_each(x))
-            y = own(layer, x)
-            return self.added(layer, x, y, y)
-
-        return forward
+    def __call__(self, x: Tensor) -> Tensor:
+        """What the layer makes of `x`, with this."""
+        layer, low_rank = self.layer, self.low_rank
+        if low_rank is not None and torch.is_grad_enabled():
+            return self.met.kin.through(low_rank, x, self._scale_of_each(x))
+        y = type(layer).forward(layer, x)
+        return self.added(layer, x, y, y)
 
     def _scale(self, x: Tensor, ratio: float) -> Tensor:
         form = (x.shape[self.batch_dim], self.batch_dim, x.ndim, x.device, x.dtype, ratio)
@@ -210,37 +208,28 @@ class Sum(list[Share]):
         return total
 
 
-class Alone:
-    """The forward of a layer that has one share, which computes the layer too."""
-
-    def __init__(self, share: Share, forward: Callable[[Tensor], Tensor]):
-        self.share, self.forward = share, forward
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return self.forward(x)
-
-
 def put_on(layer: nn.Module, share: Share) -> None:
-    """Adds a share to a layer."""
+    """Adds a share to a layer: the only one as its forward, in fewer operations, where that is possible."""
     own: Any = vars(layer)
-    shares: Any = layer._forward_hooks.get(HOOK)
-    alone = None if shares or "forward" in own else share.with_base(layer)
-    if alone is not None:
-        own["forward"] = Alone(share, alone)
+    shares, before = layer._forward_hooks.get(HOOK), own.get("forward")
+    if before is None and shares is None and share.takes(layer):
+        own["forward"] = share
+        share.met.kin.add(share.low_rank, layer)
         return
-    before = own.get("forward")
-    if isinstance(before, Alone):
-        del own["forward"]
-    if shares is None:
-        shares = layer._forward_hooks[HOOK] = Sum([before.share] if isinstance(before, Alone) else [])
+    if isinstance(before, Share):
+        take_off(layer, before)
+        shares = layer._forward_hooks[HOOK] = Sum([before])
+    elif shares is None:
+        shares = layer._forward_hooks[HOOK] = Sum()
     shares.append(share)
 
 
 def take_off(layer: nn.Module, share: Share) -> None:
     """The layer is without this share again."""
     own: Any = vars(layer)
-    if isinstance(own.get("forward"), Alone):
+    if own.get("forward") is share:
         del own["forward"]
+        share.met.kin.remove(share.low_rank)
         return
     shares: Any = layer._forward_hooks[HOOK]
     shares.remove(share)

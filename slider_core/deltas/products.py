@@ -111,25 +111,30 @@ def added(layer: LowRank, x: Tensor, y: Tensor, scale: Tensor) -> Tensor:
 
 
 class Kin:
-    """What frozen linear layers make of their inputs, with their deltas; kin are computed with the first one of them.
-
-    Args:
-        bases: the layers with deltas, by the index of these.
-    """
+    """What frozen linear layers make of their inputs, with their deltas; kin are computed with the first one of them."""
 
     def __init__(self) -> None:
-        self.bases: dict[int, nn.Module] = {}
+        self._bases: dict[int, nn.Module] = {}
         self._x: Tensor | None = None
         self._version = 0
         self._made: dict[int, Tensor] = {}
+
+    def add(self, layer: LowRank, base: nn.Module) -> None:
+        """Takes a layer in, whose deltas are those of `layer`."""
+        self._bases[layer.index] = base
+
+    def remove(self, layer: LowRank) -> None:
+        """Lets a layer go, and what was computed ahead of it."""
+        del self._bases[layer.index]
+        self._x, self._made = None, {}
 
     def through(self, layer: LowRank, x: Tensor, scale: Tensor) -> Tensor:
         if x is self._x and layer.index in self._made and x._version == self._version:
             return self._made.pop(layer.index)
         cast = layer.joint.cast(x)
-        first = layer is layer.group[0] and all(other.index in self.bases for other in layer.group)
+        first = layer is layer.group[0] and all(other.index in self._bases for other in layer.group)
         layers = layer.group if first and cast.of(layer.group) else [layer]
-        call = Call(cast, layers, [self.bases[other.index] for other in layers], scale)
+        call = Call(cast, layers, [self._bases[other.index] for other in layers], scale)
         made = _Product.apply(x, None, cast.anchor(), call)
         if len(layers) == 1:
             return made
