@@ -3,10 +3,11 @@
     python3 scripts/run.py python benchmarks/launches.py [--models sdxl,flux] [--steps 8] [--counts]
 
 On a fast card a step of many small layers waits for the processor, which has some microseconds of work for each
-operation that it starts. Here the layers are so thin that this is nearly all of the time: what is compared is
-the processor's work, not the card's. Each line: the least time of a pass in milliseconds of one thread, and its
-operations, views aside, in the forward pass, in blocks that run again, in the backward pass, and outside of these. With --counts
-also the operations by the function of the pack that starts them, or "model" where it is ComfyUI's or autograd.
+operation that it starts. Here the layers are so thin that this is nearly all of the time: what is compared is the
+processor's work, not the card's. Each line: the least time of a pass in milliseconds of one thread, and its
+operations (views and new memory aside) in the forward pass, in blocks that run again, in the backward pass and
+outside of these. With --counts also the operations by the function of the pack that starts them; autograd's own have
+none, and a checkpoint's or the caller's stand for the model's.
 """
 
 from __future__ import annotations
@@ -38,7 +39,12 @@ THIN = {
     "wan": {"dim": 128, "num_heads": 1, "ffn_dim": 128},
 }
 COPYING = (torch.ops.aten.addmm.default, torch.ops.aten.baddbmm.default)
-NOTHING = (torch.ops.aten._unsafe_view, torch.ops.aten.empty, torch.ops.aten.empty_like, torch.ops.aten.new_empty)
+NOTHING = (
+    torch.ops.aten._unsafe_view,
+    torch.ops.aten.empty,
+    torch.ops.aten.empty_like,
+    torch.ops.aten.new_empty,
+)
 OURS = "slider_core"
 WARM_UP = 3
 

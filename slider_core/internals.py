@@ -36,7 +36,7 @@ comfy.ops.manual_cast.Linear()
                           quantised layers compute with a dequantised weight    replaced   test_trainable
   cast_bias_weight?       the same, in the layers of GGUF packs                 replaced   test_trainable
 torch.nn.Linear()
-  forward                 blocks run again in the backward pass                 replaced   test_trainable
+  forward                 blocks run again; a layer with an adapter as one      replaced   test_low_rank
   _parameters             normal tensors for inference tensors; a changed bias  ExitStack  test_trainable
   _buffers                normal tensors for inference tensors                  ExitStack  test_trainable
   _modules                layers found by their names, hundreds a call          -          test_strength
@@ -119,6 +119,7 @@ comfy_kitchen.backends
 comfy.ops
   CastWeightBiasOp        layers that cast their weight                         -          test_trainable
   uncast_bias_weight      gives the memory of a cast weight back                -          test_trainable
+  disable_weight_init     layers that are W x + b, computed with their adapters -          test_low_rank
 comfy.quant_ops
   QuantizedTensor         weights in fp8 and the like                           -          test_trainable
 comfy.quant_ops.QuantizedTensor()

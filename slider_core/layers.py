@@ -130,7 +130,8 @@ def is_frozen_linear(layer: nn.Module) -> bool:
     """
     parameters = layer._parameters.values()
     frozen = not any(p is not None and p.requires_grad for p in parameters)
-    return frozen and "forward" not in vars(layer) and _is_linear(type(layer))
+    kind: Any = type(layer)
+    return frozen and "forward" not in vars(layer) and _is_linear(kind)
 
 
 @cache
@@ -162,13 +163,15 @@ def back_through(layer: Any, gradient: Tensor, onto: Tensor | None) -> Tensor:
         onto: what it is added to, in place; None for nothing.
     """
     return _with_weight(
-        layer, gradient, lambda weight, _: torch.mm(gradient, weight) if onto is None else onto.addmm_(gradient, weight)
+        layer,
+        gradient,
+        lambda weight, _: torch.mm(gradient, weight) if onto is None else onto.addmm_(gradient, weight),
     )
 
 
 def _with_weight(layer: Any, like: Tensor, use: Callable[[Tensor, Tensor | None], Tensor]) -> Tensor:
     """What `use` makes of weight and bias of a linear layer of torch or ComfyUI, as its forward has them."""
-    if not (getattr(layer, "comfy_cast_weights", False) or getattr(layer, "weight_function", ()) or getattr(layer, "bias_function", ())):
+    if not any(getattr(layer, why, None) for why in ("comfy_cast_weights", "weight_function", "bias_function")):
         return use(layer.weight, layer.bias)
     from comfy import ops
 

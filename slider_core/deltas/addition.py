@@ -167,10 +167,6 @@ class Share:
             return added(layer, x, y, self.deltas, self._scale(x, 1.0), onto)
         return products.added(self.low_rank, x, onto, self._scale_of_each(x))
 
-    def takes(self, layer: nn.Module) -> bool:
-        """Whether this can be the forward of a layer on which there is nothing else."""
-        return self.low_rank is not None and is_frozen_linear(layer)
-
     def __call__(self, x: Tensor) -> Tensor:
         """What the layer makes of `x`, with this."""
         layer, low_rank = self.layer, self.low_rank
@@ -211,23 +207,22 @@ class Sum(list[Share]):
 def put_on(layer: nn.Module, share: Share) -> None:
     """Adds a share to a layer: the only one as its forward, in fewer operations, where that is possible."""
     own: Any = vars(layer)
-    shares, before = layer._forward_hooks.get(HOOK), own.get("forward")
-    if before is None and shares is None and share.takes(layer):
+    hooks: Any = layer._forward_hooks
+    before, low_rank = own.get("forward"), share.low_rank
+    if low_rank is not None and before is None and HOOK not in hooks and is_frozen_linear(layer):
         own["forward"] = share
-        share.met.kin.add(share.low_rank, layer)
+        share.met.kin.add(low_rank, layer)
         return
     if isinstance(before, Share):
         take_off(layer, before)
-        shares = layer._forward_hooks[HOOK] = Sum([before])
-    elif shares is None:
-        shares = layer._forward_hooks[HOOK] = Sum()
+    shares = hooks.setdefault(HOOK, Sum([before] if isinstance(before, Share) else []))
     shares.append(share)
 
 
 def take_off(layer: nn.Module, share: Share) -> None:
     """The layer is without this share again."""
     own: Any = vars(layer)
-    if own.get("forward") is share:
+    if own.get("forward") is share and share.low_rank is not None:
         del own["forward"]
         share.met.kin.remove(share.low_rank)
         return

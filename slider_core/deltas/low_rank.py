@@ -8,6 +8,7 @@ share an input (kin) too. Where the matrices of all layers lie in the model's ty
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -69,12 +70,14 @@ class Ups:
         first, self._count = ups[0], len(ups)
         self._height, self._ranks = first.shape
         self._start, self._step, self._rank = start, step, rank
+        shape, stride = (self._count, *first.shape), (first.numel(), *first.stride())
         one = self._count == 1
-        self.whole = first if one else first.as_strided((self._count, *first.shape), (first.numel(), *first.stride()))
-        self._times, self._add_times = (torch.mm, Tensor.addmm_) if one else (torch.bmm, Tensor.baddbmm_)
+        self.whole = first if one else first.as_strided(shape, stride)
+        self._times: Callable[..., Tensor] = torch.mm if one else torch.bmm
+        self._add_times: Callable[..., Tensor] = Tensor.addmm_ if one else Tensor.baddbmm_
 
     def add(self, y: Tensor, hidden: Tensor) -> None:
-        """Adds the product with `hidden` [n, ranks] to `y` [n, rows]; [count, n, height] if there is only this in it."""
+        """Adds the product with `hidden` [n, ranks] to `y` [n, rows], or to outputs of its own [count, n, height]."""
         self._add_times(self._of(y), self._of_hidden(hidden), self.whole.mT)
 
     def back(self, grad: Tensor, of_hidden: Tensor) -> None:
@@ -105,11 +108,13 @@ class Matrices:
     def __init__(self, starts: Sequence[int], ups: Sequence[Tensor], downs: Sequence[Tensor]):
         first = downs[0]  # the others follow it in memory
         self.down = first.as_strided((sum(map(len, downs)), first.shape[1]), first.stride())
-        steps = {after - before for before, after in zip(starts, starts[1:], strict=False)}
-        even = len(steps) < 2 and len({up.shape for up in ups}) == 1
-        self.ups = [Ups(ups, starts[0], *steps or (0,), 0)] if even else []
+        steps = {after - before for before, after in pairwise(starts)}
+        self.ups: list[Ups] = []
+        if len(steps) < 2 and len({up.shape for up in ups}) == 1:
+            self.ups.append(Ups(ups, starts[0], steps.pop() if steps else 0, 0))
+            return
         rank = 0
-        for start, up in () if even else zip(starts, ups, strict=True):
+        for start, up in zip(starts, ups, strict=True):
             self.ups.append(Ups([up], start, 0, rank))
             rank += up.shape[1]
 

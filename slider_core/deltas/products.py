@@ -92,7 +92,12 @@ class _Product(torch.autograd.Function):
         x, hidden = ctx.saved_tensors
         grad = flat(grads[0]) if len(grads) == 1 else _stacked(grads).flatten(1, -2)
         of_x = ctx.call.backward(flat(x), hidden, grad, ctx.needs_input_grad[0])
-        return None if of_x is None else of_x.view(x.shape), grads[0] if ctx.needs_input_grad[1] else None, None, None
+        return (
+            None if of_x is None else of_x.view(x.shape),
+            grads[0] if ctx.needs_input_grad[1] else None,
+            None,
+            None,
+        )
 
 
 def _stacked(grads: Sequence[Tensor | None]) -> Tensor:
@@ -111,7 +116,7 @@ def added(layer: LowRank, x: Tensor, y: Tensor, scale: Tensor) -> Tensor:
 
 
 class Kin:
-    """What frozen linear layers make of their inputs, with their deltas; kin are computed with the first one of them."""
+    """What frozen linear layers make of their inputs, with their deltas; kin come with the first one of them."""
 
     def __init__(self) -> None:
         self._bases: dict[int, nn.Module] = {}
