@@ -53,56 +53,58 @@ class Call:
             through(base, x, output)
         return outputs
 
-    def backward(self, x: Tensor, hidden: Tensor, grad: Tensor, to_x: bool) -> Tensor | None:
-        """The gradient of vectors `x`, if it is wanted, of that of the outputs; hands those of the matrices on."""
-        of_hidden = torch.empty_like(hidden)
-        gradients = self.cast.gradients(self.layers) if self.cast.trained else None
-        for ups in self.matrices.ups:
+    def backward(self, grad: Tensor, kept: Sequence[Tensor], to_x: bool) -> Tensor | None:
+        """The gradient of the input, if it is wanted, of that of the outputs; hands those of the matrices on.
+
+        Args:
+            kept: the input and `hidden`, where the matrices are trained.
+        """
+        matrices = self.matrices
+        of_hidden = grad.new_empty(grad.shape[-2], len(matrices.down))
+        for ups in matrices.ups:
             ups.back(grad, of_hidden)
         of_hidden.mul_(self.scale)
-        if gradients is not None:
+        if kept:
+            x, hidden = kept
+            gradients = self.cast.gradients(self.layers)
             for ups in gradients.ups:
                 ups.add_gradient(grad, hidden)
-            gradients.down.addmm_(of_hidden.t(), x)
+            gradients.down.addmm_(of_hidden.t(), flat(x))
         if not to_x:
             return None
         of_x = None
         for base, of_output in zip(self.bases, grad.unbind() if grad.ndim == 3 else [grad], strict=False):
             of_x = back_through(base, of_output, of_x)
-        down = self.matrices.down
-        return torch.mm(of_hidden, down) if of_x is None else of_x.addmm_(of_hidden, down)
+        return torch.mm(of_hidden, matrices.down) if of_x is None else of_x.addmm_(of_hidden, matrices.down)
 
 
 class _Product(torch.autograd.Function):
     """A call; the gradients of the matrices do not pass through autograd themselves."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor | None, anchor: Tensor, call: Call) -> Any:
+    def forward(ctx: Any, x: Tensor, y: Tensor | None, anchor: Tensor | None, call: Call) -> Any:
         hidden, outputs = call.forward(flat(x), None if y is None else flat(y))
-        ctx.save_for_backward(x, hidden)
-        ctx.call = call
+        if call.cast.trained:
+            ctx.save_for_backward(x, hidden)
+        ctx.call, ctx.shape = call, x.shape
         if outputs.ndim == 2:
             return _shaped(outputs, [*x.shape[:-1], outputs.shape[-1]])
         ctx.set_materialize_grads(False)
-        return tuple(output.data.view(*x.shape[:-1], -1) for output in outputs)
+        return tuple(output.view(*x.shape[:-1], -1).data for output in outputs)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
-        x, hidden = ctx.saved_tensors
-        grad = flat(grads[0]) if len(grads) == 1 else _stacked(grads).flatten(1, -2)
-        of_x = ctx.call.backward(flat(x), hidden, grad, ctx.needs_input_grad[0])
-        return (
-            None if of_x is None else of_x.view(x.shape),
-            grads[0] if ctx.needs_input_grad[1] else None,
-            None,
-            None,
-        )
+        to_x, to_y, *_ = ctx.needs_input_grad
+        grad = flat(grads[0]) if len(grads) == 1 else _stacked(grads)
+        of_x = ctx.call.backward(grad, ctx.saved_tensors, to_x)
+        return of_x if of_x is None else of_x.view(ctx.shape), grads[0] if to_y else None, None, None
 
 
 def _stacked(grads: Sequence[Tensor | None]) -> Tensor:
+    """The gradients of several outputs, [outputs, n, rows]."""
     there = next(grad for grad in grads if grad is not None)
-    return torch.stack([torch.zeros_like(there) if grad is None else grad for grad in grads])
+    return torch.stack([torch.zeros_like(there) if grad is None else grad for grad in grads]).flatten(1, -2)
 
 
 def added(layer: LowRank, x: Tensor, y: Tensor, scale: Tensor) -> Tensor:
@@ -135,7 +137,7 @@ class Kin:
 
     def through(self, layer: LowRank, x: Tensor, scale: Tensor) -> Tensor:
         if x is self._x and layer.index in self._made and x._version == self._version:
-            return self._made.pop(layer.index)
+            return self._take(layer)
         cast = layer.joint.cast(x)
         first = layer is layer.group[0] and all(other.index in self._bases for other in layer.group)
         layers = layer.group if first and cast.of(layer.group) else [layer]
@@ -145,4 +147,10 @@ class Kin:
             return made
         self._x, self._version = x, x._version
         self._made = {other.index: y for other, y in zip(layers, made, strict=True)}
-        return self._made.pop(layer.index)
+        return self._take(layer)
+
+    def _take(self, layer: LowRank) -> Tensor:
+        y = self._made.pop(layer.index)
+        if not self._made:
+            self._x = None
+        return y
