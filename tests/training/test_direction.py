@@ -29,6 +29,8 @@ from tiny_models import shared_model
 sys.path.append(str(Path(__file__).resolve().parent.parent.parent / "benchmarks"))
 import sliders
 
+pytestmark = pytest.mark.xdist_group("direction")  # the models learn once
+
 KINDS = [
     ModelType.FLOW,
     ModelType.FLUX,
