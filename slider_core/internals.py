@@ -101,7 +101,7 @@ comfy.model_management
   raise_non_oom           the same                                              -          evaluation/test_sweep
   soft_empty_cache        room for a smaller step                               -          training/test_fit
   InterruptProcessingException
-                          ComfyUI's cancel                                      -          nodes/test_train
+                          ComfyUI's cancel                                      -          nodes/test_train_again
   interrupt_current_processing
                           Ctrl+C in a training without a page                   -          headless/test_train
 comfy.model_sampling

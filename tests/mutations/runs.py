@@ -2,7 +2,7 @@
 
 from mutations.mutant import Mutant
 
-WIDGETS = "tests/nodes/test_train.py -k widgets"
+WIDGETS = "tests/nodes/test_train_settings.py -k widgets"
 
 MUTANTS = (
     Mutant(
@@ -34,13 +34,13 @@ MUTANTS = (
         "slider_core/runs/preview.py",
         "parts.preview_prompt or self.example.conditioning",
         "self.example.conditioning",
-        "tests/nodes/test_train.py -k preview",
+        "tests/nodes/test_train_previews.py -k preview",
     ),
     Mutant(
         "preview_negative ignored",
         "slider_core/runs/preview.py",
         "self.parts.preview_negative or empty_like",
         "empty_like",
-        "tests/nodes/test_train.py -k preview",
+        "tests/nodes/test_train_previews.py -k preview",
     ),
 )
