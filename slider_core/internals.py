@@ -103,7 +103,7 @@ comfy.model_management
   InterruptProcessingException
                           ComfyUI's cancel                                      -          nodes/test_train_again
   interrupt_current_processing
-                          Ctrl+C in a training without a page                   -          headless/test_train
+                          Ctrl+C in a training without a page                   -          headless/test_cancel
 comfy.model_sampling
   CONST                   what a model predicts                                 -          training/test_model_call
   COSMOS_RFLOW            the same                                              -          training/test_model_call
