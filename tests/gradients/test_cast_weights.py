@@ -10,7 +10,7 @@ from comfy.quant_ops import QuantizedTensor
 from concept_sliders.slider_core.gradients.saved_tensors import SavedTensors
 from concept_sliders.slider_core.gradients.trainable import trainable
 from concept_sliders.slider_core.strength import attached
-from gradients.forms import FORMS, NARROW, STRENGTH, WIDE, adapters_for, gradients, made
+from weight_forms import FORMS, NARROW, STRENGTH, WIDE, adapters_for, gradients, made
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ import torch
 from concept_sliders.slider_core.gradients.checkpointing import RecomputeError
 from concept_sliders.slider_core.gradients.trainable import trainable
 from concept_sliders.slider_core.strength import attached
-from gradients.forms import NARROW, STRENGTH, LowRank, adapters_for, gradients, made
 from torch.nn import functional as F
+from weight_forms import NARROW, STRENGTH, LowRank, adapters_for, gradients, made
 
 
 def test_dropouts_are_the_same_when_a_block_runs_again():

@@ -7,9 +7,9 @@ from comfy.ldm.modules import attention
 from comfy.model_management import load_models_gpu
 from concept_sliders.slider_core.gradients.trainable import normal_twin, trainable
 from concept_sliders.slider_core.strength import attached
-from gradients.forms import LowRank, gradients, made
 from tiny_models import tiny_call, tiny_model
 from torch import nn
+from weight_forms import LowRank, gradients, made
 
 
 def test_no_byte_of_a_weight_is_copied():
