@@ -8,7 +8,7 @@ MUTANTS = (
         "slider_core/adapters/base.py",
         "if self.rank_dropout_scale:",
         "if False:",
-        "tests/adapters/test_kinds.py -k dropout",
+        "tests/adapters/test_dropout.py -k dropout",
     ),
     Mutant(
         "exclude_name is ignored",
