@@ -139,7 +139,7 @@ comfy.weight_adapter
   BOFTAdapter             the same                                              -          files/test_foreign_files
 comfy.sd
   VAE                     what a checkpoint was made on                         -          training/test_digest
-  CLIP                    what captions kept on disk were encoded by            -          data/test_cache
+  CLIP                    what captions kept on disk were encoded by            -          encoding/test_kept_encodings
   CLIPType                text encoders in config files                         -          config/test_config
   load_checkpoint_guess_config
                           models from files, without a page                     -          headless/test_train
