@@ -117,8 +117,7 @@ def test_what_is_required_is_imported_and_what_is_imported_is_required():
     required = {re.split("[>=]", line)[0] for line in text_of("requirements.txt").split()}
     names = {IMPORTED_AS.get(name, name) for name in required}
     imported_names = set()
-    folders = (CORE, *(ROOT / name for name in ("nodes", "scripts", "tests", "benchmarks")))
-    for path in (path for folder in folders for path in folder.rglob("*.py")):
+    for path in [*CORE.rglob("*.py"), *(ROOT / "nodes").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             found = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             found += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
