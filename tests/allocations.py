@@ -15,14 +15,6 @@ class Allocations(TorchDispatchMode):
         super().__init__()
         self.made: dict[int, tuple[StorageWeakRef, int]] = {}
 
-    def __enter__(self):
-        gc.freeze()  # what is there already is no garbage of this work, and need not be looked through each time
-        return super().__enter__()
-
-    def __exit__(self, *error):
-        super().__exit__(*error)
-        gc.unfreeze()
-
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         results = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(results):

@@ -13,17 +13,8 @@ from concept_sliders.slider_core.strength import attached
 from weight_forms import FORMS, NARROW, STRENGTH, WIDE, adapters_for, gradients, made
 
 
-@pytest.fixture(autouse=True)
-def only_what_is_new():
-    """The collector leaves aside what was there before: millions of objects, which a test need not look through."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 def whole_weights() -> int:
-    """How many float tensors of the size of a weight there are that the test has made."""
+    """How many float tensors of the size of a weight there are that tests have made."""
     gc.collect()
     tensors = [
         o for o in gc.get_objects() if issubclass(type(o), torch.Tensor) and type(o) is not QuantizedTensor
