@@ -14,7 +14,8 @@ from concept_sliders.slider_core.evaluation.report_text import text_of
 from concept_sliders.slider_core.evaluation.sweep import small
 
 sys.path.append(str(Path(__file__).parent.parent.parent / "scripts" / "demo"))
-from faces import draw, random_faces
+from draw_faces import draw
+from faces import random_faces
 
 STRENGTHS = [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0]
 FACES = [replace(face, smile=0.0, eye_brightness=0.5) for face in random_faces(3, seed=5)]
