@@ -24,7 +24,8 @@ from concept_sliders.slider_core.data import Bucket, Example  # noqa: E402
 from concept_sliders.slider_core.evaluation.prompts import Prompt  # noqa: E402
 from concept_sliders.slider_core.evaluation.sweep import Sweep, Variant, decode, sample_sweep, stills  # noqa: E402
 from concept_sliders.slider_core.lora.reading import deltas_for  # noqa: E402
-from faces import Face, draw, random_faces  # noqa: E402
+from draw_faces import draw  # noqa: E402
+from faces import Face, random_faces  # noqa: E402
 
 MODELS = ("flow", "noise")
 NOISE_FILE = ROOT / "benchmarks" / "model" / "tiny_noise.safetensors"

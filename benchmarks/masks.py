@@ -24,7 +24,8 @@ from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.data import Bucket, Cycle, Example
 from concept_sliders.slider_core.data.masks import latent_mask
 from concept_sliders.slider_core.training import TrainRequest, train
-from faces import Face, draw, random_faces
+from draw_faces import draw
+from faces import Face, random_faces
 from figures import heading
 from sliders import Ground, figures, load_ground, look, row
 

@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import demo
 from concept_sliders.slider_core.data import Bucket, Cycle, Example
 from concept_sliders.slider_core.data.pair_check import Pair, check_pairs
-from faces import Face, draw, random_faces
+from draw_faces import draw
+from faces import Face, random_faces
 from sliders import load_ground
 
 FACES = 24

@@ -27,7 +27,8 @@ from concept_sliders.slider_core.evaluation.measures import spearman
 from concept_sliders.slider_core.evaluation.prompts import Prompt
 from concept_sliders.slider_core.evaluation.sweep import Sweep, Variant, decode, sample_sweep, stills
 from concept_sliders.slider_core.lora.reading import deltas_for
-from faces import draw, random_faces
+from draw_faces import draw
+from faces import random_faces
 from grounds import measure
 
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0)

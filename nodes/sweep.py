@@ -166,8 +166,10 @@ class SliderSweep(io.ComfyNode):
 
 def _text(labels: Sequence[str], measured: Sequence[Report]) -> str:
     """The reports one after the other, each under the label of its place."""
+    from ..slider_core.evaluation.report_text import text_of
+
     titled = zip(labels, measured, strict=True)
-    return "\n\n".join("\n".join(filter(None, (label, report.as_text()))) for label, report in titled)
+    return "\n\n".join("\n".join(filter(None, (label, text_of(report)))) for label, report in titled)
 
 
 def _prompts(positive: Any, prompts: Any) -> tuple[Prompt, ...]:

@@ -28,7 +28,8 @@ import numpy as np  # noqa: E402
 import run  # noqa: E402
 import workflow  # noqa: E402
 from comfy_server import DemoError, Server, free_port  # noqa: E402
-from faces import Face, draw, random_faces  # noqa: E402
+from draw_faces import draw  # noqa: E402
+from faces import Face, random_faces  # noqa: E402
 from PIL import Image  # noqa: E402
 from progress import Progress  # noqa: E402
 

@@ -12,12 +12,12 @@ comfy.model_management
 comfy.model_prefetch
   make_prefetch_queue     blocks that run again fetch their weights themselves  replaced   test_internals
 comfy.ops
-  cast_bias_weight        weights are made again and not kept; norms by rows    replaced   test_trainable
+  cast_bias_weight        weights are made again and not kept; norms by rows    replaced   gradients/test_cast_weights
   fp8_linear              has no backward pass                                  replaced   test_internals
 comfy.controlnet.ControlBase
   control_merge           writes to what a ControlNet returned                  replaced   test_control
 comfy.ldm.modules.attention
-  optimized_attention     sage, flash and split attention lose the gradient     replaced   test_trainable
+  optimized_attention     sage, flash and split attention lose the gradient     replaced   gradients/test_trainable
 comfy_kitchen
   apply_rope              fused kernels have no backward pass                   replaced   test_gradients
   rms_rope                the same; and a slider on a fused norm changes it     replaced   nodes/test_apply_to_norms
@@ -28,19 +28,19 @@ comfy.cli_args.args
 comfy.model_sampling.ModelSamplingDiscrete()
   calculate_denoised      the network's own prediction is asked for             replaced   training/test_model_call
 comfy.model_patcher.ModelPatcher()
-  model_options           attention overrides of packs are left out in training replaced   test_trainable
+  model_options           attention overrides of packs are left out in training replaced   gradients/test_trainable
 comfy.controlnet.ControlNet()
   previous_controlnet     made before our own sliders are on a shared network   replaced   test_control
 comfy.ops.manual_cast.Linear()
   comfy_force_cast_weights?
-                          quantised layers compute with a dequantised weight    replaced   test_trainable
-  cast_bias_weight?       the same, in the layers of GGUF packs                 replaced   test_trainable
+                          quantised layers compute with a dequantised weight    replaced   gradients/test_cast_weights
+  cast_bias_weight?       the same, in the layers of GGUF packs                 replaced   gradients/test_cast_weights
 torch.nn.Linear()
   forward                 blocks run again; a layer with an adapter as one      replaced   test_low_rank
-  _parameters             normal tensors for inference tensors; a changed bias  ExitStack  test_trainable
-  _buffers                normal tensors for inference tensors                  ExitStack  test_trainable
+  _parameters             normal tensors for inference tensors; a changed bias  ExitStack  gradients/test_trainable
+  _buffers                normal tensors for inference tensors                  ExitStack  gradients/test_trainable
   _modules                layers found by their names, hundreds a call          -          test_strength
-  requires_grad_          frozen while training, also where a pack left it on   finally    test_trainable
+  requires_grad_          frozen while training, also where a pack left it on   finally    gradients/test_trainable
   _forward_hooks          adds adapters to a layer's output; a hook a layer     ExitStack  test_strength
   register_forward_pre_hook
                           a control picture for each row; prompts made anew     ExitStack  test_control
@@ -101,9 +101,9 @@ comfy.model_management
   raise_non_oom           the same                                              -          evaluation/test_sweep
   soft_empty_cache        room for a smaller step                               -          training/test_fit
   InterruptProcessingException
-                          ComfyUI's cancel                                      -          nodes/test_train
+                          ComfyUI's cancel                                      -          nodes/test_train_again
   interrupt_current_processing
-                          Ctrl+C in a training without a page                   -          headless/test_train
+                          Ctrl+C in a training without a page                   -          headless/test_cancel
 comfy.model_sampling
   CONST                   what a model predicts                                 -          training/test_model_call
   COSMOS_RFLOW            the same                                              -          training/test_model_call
@@ -111,19 +111,19 @@ comfy.controlnet
   ControlBase             sliders on ControlNets                                -          test_control
   load_controlnet         a ControlNet from a file                              -          headless/test_train
 comfy.ldm.modules.attention
-  attention_pytorch       stands in for attention without a backward pass       -          test_trainable
-  attention_basic         attention with a backward pass                        -          test_trainable
-  attention_xformers      the same                                              -          test_trainable
+  attention_pytorch       stands in for attention without a backward pass       -          gradients/test_trainable
+  attention_basic         attention with a backward pass                        -          gradients/test_trainable
+  attention_xformers      the same                                              -          gradients/test_trainable
 comfy_kitchen.backends
   eager                   stands in for fused kernels                           -          test_gradients
 comfy.ops
-  CastWeightBiasOp        layers that cast their weight                         -          test_trainable
-  uncast_bias_weight      gives the memory of a cast weight back                -          test_trainable
+  CastWeightBiasOp        layers that cast their weight                         -          gradients/test_cast_weights
+  uncast_bias_weight      gives the memory of a cast weight back                -          gradients/test_cast_weights
   disable_weight_init     layers that are W x + b, computed with their adapters -          test_low_rank
 comfy.quant_ops
-  QuantizedTensor         weights in fp8 and the like                           -          test_trainable
+  QuantizedTensor         weights in fp8 and the like                           -          gradients/test_cast_weights
 comfy.quant_ops.QuantizedTensor()
-  _qdata                  where its memory is                                   -          test_trainable
+  _qdata                  where its memory is                                   -          gradients/test_cast_weights
 comfy.lora
   load_lora               any LoRA file, as ComfyUI reads it                    -          files/test_foreign_files
   calculate_weight        patches of one weight, one on the other               -          nodes/test_apply_in_weights
@@ -140,7 +140,7 @@ comfy.weight_adapter
   BOFTAdapter             the same                                              -          files/test_foreign_files
 comfy.sd
   VAE                     what a checkpoint was made on                         -          training/test_digest
-  CLIP                    what captions kept on disk were encoded by            -          data/test_cache
+  CLIP                    what captions kept on disk were encoded by            -          encoding/test_kept_encodings
   CLIPType                text encoders in config files                         -          config/test_config
   load_checkpoint_guess_config
                           models from files, without a page                     -          headless/test_train
@@ -158,7 +158,7 @@ torch.ops.aten
 torch.nn.Conv2d
   _conv_forward           a convolution with another weight                     -          adapters/test_kinds
 torch.Tensor()
-  _version                whether a kept tensor was overwritten                 -          test_trainable
+  _version                whether a kept tensor was overwritten                 -          gradients/test_saved_tensors
 """
 
 from __future__ import annotations

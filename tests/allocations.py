@@ -16,12 +16,9 @@ class Allocations(TorchDispatchMode):
         self.made: dict[int, tuple[StorageWeakRef, int]] = {}
 
     def __enter__(self):
+        gc.collect()
         gc.freeze()  # what is there already is no garbage of this work, and need not be looked through each time
         return super().__enter__()
-
-    def __exit__(self, *error):
-        super().__exit__(*error)
-        gc.unfreeze()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         results = func(*args, **(kwargs or {}))

@@ -1,5 +1,6 @@
 """Makes ComfyUI, on the CPU, and this pack importable."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -11,6 +12,12 @@ from in_comfyui import import_comfyui, import_pack
 
 import_comfyui(["--cpu"])
 import_pack()
+
+
+def pytest_collection_finish():
+    """What is there by now stays: no search for garbage, of which tests and trainings make many, goes through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Small runs of the stock KSampler with a slider: on tiny models, with random prompts and LoRAs."""
 
+import comfy.sd
 import nodes as comfy_nodes
 import torch
 from concept_sliders.nodes.apply import SliderApply, SliderStrength
@@ -43,6 +44,11 @@ def sample(model, positive, negative, count=1, cfg=3.0):
 
 def apply(model, slider, strength, **options):
     return SliderApply.execute(strength, model=model, slider=slider, **options).result[0]
+
+
+def stock(model, lora, strength):
+    """The model with the LoRA as ComfyUI's own loader puts it in."""
+    return comfy.sd.load_lora_for_models(model, None, lora, strength, 0)[0]
 
 
 def at(conditioning, strength, slider=""):

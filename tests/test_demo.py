@@ -18,7 +18,8 @@ import measure  # noqa: E402
 import nodes  # noqa: E402
 import results  # noqa: E402
 import workflow  # noqa: E402
-from faces import Face, draw, draw_many, pair, random_faces  # noqa: E402
+from draw_faces import draw, draw_many  # noqa: E402
+from faces import Face, pair, random_faces  # noqa: E402
 
 MODEL = ROOT / "scripts" / "demo" / "model"
 

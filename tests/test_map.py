@@ -70,7 +70,8 @@ def test_the_core_knows_neither_nodes_nor_the_server():
 
 
 def test_no_file_is_long_and_no_name_says_nothing():
-    for path in [*CORE.rglob("*.py"), *(ROOT / "nodes").rglob("*.py")]:
+    folders = (CORE, *(ROOT / name for name in ("nodes", "scripts", "tests", "benchmarks")))
+    for path in (path for folder in folders for path in folder.rglob("*.py")):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 250, path
         assert not re.search("util|helper|manager|misc|common", path.stem), path
 

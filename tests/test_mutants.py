@@ -4,7 +4,9 @@ import ast
 import shutil
 
 import pytest
-from mutants import MUTANTS, ROOT, Mutant, MutantError
+from mutants import ROOT
+from mutations import MUTANTS
+from mutations.mutant import Mutant, MutantError
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

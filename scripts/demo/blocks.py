@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import workflow
-from examples import changed, without
-from workflow import Workflow, node
+from workflow import Workflow, changed, node, without
 
 Places = list[tuple[str, str]]  # a node and one of its inputs or outputs
 

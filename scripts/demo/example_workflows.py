@@ -28,7 +28,8 @@ import workflow  # noqa: E402
 from blocks import BLOCKS, Block  # noqa: E402
 from chromium import Browser, Page, browser  # noqa: E402
 from comfy_server import Server, free_port  # noqa: E402
-from examples import EXAMPLES, Example  # noqa: E402
+from example_parts import Example  # noqa: E402
+from examples import EXAMPLES  # noqa: E402
 
 EXAMPLE_FOLDER, BLOCK_FOLDER = ROOT / "example_workflows", ROOT / "subgraphs"
 CATEGORY = "Concept sliders"

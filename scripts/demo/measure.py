@@ -133,7 +133,8 @@ def main() -> None:
     """Draws faces that the network has never seen, passes them through the VAE, and compares what it says."""
     import comfy.sd
     import comfy.utils
-    from faces import draw_many, random_faces
+    from draw_faces import draw_many
+    from faces import random_faces
 
     weights = comfy.utils.load_torch_file(str(WEIGHTS.with_name("tiny_faces.safetensors")))
     prefix = "first_stage_model."

@@ -29,7 +29,8 @@ import measure
 import tiny_model
 import train_flow
 import train_vae
-from faces import SIZE, draw_many, random_faces
+from draw_faces import SIZE, draw_many
+from faces import random_faces
 from PIL import Image
 
 

@@ -32,7 +32,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import measure
 import tiny_model
 import train_vae
-from faces import SIZE, Face, draw_many
+from draw_faces import SIZE, draw_many
+from faces import Face
 from named_faces import entangled_faces, named_caption, random_caption
 from tiny_noise import SIGMAS, VOCABULARY, NamedFaceModel, from_demo
 from train_model import decoded, sheet

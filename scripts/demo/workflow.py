@@ -14,6 +14,28 @@ def node(kind: str, title: str, /, **inputs: Any) -> dict[str, Any]:
     return {"class_type": kind, "inputs": inputs, "_meta": {"title": title}}
 
 
+def changed(graph: Workflow, **inputs: dict[str, Any]) -> Workflow:
+    """The graph with other values for some inputs of some nodes; None takes an input away."""
+    result = {name: {**entry, "inputs": {**entry["inputs"]}} for name, entry in graph.items()}
+    for name, values in inputs.items():
+        merged = {**result[name]["inputs"], **values}
+        result[name]["inputs"] = {key: value for key, value in merged.items() if value is not None}
+    return result
+
+
+def without(graph: Workflow, *outside: str) -> Workflow:
+    """The graph without these nodes and the links from them."""
+
+    def comes_from_outside(value: Any) -> bool:
+        return isinstance(value, list) and value[:1] and value[0] in outside
+
+    return {
+        name: {**entry, "inputs": {k: v for k, v in entry["inputs"].items() if not comes_from_outside(v)}}
+        for name, entry in graph.items()
+        if name not in outside
+    }
+
+
 def bucket(name: str, strength: float, title: str, before: str | None) -> dict[str, Any]:
     chained = {"buckets": [before, 0]} if before else {}
     return node(

@@ -23,7 +23,6 @@ from .measures import (
     symmetry,
     usable_range,
 )
-from .report_text import text_of
 
 VERSION = 2
 UNSEEN = 1 / 255  # the least change of a picture on a screen: a mean change of less is no effect
@@ -85,10 +84,6 @@ class Report:
     def others_change(self) -> list[bool]:
         """Whether more than the concept is changed, at each strength."""
         return [bool(yes) for yes in others_change(np.array(self.beside), np.array(self.size), self.leak)]
-
-    def as_text(self) -> str:
-        """The report as lines to read on a node."""
-        return text_of(self)
 
 
 def report(strengths: Sequence[float], pictures: Sequence[Array], neutral: Sequence[Array] = ()) -> Report:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..given import counted
 from .leak import WHOLE
-
-if TYPE_CHECKING:
-    from .report import Report
+from .report import Report
 
 
 def text_of(report: Report) -> str:
+    """The report as lines to read on a node."""
     if report.does_nothing:
         most = 100 * max(report.size)
         return f"This slider changes almost nothing ({most:.2f} % at most): train longer or raise the rate."

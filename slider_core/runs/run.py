@@ -11,6 +11,7 @@ from typing import Protocol
 from comfy.model_management import InterruptProcessingException
 from PIL import Image
 
+from ..evaluation.report_text import text_of
 from ..evaluation.response import measured_slider
 from ..files import WARNING, notes_on
 from ..files.atomic import NotWrittenError
@@ -119,7 +120,7 @@ class TrainingRun:
             self._say(f"{WARNING} The slider's range could not be measured ({error}). Slider Sweep can do it.")
             return trained
         self._say(
-            f"{report.as_text().splitlines()[0]}, on {counted(report.rows, 'row')}; Slider Sweep tells more."
+            f"{text_of(report).splitlines()[0]}, on {counted(report.rows, 'row')}; Slider Sweep tells more."
         )
         return replace(trained, slider=measured_slider(trained.slider, report))
 

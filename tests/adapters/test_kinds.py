@@ -8,64 +8,15 @@ from concept_sliders.slider_core.architectures.target import Target
 from concept_sliders.slider_core.strength import attached
 from lycoris import modules
 from lycoris.modules import boft, diag_oft, dylora, full, glora, ia3, locon, loha, lokr
+from made_adapters import ADAPTERS, INPUTS, four_layers, make, randomise
 from torch import nn
 
 STRENGTHS = torch.tensor([-2.0, 0.0, 1.3])
-INPUTS = {"linear": (3, 7, 16), "conv": (3, 8, 9, 9), "video": (3, 4, 3, 5, 5), "audio": (3, 4, 11)}
-ADAPTERS = {
-    "lora": {},
-    "lora rslora": {"rslora": True},
-    "lora dora": {"dora": True},
-    "lora dora tucker": {"dora": True, "use_tucker": True},
-    "locon": {"use_tucker": True},
-    "loha": {},
-    "loha tucker": {"use_tucker": True},
-    "loha dora": {"dora": True},
-    "loha dora tucker": {"dora": True, "use_tucker": True},
-    "lokr": {},
-    "lokr dora": {"dora": True},
-    "lokr dora full": {"dora": True, "full_matrix": True, "factor": 4},
-    "lokr tucker": {"use_tucker": True, "factor": 2},
-    "lokr both": {"decompose_both": True, "factor": 8},
-    "lokr full": {"full_matrix": True, "factor": 4},
-    "lokr unbalanced": {"unbalanced_factorization": True, "factor": 2},
-    "oft": {},
-    "oft rescaled": {"rescaled": True, "constraint": 0.01},
-    "boft": {},
-    "boft rescaled": {"rescaled": True},
-    "glora": {},
-    "ia3": {},
-    "ia3 input": {"train_on_input": True},
-    "dylora": {"block_size": 1},
-    "full": {},
-}
 
 
 @pytest.fixture
 def model():
-    torch.manual_seed(0)
-    layers = {
-        "linear": nn.Linear(16, 24),
-        "conv": nn.Conv2d(8, 12, 3, stride=2, padding=1),
-        "video": nn.Conv3d(4, 8, (1, 2, 2), stride=(1, 2, 2)),
-        "audio": nn.Conv1d(4, 8, 3, padding=1),
-    }
-    return nn.ModuleDict(layers).requires_grad_(False)
-
-
-def make(model, name, layer, rows=None, rank=None):
-    kind, options = name.split()[0], ADAPTERS[name]
-    config = AdapterConfig(kind, rank or (6 if kind == "boft" else 2), 3.0, options=options)
-    return make_adapters(model, uniform_plan([Target(f"{layer}.weight", rows)], config))
-
-
-def randomise(adapters):
-    for of_layer in adapters.values():
-        for adapter in of_layer:
-            for parameter in adapter.parameters():
-                parameter.data += 0.3 * torch.randn_like(parameter)
-            adapter.eval()
-    return adapters
+    return four_layers()
 
 
 def librarys_difference(name, adapter, layer):
@@ -185,50 +136,6 @@ def test_loha_of_high_rank_builds_the_difference_and_agrees(model):
         expected = x @ ((w1a @ w1b) * (w2a @ w2b)).T * 3 / adapter.rank
         got = adapter.delta(x, model["linear"](x), model["linear"], torch.ones(3, 1))
         assert torch.allclose(got, expected, atol=1e-4)
-
-
-def test_dropouts_act_in_training_only(model):
-    x, scale = torch.ones(1, 16), torch.ones(1, 1)
-    for kind in ("lora", "loha", "lokr", "oft", "full"):
-        for dropout in ("dropout", "rank_dropout", "module_dropout"):
-            config = AdapterConfig(kind, 4, options={dropout: 1 - 1e-9})
-            (adapter,) = make_adapters(model, uniform_plan([Target("linear.weight")], config))["linear"]
-            randomise({"linear": [adapter]})
-            y = model["linear"](x)
-            assert adapter.delta(x, y, model["linear"], scale).abs().sum() > 0
-            assert adapter.train().delta(x, y, model["linear"], scale).abs().sum() == 0
-
-
-@pytest.mark.parametrize("kind", ["lora", "loha", "lokr", "full"])
-def test_rank_dropout_can_make_up_for_what_it_drops(model, kind):
-    """With `rank_dropout_scale`, what is left counts more, by the share that is left."""
-    x, scale = torch.ones(1, 16), torch.ones(1, 1)
-
-    def dropped(**options):
-        torch.manual_seed(1)
-        config = AdapterConfig(kind, 4, options={"rank_dropout": 0.5, **options})
-        (adapter,) = make_adapters(model, uniform_plan([Target("linear.weight")], config))["linear"]
-        randomise({"linear": [adapter]})
-        torch.manual_seed(2)
-        return adapter.train().delta(x, model["linear"](x), model["linear"], scale)
-
-    plain, made_up = dropped(), dropped(rank_dropout_scale=True)
-    ratio = (made_up / plain)[plain != 0]
-    assert bool(plain.any()) and ratio[0] > 1.1 and torch.allclose(ratio, ratio[0])
-
-
-def test_dylora_trains_one_block_of_a_random_prefix(model):
-    torch.manual_seed(1)
-    (adapter,) = make(model, "dylora", "linear", rank=4)["linear"]
-    nn.init.normal_(adapter.up)
-    trained = set()
-    for _ in range(40):
-        adapter.zero_grad()
-        x = torch.randn(2, 16)
-        adapter.delta(x, model["linear"](x), model["linear"], torch.ones(2, 1)).sum().backward()
-        (column,) = adapter.up.grad.abs().sum(0).nonzero().flatten().tolist()
-        trained.add(column)
-    assert trained == {0, 1, 2, 3}
 
 
 def test_errors_name_what_is_wrong_and_the_nearest_right_thing(model):

@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "benchmar
 
 import demo
 import pairs as planting
-from faces import draw, random_faces
+from draw_faces import draw
+from faces import random_faces
 from sliders import load_ground
 
 COUNT = 8

@@ -10,10 +10,12 @@ import torch
 from concept_sliders.slider_core.evaluation.leak import LEAKY, WHOLE, Sides, middle_pixel, triangle_deficit, way
 from concept_sliders.slider_core.evaluation.measures import changes, spearman
 from concept_sliders.slider_core.evaluation.report import report
+from concept_sliders.slider_core.evaluation.report_text import text_of
 from concept_sliders.slider_core.evaluation.sweep import small
 
 sys.path.append(str(Path(__file__).parent.parent.parent / "scripts" / "demo"))
-from faces import draw, random_faces
+from draw_faces import draw
+from faces import random_faces
 
 STRENGTHS = [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0]
 FACES = [replace(face, smile=0.0, eye_brightness=0.5) for face in random_faces(3, seed=5)]
@@ -103,7 +105,7 @@ def test_the_leak_ranks_sliders_as_the_true_one_does_whatever_their_range():
 def test_the_range_ends_where_others_change(sign):
     got = report(STRENGTHS, rows(lambda f, s: smile(f, s, leak=sign * s > 1.5)))
     assert got.usable_range == ((-2, 1) if sign > 0 else (-1, 2))
-    assert got.as_text().splitlines()[0].endswith("(±1); beyond, more changes than the concept")
+    assert text_of(got).splitlines()[0].endswith("(±1); beyond, more changes than the concept")
     assert report(STRENGTHS, rows(smile)).usable_range == (-2, 2)
 
 
@@ -111,14 +113,14 @@ def test_others_that_change_from_the_first_strength_on_leave_no_range():
     ends = [row[[0, 3, 6]] for row in rows(lambda f, s: smile(f, s, leak=0.4))]
     got = report([-2.0, 0.0, 2.0], ends)
     assert min(got.beside[0], got.beside[2]) > LEAKY and got.usable_range == (0, 0)
-    assert got.as_text().startswith("No usable range: more changes than the concept")
+    assert text_of(got).startswith("No usable range: more changes than the concept")
 
 
 def test_a_concept_of_the_whole_picture_keeps_its_range_and_is_named():
     got = report(STRENGTHS, rows(lambda f, s: 0.25 + 0.5 * draw(f) + np.float32(0.05 * s)))
     assert got.leak > WHOLE and got.usable_range == (-2, 2)
-    assert "right for a style" in got.as_text()
-    assert "compare sliders of one concept" in report(STRENGTHS, rows(smile)).as_text()
+    assert "right for a style" in text_of(got)
+    assert "compare sliders of one concept" in text_of(report(STRENGTHS, rows(smile)))
 
 
 def test_changes_keep_the_shape_of_pictures():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from concept_sliders.slider_core.evaluation import measures as m
 from concept_sliders.slider_core.evaluation import report as r
+from concept_sliders.slider_core.evaluation.report_text import text_of
 from concept_sliders.slider_core.files.slider import Slider
 
 STRENGTHS = [-2.0, -1.0, 0.0, 1.0, 2.0]
@@ -119,7 +120,7 @@ def test_a_slider_that_does_nothing():
     assert (got.symmetry, got.evenness, got.leak, got.usable_range) == (None, None, None, (0, 0))
     assert (got.gain_at_half, got.selectivity, got.off_direction) == (None, None, None)
     assert (
-        got.as_text() == "This slider changes almost nothing (0.00 % at most): train longer or raise the rate."
+        text_of(got) == "This slider changes almost nothing (0.00 % at most): train longer or raise the rate."
     )
 
 
@@ -127,10 +128,10 @@ def test_a_slider_whose_changes_nobody_can_see_gets_no_range_and_no_marks():
     """Its pictures rise in perfect order, by less than one of the 255 steps of a screen."""
     faint = r.report(STRENGTHS, [pictures([-0.002, -0.001, 0, 0.001, 0.002], [0] * 5)])
     assert faint.does_nothing and faint.usable_range == (0, 0)
-    assert "changes almost nothing (0." in faint.as_text() and "Monotonicity" not in faint.as_text()
+    assert "changes almost nothing (0." in text_of(faint) and "Monotonicity" not in text_of(faint)
     assert "usable_range" not in r.with_range(r.Slider({}, {"usable_range": "[-1, 1]"}), faint).metadata
     seen = r.report(STRENGTHS, [pictures([-0.02, -0.01, 0, 0.01, 0.02], [0] * 5)])
-    assert not seen.does_nothing and seen.usable_range == (-2, 2) and "Monotonicity 1.00" in seen.as_text()
+    assert not seen.does_nothing and seen.usable_range == (-2, 2) and "Monotonicity 1.00" in text_of(seen)
 
 
 def test_strength_zero_is_needed():
@@ -142,10 +143,10 @@ def test_strength_zero_is_needed():
 
 def test_text_json_and_metadata():
     got = r.report(STRENGTHS, [pictures([-4, -2, 0, 2, 2.01], [0] * 5)])
-    assert got.as_text().splitlines()[0] == "Usable range -2 to 1 (±1)"
+    assert text_of(got).splitlines()[0] == "Usable range -2 to 1 (±1)"
     assert json.loads(json.dumps(got.as_dict()))["version"] == r.VERSION
     one_side = r.report(STRENGTHS, [pictures([0, 0, 0, 2, 4], [0] * 5)])
-    assert one_side.as_text().splitlines()[0] == "Usable range 0 to 2"
+    assert text_of(one_side).splitlines()[0] == "Usable range 0 to 2"
     slider = Slider({}, {"rank": "4"})
     assert r.with_range(slider, got).metadata == {"rank": "4", "usable_range": "[-2.0, 1.0]"}
     assert slider.metadata == {"rank": "4"}

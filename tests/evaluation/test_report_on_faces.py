@@ -11,7 +11,8 @@ from concept_sliders.slider_core.evaluation.report import report
 from concept_sliders.slider_core.evaluation.sweep import small
 
 sys.path.append(str(Path(__file__).parent.parent.parent / "scripts" / "demo"))
-from faces import draw, random_faces
+from draw_faces import draw
+from faces import random_faces
 
 STRENGTHS = [-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0]
 FACES = [replace(face, smile=0.0) for face in random_faces(3, seed=5)]

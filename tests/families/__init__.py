@@ -6,7 +6,7 @@ from pathlib import Path
 from .variant import Control, Newer, Published, Tiny
 
 FILES = sorted(
-    path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in ("__init__", "twin", "variant")
+    path.stem for path in Path(__file__).parent.glob("[!_]*.py") if path.stem not in ("twin", "variant")
 )
 VARIANTS = [variant for file in FILES for variant in import_module(f"{__name__}.{file}").VARIANTS]
 

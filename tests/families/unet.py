@@ -1,7 +1,8 @@
 """SD1.x, SDXL, SD2.x, SVD, UNet ControlNet."""
 
+from families._unet_published import PUBLISHED_UNETS
 from families.twin import Twin, ids, noise
-from families.variant import Control, Published, Tiny
+from families.variant import Control, Tiny
 
 LDM_UNET = {
     "sample_size": 8,
@@ -39,12 +40,25 @@ TINY = {
     "out_channels": 4,
     "context_dim": 48,
 }
-PUBLISHED = {
-    "image_size": 32,
-    "use_checkpoint": False,
-    "legacy": False,
-    "use_spatial_transformer": True,
-    "out_channels": 4,
+STILL = {**TINY, "in_channels": 4, "use_temporal_resblock": False, "use_temporal_attention": False}
+SD15 = {
+    **STILL,
+    "adm_in_channels": None,
+    "num_res_blocks": [1, 1, 1],
+    "channel_mult": [1, 2, 2],
+    "transformer_depth": [1, 1, 0],
+    "transformer_depth_output": [1, 1, 1, 1, 0, 0],
+    "transformer_depth_middle": 1,
+}
+SDXL = {
+    **STILL,
+    "num_classes": "sequential",
+    "model_channels": 64,
+    "num_res_blocks": [1, 1],
+    "channel_mult": [1, 2],
+    "transformer_depth": [0, 2],
+    "transformer_depth_output": [0, 0, 2, 2],
+    "transformer_depth_middle": 2,
     "use_linear_in_transformer": True,
 }
 
@@ -53,20 +67,7 @@ VARIANTS = (
         "sd15",
         family="SD1.x",
         of="SD15",
-        config={
-            **TINY,
-            "in_channels": 4,
-            "use_temporal_resblock": False,
-            "use_temporal_attention": False,
-            "adm_in_channels": None,
-            "model_channels": 32,
-            "num_res_blocks": [1, 1, 1],
-            "channel_mult": [1, 2, 2],
-            "transformer_depth": [1, 1, 0],
-            "transformer_depth_output": [1, 1, 1, 1, 0, 0],
-            "transformer_depth_middle": 1,
-            "use_linear_in_transformer": False,
-        },
+        config={**SD15, "model_channels": 32, "use_linear_in_transformer": False},
         x=[2, 4, 8, 8],
         sigma=1.5,
         call={"c_crossattn": [2, 6, 48]},
@@ -88,21 +89,7 @@ VARIANTS = (
         "sdxl",
         family="SDXL",
         of="SDXL",
-        config={
-            **TINY,
-            "in_channels": 4,
-            "use_temporal_resblock": False,
-            "use_temporal_attention": False,
-            "num_classes": "sequential",
-            "adm_in_channels": 2816,
-            "model_channels": 64,
-            "num_res_blocks": [1, 1],
-            "channel_mult": [1, 2],
-            "transformer_depth": [0, 2],
-            "transformer_depth_output": [0, 0, 2, 2],
-            "transformer_depth_middle": 2,
-            "use_linear_in_transformer": True,
-        },
+        config={**SDXL, "adm_in_channels": 2816},
         x=[2, 4, 8, 8],
         sigma=1.5,
         call={"c_crossattn": [2, 6, 48], "y": [2, 2816]},
@@ -135,20 +122,7 @@ VARIANTS = (
         "sd2",
         family="SD2.x",
         of="SD20",
-        config={
-            **TINY,
-            "in_channels": 4,
-            "use_temporal_resblock": False,
-            "use_temporal_attention": False,
-            "adm_in_channels": None,
-            "model_channels": 64,
-            "num_res_blocks": [1, 1, 1],
-            "channel_mult": [1, 2, 2],
-            "transformer_depth": [1, 1, 0],
-            "transformer_depth_output": [1, 1, 1, 1, 0, 0],
-            "transformer_depth_middle": 1,
-            "use_linear_in_transformer": True,
-        },
+        config={**SD15, "model_channels": 64, "use_linear_in_transformer": True},
         x=[2, 4, 8, 8],
         sigma=1.5,
         call={"c_crossattn": [2, 6, 48]},
@@ -158,21 +132,7 @@ VARIANTS = (
         "kolors",
         family="SDXL",
         of="SDXL",
-        config={
-            **TINY,
-            "in_channels": 4,
-            "use_temporal_resblock": False,
-            "use_temporal_attention": False,
-            "num_classes": "sequential",
-            "adm_in_channels": 5632,
-            "model_channels": 64,
-            "num_res_blocks": [1, 1],
-            "channel_mult": [1, 2],
-            "transformer_depth": [0, 2],
-            "transformer_depth_output": [0, 0, 2, 2],
-            "transformer_depth_middle": 2,
-            "use_linear_in_transformer": True,
-        },
+        config={**SDXL, "adm_in_channels": 5632},
         x=[2, 4, 8, 8],
         sigma=1.5,
         call={"c_crossattn": [2, 6, 48], "y": [2, 5632]},
@@ -182,21 +142,7 @@ VARIANTS = (
         "sdxl_refiner",
         family="SDXL",
         of="SDXLRefiner",
-        config={
-            **TINY,
-            "in_channels": 4,
-            "use_temporal_resblock": False,
-            "use_temporal_attention": False,
-            "num_classes": "sequential",
-            "adm_in_channels": 2560,
-            "model_channels": 64,
-            "num_res_blocks": [1, 1],
-            "channel_mult": [1, 2],
-            "transformer_depth": [0, 2],
-            "transformer_depth_output": [0, 0, 2, 2],
-            "transformer_depth_middle": 2,
-            "use_linear_in_transformer": True,
-        },
+        config={**SDXL, "adm_in_channels": 2560},
         x=[2, 4, 8, 8],
         sigma=1.5,
         call={"c_crossattn": [2, 6, 48], "y": [2, 2560]},
@@ -239,150 +185,6 @@ VARIANTS = (
         """,
         diffusers=("UNetSpatioTemporalConditionModel", {}),
     ),
-    Published(
-        "sdxl_refiner_full",
-        family="SDXL",
-        of="SDXLRefiner",
-        config={
-            **PUBLISHED,
-            "in_channels": 4,
-            "num_res_blocks": [2, 2, 2, 2],
-            "channel_mult": [1, 2, 4, 4],
-            "use_temporal_attention": False,
-            "use_temporal_resblock": False,
-            "num_classes": "sequential",
-            "adm_in_channels": 2560,
-            "model_channels": 384,
-            "transformer_depth": [0, 0, 4, 4, 4, 4, 0, 0],
-            "transformer_depth_output": [0, 0, 0, 4, 4, 4, 4, 4, 4, 0, 0, 0],
-            "transformer_depth_middle": 4,
-            "context_dim": 1280,
-        },
-        targets="""
-        input_blocks.{4,5,7,8}.1.transformer_blocks.{0..3}.attn1.{to_q,to_k,to_v,to_out.0}
-        output_blocks.{3..8}.1.transformer_blocks.{0..3}.attn1.{to_q,to_k,to_v,to_out.0}
-        middle_block.1.transformer_blocks.{0..3}.attn1.{to_q,to_k,to_v,to_out.0}
-        input_blocks.{4,5,7,8}.1.{proj_in,proj_out} output_blocks.{3..8}.1.{proj_in,proj_out}
-        middle_block.1.{proj_in,proj_out} input_blocks.0.0 out.2 time_embed.{0,2}
-        """,
-    ),
-    Published(
-        "ssd_1b",
-        family="SDXL",
-        of="SSD1B",
-        config={
-            **PUBLISHED,
-            "in_channels": 4,
-            "num_res_blocks": [2, 2, 2],
-            "channel_mult": [1, 2, 4],
-            "use_temporal_attention": False,
-            "use_temporal_resblock": False,
-            "num_classes": "sequential",
-            "adm_in_channels": 2816,
-            "model_channels": 320,
-            "transformer_depth": [0, 0, 2, 2, 4, 4],
-            "transformer_depth_output": [0, 0, 0, 1, 1, 2, 10, 4, 4],
-            "transformer_depth_middle": -1,
-            "context_dim": 2048,
-        },
-        targets="""
-        input_blocks.{4,5}.1.transformer_blocks.{0,1}.attn1.{to_q,to_k,to_v,to_out.0}
-        input_blocks.{7,8}.1.transformer_blocks.{0..3}.attn1.{to_q,to_k,to_v,to_out.0}
-        output_blocks.{0,1}.1.transformer_blocks.{0..3}.attn1.{to_q,to_k,to_v,to_out.0}
-        output_blocks.2.1.transformer_blocks.{0..9}.attn1.{to_q,to_k,to_v,to_out.0}
-        output_blocks.3.1.transformer_blocks.{0,1}.attn1.{to_q,to_k,to_v,to_out.0}
-        output_blocks.{4,5}.1.transformer_blocks.0.attn1.{to_q,to_k,to_v,to_out.0}
-        input_blocks.{4,5,7,8}.1.{proj_in,proj_out} output_blocks.{0..5}.1.{proj_in,proj_out}
-        input_blocks.0.0 out.2 time_embed.{0,2}
-        """,
-    ),
-    Published(
-        "koala_700m",
-        family="SDXL",
-        of="KOALA_700M",
-        config={
-            **PUBLISHED,
-            "in_channels": 4,
-            "num_res_blocks": [1, 1, 1],
-            "channel_mult": [1, 2, 4],
-            "use_temporal_attention": False,
-            "use_temporal_resblock": False,
-            "num_classes": "sequential",
-            "adm_in_channels": 2816,
-            "model_channels": 320,
-            "transformer_depth": [0, 2, 5],
-            "transformer_depth_output": [0, 0, 2, 2, 5, 5],
-            "transformer_depth_middle": -2,
-            "context_dim": 2048,
-        },
-        targets="""
-        input_blocks.3.1.transformer_blocks.{0,1}.attn1.{to_q,to_k,to_v,to_out.0}
-        input_blocks.5.1.transformer_blocks.{0..4}.attn1.{to_q,to_k,to_v,to_out.0}
-        output_blocks.{0,1}.1.transformer_blocks.{0..4}.attn1.{to_q,to_k,to_v,to_out.0}
-        output_blocks.{2,3}.1.transformer_blocks.{0,1}.attn1.{to_q,to_k,to_v,to_out.0}
-        input_blocks.{3,5}.1.{proj_in,proj_out} output_blocks.{0..3}.1.{proj_in,proj_out}
-        input_blocks.0.0 out.2 time_embed.{0,2}
-        """,
-    ),
-    Published(
-        "sd_x4_upscaler",
-        family="SD2.x",
-        of="SD_X4Upscaler",
-        config={
-            **PUBLISHED,
-            "in_channels": 7,
-            "num_res_blocks": [2, 2, 2, 2],
-            "channel_mult": [1, 2, 2, 4],
-            "use_temporal_attention": False,
-            "use_temporal_resblock": False,
-            "adm_in_channels": None,
-            "model_channels": 256,
-            "transformer_depth": [0, 0, 1, 1, 1, 1, 1, 1],
-            "transformer_depth_output": [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1],
-            "transformer_depth_middle": 1,
-            "context_dim": 1024,
-        },
-        targets="""
-        input_blocks.{10,11}.1.transformer_blocks.0.attn1.{to_q,to_k,to_v,to_out.0}
-        output_blocks.{0..2}.1.transformer_blocks.0.attn1.{to_q,to_k,to_v,to_out.0}
-        middle_block.1.transformer_blocks.0.attn1.{to_q,to_k,to_v,to_out.0}
-        input_blocks.{4,5,7,8,10,11}.1.{proj_in,proj_out} output_blocks.{0..8}.1.{proj_in,proj_out}
-        middle_block.1.{proj_in,proj_out} input_blocks.0.0 out.2 time_embed.{0,2}
-        """,
-    ),
-    Published(
-        "svd_full",
-        family="SVD",
-        of="SVD_img2vid",
-        config={
-            **PUBLISHED,
-            "in_channels": 8,
-            "num_res_blocks": [2, 2, 2, 2],
-            "channel_mult": [1, 2, 4, 4],
-            "use_temporal_attention": True,
-            "use_temporal_resblock": True,
-            "num_classes": "sequential",
-            "adm_in_channels": 768,
-            "model_channels": 320,
-            "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
-            "transformer_depth_output": [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
-            "transformer_depth_middle": 1,
-            "context_dim": 1024,
-            "extra_ff_mix_layer": True,
-            "use_spatial_context": True,
-            "merge_strategy": "learned_with_images",
-            "merge_factor": 0.0,
-            "video_kernel_size": [3, 1, 1],
-        },
-        targets="""
-        input_blocks.{1,2,4,5,7,8}.1.{transformer_blocks,time_stack}.0.attn1.{to_q,to_k,to_v,to_out.0}
-        input_blocks.{1,2,4,5,7,8}.1.{proj_in,proj_out}
-        middle_block.1.{transformer_blocks,time_stack}.0.attn1.{to_q,to_k,to_v,to_out.0}
-        middle_block.1.{proj_in,proj_out}
-        output_blocks.{3..11}.1.{transformer_blocks,time_stack}.0.attn1.{to_q,to_k,to_v,to_out.0}
-        output_blocks.{3..11}.1.{proj_in,proj_out} input_blocks.0.0 out.2 time_embed.{0,2}
-        """,
-    ),
     Control("sd15", family="UNet ControlNet", targets=CONTROL_TARGETS_OF_SD15),
     Control("sd2", family="UNet ControlNet", targets=CONTROL_TARGETS_OF_SD15),
     Control(
@@ -395,4 +197,5 @@ VARIANTS = (
         input_blocks.3.1.{proj_in,proj_out} input_blocks.0.0 time_embed.{0,2} input_hint_block.{0,14}
         """,
     ),
+    *PUBLISHED_UNETS,
 )

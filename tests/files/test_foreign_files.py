@@ -18,6 +18,7 @@ from tiny_models import NAMES, shared_model
 
 sys.path.insert(0, str(Path(__file__).parent))
 import foreign
+import foreign_kinds
 from diffusers_twins import TWINS, in_diffusers
 
 STRENGTH = -0.7
@@ -51,11 +52,11 @@ def component(name):
 
 # Style: whether it has diffusers' layers, how a layer is called, and the kinds that come in it.
 STYLES = {
-    "diffusers": (True, lambda name: prefixed(component(name)), foreign.PEFT),
-    "peft": (True, lambda name: prefixed("base_model.model."), foreign.PEFT),
-    "lycoris": (True, lambda name: joined("lycoris_"), foreign.LYCORIS),
-    "kohya": (False, lambda name: joined("lora_unet_"), foreign.LYCORIS),
-    "native": (False, lambda name: prefixed("diffusion_model."), (*foreign.LYCORIS, *foreign.PEFT)),
+    "diffusers": (True, lambda name: prefixed(component(name)), foreign_kinds.PEFT),
+    "peft": (True, lambda name: prefixed("base_model.model."), foreign_kinds.PEFT),
+    "lycoris": (True, lambda name: joined("lycoris_"), foreign_kinds.LYCORIS),
+    "kohya": (False, lambda name: joined("lora_unet_"), foreign_kinds.LYCORIS),
+    "native": (False, lambda name: prefixed("diffusion_model."), (*foreign_kinds.LYCORIS, *foreign_kinds.PEFT)),
 }
 
 
@@ -131,6 +132,6 @@ def test_every_style_and_kind_on_every_family(name, style):
 @pytest.mark.parametrize("style", ["kohya", "native"])
 @pytest.mark.parametrize("name", ["flux", "sd15"])
 def test_what_a_file_means_here_is_what_the_stock_loader_makes_of_it(name, style):
-    file, meant = file_of(name, style, foreign.STOCK)
+    file, meant = file_of(name, style, foreign_kinds.STOCK)
     assert not unread_by_comfyui(shared_model(name), file)
     assert_weights_in_comfyui(shared_model(name), file, meant)
