@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ..layers import channel_dim, is_frozen_linear, size_of
+from ..layers import channel_dim, size_of
 from . import products
+from .frozen import is_frozen_linear
 from .joint import Joint
 from .low_rank import LowRank, Thin
 

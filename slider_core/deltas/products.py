@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from ..layers import back_through, through
+from .frozen import back_through, through
 from .joint import Cast
 from .low_rank import LowRank, flat
 
