@@ -70,8 +70,8 @@ def test(python: Path, env: dict[str, str], args: list[str], checks: bool) -> in
                 if run(python, "-m", *command, cwd=folder, env=env) != 0:
                     return 1
     say("pytest")
-    # The models of the tests are tiny: a process for each core, each with one thread, is fastest.
-    workers = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadgroup"]
+    # The models of the tests are tiny: a process for each core, each with one thread, and one that waits for the page.
+    workers = ["-n", str(min(4, os.cpu_count() or 1) + 1), "--dist", "loadgroup"]
     return run(python, "-m", "pytest", *(args or workers), cwd=ROOT, env=env)
 
 

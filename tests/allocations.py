@@ -15,6 +15,11 @@ class Allocations(TorchDispatchMode):
         super().__init__()
         self.made: dict[int, tuple[StorageWeakRef, int]] = {}
 
+    def __enter__(self):
+        gc.collect()
+        gc.freeze()  # what is there already is no garbage of this work, and need not be looked through each time
+        return super().__enter__()
+
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         results = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(results):

@@ -120,7 +120,7 @@ def slope(model, call, adapters, some, step) -> float:
     return float((losses[0] - losses[1]) / (2 * change * len(some)))
 
 
-def in_groups(adapters, most=8) -> list:
+def in_groups(adapters, most=4) -> list:
     """Neighbours together: finite differences take two model calls a group."""
     size = -(-len(adapters) // most)
     return [adapters[start : start + size] for start in range(0, len(adapters), size)]

@@ -18,7 +18,7 @@ from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.strength import attached
 from tiny_models import NAMES, samples, shared_model, tiny_call
 
-STRENGTHS = (-2.0, -0.5, 0.0, 1.3)
+STRENGTHS = (-2.0, 0.0, 1.3)
 KINDS = {
     "rslora": AdapterConfig("lora", 2, 3.0, options={"rslora": True}),
     "dora": AdapterConfig("lora", 2, options={"dora": True}),

@@ -14,6 +14,7 @@ from tiny_concepts import amount_seen, cycle, graded_cycle, learned_model, mixed
 sys.path.append(str(Path(__file__).resolve().parent.parent.parent / "benchmarks"))
 import sliders
 
+pytestmark = pytest.mark.xdist_group("direction")  # the models learn once
 WAYS = [("denoise", True), ("difference", True), ("difference", False)]
 
 
