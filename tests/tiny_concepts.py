@@ -84,7 +84,7 @@ def words_cycle(name: str, words: Words | None = None) -> Cycle:
 
 def named_model(name: str) -> ModelPatcher:
     """As `learned_model`, of captions that say the amount in two of three pictures."""
-    return learned_model(name, 120, named=True)
+    return learned_model(name, 70, named=True)
 
 
 @cache

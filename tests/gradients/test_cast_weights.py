@@ -13,8 +13,15 @@ from concept_sliders.slider_core.strength import attached
 from weight_forms import FORMS, NARROW, STRENGTH, WIDE, adapters_for, gradients, made
 
 
+@pytest.fixture(autouse=True)
+def only_what_is_new():
+    """What other tests have made need not be looked through."""
+    gc.collect()
+    gc.freeze()
+
+
 def whole_weights() -> int:
-    """How many float tensors of the size of a weight there are that tests have made."""
+    """How many float tensors of the size of a weight there are that this test has made."""
     gc.collect()
     tensors = [
         o for o in gc.get_objects() if issubclass(type(o), torch.Tensor) and type(o) is not QuantizedTensor

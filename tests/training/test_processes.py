@@ -19,6 +19,8 @@ from tiny_models import tiny_model
 
 TESTS = Path(__file__).parents[1]
 SCRIPTS = TESTS.parent / "scripts"
+pytestmark = pytest.mark.xdist_group("processes")  # they run once for all tests
+
 SGD = EQUAL["SGD"]
 # Of the norm. Adam makes whole steps also of gradients that are next to nothing, and so of their rounding.
 CLOSE = {"AdamW": 1e-3, "found": 1e-2, "bfloat16": 1e-2}

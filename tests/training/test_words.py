@@ -14,6 +14,8 @@ from concept_sliders.slider_core.training import RequestError, TrainRequest, tra
 from concept_sliders.slider_core.training.words import steered_target
 from tiny_concepts import amount_seen, conditioning, example, named_model, words_cycle
 
+pytestmark = pytest.mark.xdist_group("direction")  # the models learn once
+
 
 def test_each_pair_of_prompts_shares_a_value_of_every_attribute_that_is_to_stay():
     assert phrases("a smile", "a frown") == [("a smile", "a frown")]

@@ -53,8 +53,20 @@ def test_a_result_goes_to_its_own_workflow_when_another_is_open(page):
     assert not page.run(f"{PICTURE}?.querySelector('img')")
 
 
+def at_rest(page):
+    """Vue nodes measure themselves once they are there: what is undone later leads back to the state after that."""
+    sizes = "JSON.stringify(app.graph.nodes.map((node) => [...node.size]))"
+    page.wait_for(
+        f"new Promise((done) => {{ const before = {sizes}; setTimeout(() => done(before === {sizes}), 500) }})"
+    )
+    page.run(f"{WORKFLOW}.activeWorkflow.changeTracker.captureCanvasState()")
+
+
 def test_undo_takes_back_what_the_user_did_and_not_the_result(page):
-    swept(page)
+    page.load(sweep_workflow(), PLACES)
+    at_rest(page)
+    page.queue()
+    shown(page)
     steps = f"{WORKFLOW}.activeWorkflow.changeTracker.undoQueue.length"
     before = page.run(steps)
     page.run(f"{{ {page.node('SliderApply')}.pos = [560, 40]; }}")
