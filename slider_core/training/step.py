@@ -70,7 +70,7 @@ def chunks(rows: Sequence[TrainRow], calls: ModelCalls, rows_at_once: int) -> li
 
 def targets_of(rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows_at_once: int) -> list[Tensor]:
     """What each row's prediction is compared with, in float32."""
-    perfect = [calls.target(row.row.latent, row.noise, row.sigmas) for row in rows]
+    perfect = _perfect(rows, calls)
     needed = [
         i for i, row in enumerate(rows) if row.anchor or row.partner is not None or row.learned is not None
     ]
@@ -90,6 +90,18 @@ def targets_of(rows: Sequence[TrainRow], calls: ModelCalls, attach: Attach, rows
             target = odd_target(base[i], error, other_error, share)
         targets.append(target if row.learned is None else torch.lerp(base[i], target, row.learned))
     return targets
+
+
+def _perfect(rows: Sequence[TrainRow], calls: ModelCalls) -> list[Tensor]:
+    """What a perfect model would predict for each row; rows of one shape together."""
+    shapes: dict[torch.Size, list[int]] = {}
+    for i, row in enumerate(rows):
+        shapes.setdefault(row.row.latent.shape, []).append(i)
+    found: dict[int, Tensor] = {}
+    for shape, alike in shapes.items():
+        target = calls.target(*stacked([rows[i] for i in alike]))
+        found |= dict(zip(alike, target.split(shape[0]), strict=True))
+    return [found[i] for i in range(len(rows))]
 
 
 def _shares(rows: Sequence[TrainRow], like: Tensor) -> Tensor:
