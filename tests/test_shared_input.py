@@ -105,6 +105,15 @@ def test_an_input_that_is_written_to_between_layers_is_another_one():
     torch.testing.assert_close(outputs(dict), outputs(Plain))
 
 
+def test_under_autocast_layers_give_what_each_gives_alone():
+    network, adapters, x = attention()
+    network, x = network.float(), x.float()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        together, alone = results(network, adapters, x), results(network, adapters, x, Plain)
+    assert together[0].dtype == torch.bfloat16
+    torch.testing.assert_close(together, alone)
+
+
 def test_models_may_write_to_each_output_of_layers_that_share_an_input():
     network, adapters, x = attention()
     with attached(network, adapters, STRENGTH):

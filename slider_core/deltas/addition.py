@@ -171,7 +171,8 @@ class Share:
     def __call__(self, x: Tensor) -> Tensor:
         """What the layer makes of `x`, with this."""
         layer, low_rank = self.layer, self.low_rank
-        if low_rank is not None and torch.is_grad_enabled():
+        in_one_type = not torch.is_autocast_enabled(x.device.type)
+        if low_rank is not None and torch.is_grad_enabled() and in_one_type:
             return self.met.kin.through(low_rank, x, self._scale_of_each(x))
         y = type(layer).forward(layer, x)
         return self.added(layer, x, y, y)

@@ -132,10 +132,11 @@ class Kin:
 
     def remove(self, layer: LowRank) -> None:
         """Lets a layer go, and what was computed ahead of it."""
-        del self._bases[layer.index]
+        self._bases.pop(layer.index, None)
         self._x, self._made = None, {}
 
     def through(self, layer: LowRank, x: Tensor, scale: Tensor) -> Tensor:
+        """What the layer of these deltas makes of `x`; `scale` [n, 1] is that of the deltas for each vector in it."""
         if x is self._x and layer.index in self._made and x._version == self._version:
             return self._take(layer)
         cast = layer.joint.cast(x)
