@@ -36,7 +36,7 @@ comfy.ops.manual_cast.Linear()
                           quantised layers compute with a dequantised weight    replaced   gradients/test_cast_weights
   cast_bias_weight?       the same, in the layers of GGUF packs                 replaced   gradients/test_cast_weights
 torch.nn.Linear()
-  forward                 blocks run again in the backward pass                 replaced   gradients/test_checkpointing
+  forward                 blocks run again; a layer with an adapter as one      replaced   test_shared_input
   _parameters             normal tensors for inference tensors; a changed bias  ExitStack  gradients/test_trainable
   _buffers                normal tensors for inference tensors                  ExitStack  gradients/test_trainable
   _modules                layers found by their names, hundreds a call          -          test_strength
@@ -119,6 +119,7 @@ comfy_kitchen.backends
 comfy.ops
   CastWeightBiasOp        layers that cast their weight                         -          gradients/test_cast_weights
   uncast_bias_weight      gives the memory of a cast weight back                -          gradients/test_cast_weights
+  disable_weight_init     layers that are W x + b, computed with their adapters -          test_shared_input
 comfy.quant_ops
   QuantizedTensor         weights in fp8 and the like                           -          gradients/test_cast_weights
 comfy.quant_ops.QuantizedTensor()

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .architectures.quirks import kept_of_prompts
-from .deltas.addition import Delta, Joined, Share, StrengthError, added, put_on, scale_for, take_off
+from .deltas.addition import Delta, Joined, Met, Share, StrengthError, added, put_on, scale_for, take_off
 from .replaced import replaced
 
 __all__ = ["Delta", "StrengthError", "added", "attached", "rows_of", "scale_for", "with_strength"]
@@ -100,15 +100,21 @@ def attached(
         if bool((strength != 0).any()):
             stack.enter_context(_prompts_made_anew(model))
             stack.enter_context(_uncompiled())
-            scales: dict[tuple, Tensor] = {}
+            met = Met()
             kept = kept or Joined()
+            shares: list[Share] = []
+            stack.callback(_take_off, shares)
             for name, of_layer in deltas.items():
-                layer = submodule(model, name)
-                dim = (batch_dims or {}).get(name, 0)
-                share = Share(of_layer, kept.at(name, layer, of_layer), strength, dim, scales)
+                layer, dim = submodule(model, name), (batch_dims or {}).get(name, 0)
+                share = Share(layer, of_layer, kept.at(name, layer, of_layer), strength, dim, met)
                 put_on(layer, share)
-                stack.callback(take_off, layer, share)
+                shares.append(share)
         yield
+
+
+def _take_off(shares: list[Share]) -> None:
+    for share in shares:
+        take_off(share.layer, share)
 
 
 def submodule(model: nn.Module, name: str) -> nn.Module:

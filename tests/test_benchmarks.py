@@ -1,6 +1,7 @@
 """Scripts run with ComfyUI importable, and the benchmark measures what it says, on tiny models here."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -69,6 +70,15 @@ def test_a_ratio_is_of_the_least_times_of_all_rounds():
         case.row("bare", bare, Peak())
         last = {**case.row("step", step, Peak()), **case.ratio("step", "bare")}
     assert last["ms"] == 3000 and last["ratio"] == pytest.approx(1.2)
+
+
+def test_an_adapter_of_sdxl_costs_few_operations_a_step():
+    """Of the whole network in its depth: the bare pass, and a step with adapters on its 304 linear layers."""
+    options = "--models sdxl --checkpointing off --steps 1 --counts".split()
+    printed = in_comfyui("--cpu", ROOT / "benchmarks" / "launches.py", *options)
+    bare, step = (int(number) for number in re.findall(r"(\d+) operations:", printed))
+    assert 0 < step - bare < 5 * 304
+    assert "deltas/products.py" in printed
 
 
 def sweep_of(smiles, strengths):

@@ -167,14 +167,14 @@ def test_a_backward_pass_that_broke_off_leaves_nothing_in_the_next():
 
 
 class Operations(TorchDispatchMode):
-    """Counts what torch computes, views aside: on a fast card each costs as much time as the next."""
+    """Counts what torch computes, views and new memory aside: on a fast card each costs as much time as the next."""
 
     def __init__(self):
         super().__init__()
         self.count = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.count += not func.is_view
+        self.count += not (func.is_view or "empty" in func.name())
         return func(*args, **(kwargs or {}))
 
 
@@ -190,7 +190,7 @@ def test_an_adapter_costs_few_operations_a_step():
         with Operations() as operations:
             train(request, lambda event: counts.append(operations.count))
     first, more = counts[2] - counts[1], counts[5] - counts[4]
-    assert (more - first) / (len(layers) - 1) <= 8
+    assert (more - first) / (len(layers) - 1) <= 5
 
 
 def test_what_was_made_in_inference_mode_serves_where_gradients_flow_through():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from ..layers import channel_dim
+from ..layers import channel_dim, size_of
+from . import products
+from .frozen import is_frozen_linear
 from .joint import Joint
 from .low_rank import LowRank, Thin
 
@@ -98,24 +101,45 @@ class Joined:
     def at(self, name: str, layer: nn.Module, deltas: Sequence[Delta]) -> tuple[LowRank | None, float]:
         """The deltas of a layer as one, with their ratio, if all are low-rank and have the same."""
         if name not in self._layers:
-            self._layers[name] = self._as_one(layer, deltas)
+            self._layers[name] = self._as_one(name, layer, deltas)
         return self._layers[name]
 
     def sources(self, like: Tensor) -> list[Tensor]:
         """The matrices of all layers met so far, in the order in which `refresh` has them as one piece."""
-        return [tensor for layer in self._joint.layers for tensor in layer.sources(like)]
+        return [tensor for _, tensor in self._joint.sources(like)]
 
     def refresh(self) -> None:
         """To be called where the deltas have changed."""
         self._joint.refresh()
 
-    def _as_one(self, layer: nn.Module, deltas: Sequence[Delta]) -> tuple[LowRank | None, float]:
+    def _as_one(self, name: str, layer: nn.Module, deltas: Sequence[Delta]) -> tuple[LowRank | None, float]:
         found = [getattr(delta, "thin", lambda layer: None)(layer) for delta in deltas]
         thin: list[Thin] = [of_delta for of_delta in found if of_delta is not None]
         if len(thin) < len(deltas) or len({of_delta.ratio for of_delta in thin}) != 1:
             return None, 1.0
         parts = [(delta.rows, of_delta.factors) for delta, of_delta in zip(deltas, thin, strict=True)]
-        return LowRank(self._joint, parts), thin[0].ratio
+        ratio = thin[0].ratio
+        whole = [delta.rows for delta in deltas] == [None]
+        return LowRank(self._joint, parts, _kin(name, layer, ratio) if whole else None), ratio
+
+
+def _kin(name: str, layer: nn.Module, ratio: float) -> object:
+    """What layers have in common that can be computed together: q, k and v of one attention on a single input."""
+    parent, _, own = name.rpartition(".")
+    by_name = re.fullmatch(r"(to_|w)?[qkv](_proj)?", own) and not re.search("cross|attn2", parent)
+    return (parent, size_of(layer), ratio) if by_name else None
+
+
+class Met:
+    """What is kept of inputs while one `attached` is open.
+
+    Attributes:
+        scales: `scale_for` of them, by their forms.
+    """
+
+    def __init__(self) -> None:
+        self.scales: dict[tuple, Tensor] = {}
+        self.kin = products.Kin()
 
 
 class Share:
@@ -123,39 +147,48 @@ class Share:
 
     Args:
         joined: the deltas as one, and their ratio, as of `Joined`.
-        scales: `scale_for` of the inputs met so far, for all layers of the same `attached`.
+        met: what is kept of the inputs met so far, for all layers of the same `attached`.
     """
 
     def __init__(
         self,
+        layer: nn.Module,
         deltas: Sequence[Delta],
         joined: tuple[LowRank | None, float],
         strength: Tensor,
         batch_dim: int,
-        scales: dict[tuple, Tensor],
+        met: Met,
     ):
-        self.deltas, (self.low_rank, self.ratio) = deltas, joined
-        self.strength, self.batch_dim, self.scales = strength, batch_dim, scales
+        self.layer, self.deltas, (self.low_rank, self.ratio) = layer, deltas, joined
+        self.strength, self.batch_dim, self.met = strength, batch_dim, met
 
     def added(self, layer: nn.Module, x: Tensor, y: Tensor, onto: Tensor) -> Tensor:
         """`onto`, to which this is added as to `y`, the base layer's output for `x`."""
         if self.low_rank is None or x.dtype != y.dtype:
             return added(layer, x, y, self.deltas, self._scale(x, 1.0), onto)
-        return self.low_rank.added(x, onto, self._scale_of_each(x))
+        return products.added(self.low_rank, x, onto, self._scale_of_each(x))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """What the layer makes of `x`, with this."""
+        layer, low_rank = self.layer, self.low_rank
+        if low_rank is not None and torch.is_grad_enabled():
+            return self.met.kin.through(low_rank, x, self._scale_of_each(x))
+        y = type(layer).forward(layer, x)
+        return self.added(layer, x, y, y)
 
     def _scale(self, x: Tensor, ratio: float) -> Tensor:
         form = (x.shape[self.batch_dim], self.batch_dim, x.ndim, x.device, x.dtype, ratio)
-        if form not in self.scales:
-            self.scales[form] = scale_for(x, self.strength, self.batch_dim) * ratio
-        return self.scales[form]
+        if form not in self.met.scales:
+            self.met.scales[form] = scale_for(x, self.strength, self.batch_dim) * ratio
+        return self.met.scales[form]
 
     def _scale_of_each(self, x: Tensor) -> Tensor:
         """The scale of each of the vectors in `x`, [n, 1]."""
         form = (x.shape[:-1], self.batch_dim, x.device, x.dtype, self.ratio)
-        if form not in self.scales:
+        if form not in self.met.scales:
             scale = self._scale(x, self.ratio)
-            self.scales[form] = scale.expand(*x.shape[:-1], 1).reshape(-1, 1)
-        return self.scales[form]
+            self.met.scales[form] = scale.expand(*x.shape[:-1], 1).reshape(-1, 1)
+        return self.met.scales[form]
 
 
 HOOK: Any = "concept sliders"
@@ -173,13 +206,27 @@ class Sum(list[Share]):
 
 
 def put_on(layer: nn.Module, share: Share) -> None:
-    """Adds a share to a layer."""
-    shares: Any = layer._forward_hooks.setdefault(HOOK, Sum())
+    """Adds a share to a layer: the only one as its forward, in fewer operations, where that is possible."""
+    own: Any = vars(layer)
+    hooks: Any = layer._forward_hooks
+    before, low_rank = own.get("forward"), share.low_rank
+    if low_rank is not None and before is None and HOOK not in hooks and is_frozen_linear(layer):
+        own["forward"] = share
+        share.met.kin.add(low_rank, layer)
+        return
+    if isinstance(before, Share):
+        take_off(layer, before)
+    shares = hooks.setdefault(HOOK, Sum([before] if isinstance(before, Share) else []))
     shares.append(share)
 
 
 def take_off(layer: nn.Module, share: Share) -> None:
     """The layer is without this share again."""
+    own: Any = vars(layer)
+    if own.get("forward") is share and share.low_rank is not None:
+        del own["forward"]
+        share.met.kin.remove(share.low_rank)
+        return
     shares: Any = layer._forward_hooks[HOOK]
     shares.remove(share)
     if not shares:

@@ -7,6 +7,7 @@ of a training step.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -17,18 +18,34 @@ from .low_rank import LowRank, Matrices
 
 
 class Joint:
-    """The low-rank deltas of all layers."""
+    """The low-rank deltas of all layers, kin together."""
 
     def __init__(self) -> None:
-        self.layers: list[LowRank] = []
+        self.groups: list[list[LowRank]] = []
         self._casts: dict[Any, Cast] = {}
+
+    def join(self, layer: LowRank) -> tuple[int, list[LowRank]]:
+        """Takes a layer's deltas in; how many layers there were before, and its kin with itself."""
+        index = sum(map(len, self.groups))
+        if not (self.groups and layer.kin is not None and self.groups[-1][0].kin == layer.kin):
+            self.groups.append([])
+        self.groups[-1].append(layer)
+        return index, self.groups[-1]
+
+    def sources(self, x: Tensor) -> list[tuple[int, Tensor]]:
+        """The matrices of all layers, with the layer's index, in the order in which they lie in one piece."""
+        found = []
+        for group in self.groups:
+            factors = [(layer.index, own) for layer in group for own in layer.factors(x)]
+            found += [(index, own.up) for index, own in factors] + [(index, own.down) for index, own in factors]
+        return found
 
     def cast(self, x: Tensor) -> Cast:
         """The matrices of all layers on the device and in the type of `x`."""
         form = (x.device, x.dtype)
         if form not in self._casts:
             with torch.inference_mode(False):  # training may come by later
-                self._casts[form] = Cast(self.layers, x)
+                self._casts[form] = Cast(self, x)
         return self._casts[form]
 
     def refresh(self) -> None:
@@ -37,72 +54,81 @@ class Joint:
             cast.refresh()
 
 
+class Pieces:
+    """Memory for the matrices of all layers, and those of each layer and of all its kin in it."""
+
+    def __init__(self, memory: Tensor, groups: Sequence[Sequence[LowRank]], shapes: Sequence[torch.Size]):
+        self.memory = memory
+        pieces = memory.split([shape.numel() for shape in shapes])
+        self.views = [piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+        self.matrices: dict[tuple[int, int], Matrices] = {}
+        views = iter(self.views)
+        for group in groups:
+            ups, downs = ([list(islice(views, len(layer.starts))) for layer in group] for _ in range(2))
+            for layer, up, down in zip(group, ups, downs, strict=True):
+                self.matrices[layer.index, 1] = Matrices(layer.starts, up, down)
+            if len(group) > 1 and len({up.shape for own in ups for up in own}) == 1:
+                places = range(len(group))
+                self.matrices[group[0].index, len(group)] = Matrices(places, sum(ups, []), sum(downs, []))
+
+
 class Cast:
     """The matrices of all layers in one type, in one piece of memory, and their gradients in another."""
 
-    def __init__(self, layers: Sequence[LowRank], x: Tensor):
-        self._by_layer = [layer.sources(x) for layer in layers]
-        self._sources = [tensor for sources in self._by_layer for tensor in sources]
+    def __init__(self, joint: Joint, x: Tensor):
+        self._groups, sources = joint.groups, joint.sources(x)
+        self._owners = [index for index, _ in sources]
+        self._sources = [tensor for _, tensor in sources]
         self._whole = _as_one(self._sources)
-        self._sizes = [tensor.numel() for tensor in self._sources]
         self.trained = any(tensor.requires_grad for tensor in self._sources)
         self._anchor: Tensor | None = None
-        self._memory = x.new_empty(sum(self._sizes))
-        self.matrices = self._matrices_in(self._memory)
-        self._gradients: tuple[Tensor, list[Matrices]] | None = None
+        self._own = self._pieces(x.new_empty(sum(tensor.numel() for tensor in self._sources)))
+        self._gradients: Pieces | None = None
         self._reached: set[int] = set()
         self.refresh()
+
+    def _pieces(self, memory: Tensor) -> Pieces:
+        return Pieces(memory, self._groups, [tensor.shape for tensor in self._sources])
 
     @torch.no_grad()
     def refresh(self) -> None:
         self._reached = set()
-        for matrices in self.matrices:
-            matrices.changed()
         if self._whole is not None:
-            self._memory.copy_(self._whole)
+            self._own.memory.copy_(self._whole)
         else:
-            torch._foreach_copy_(self._views(self._memory), [tensor.detach() for tensor in self._sources])
+            torch._foreach_copy_(self._own.views, [tensor.detach() for tensor in self._sources])
 
-    def anchor(self) -> Tensor:
+    def anchor(self) -> Tensor | None:
         """What makes autograd come by, also where neither input nor output of a layer has a gradient."""
-        if self._anchor is None:
-            self._anchor = torch.zeros((), device=self._memory.device, requires_grad=True)
+        if self._anchor is None and self.trained:
+            self._anchor = torch.zeros((), device=self._own.memory.device, requires_grad=True)
         return self._anchor
 
-    def _views(self, memory: Tensor) -> list[Tensor]:
-        pieces = memory.split(self._sizes)
-        return [piece.view(tensor.shape) for piece, tensor in zip(pieces, self._sources, strict=True)]
+    def of(self, layers: Sequence[LowRank]) -> Matrices | None:
+        """The matrices of a layer, or of all its kin where they have the same shape."""
+        return self._own.matrices.get((layers[0].index, len(layers)))
 
-    def _matrices_in(self, memory: Tensor) -> list[Matrices]:
-        views = iter(self._views(memory))
-        layers = [[next(views) for _ in sources] for sources in self._by_layer]
-        return [Matrices(of[: len(of) // 2], of[len(of) // 2 :]) for of in layers]
-
-    def gradients(self, index: int) -> Matrices:
-        """Where the gradients of a layer's matrices are added up until the end of this backward pass."""
+    def gradients(self, layers: Sequence[LowRank]) -> Matrices:
+        """Where the gradients of these matrices are added up until the end of this backward pass."""
         if self._gradients is None:
-            memory = torch.empty_like(self._memory)
-            self._gradients = memory, self._matrices_in(memory)
+            self._gradients = self._pieces(torch.empty_like(self._own.memory))
         if not self._reached:  # the first of this backward pass
-            self._gradients[0].zero_()
+            self._gradients.memory.zero_()
             Variable._execution_engine.queue_callback(self._hand_over)
-        self._reached.add(index)
-        return self._gradients[1][index]
+        self._reached.update(layer.index for layer in layers)
+        return self._gradients.matrices[layers[0].index, len(layers)]
 
     @torch.no_grad()
     def _hand_over(self) -> None:
         """Adds to each source that a backward pass has reached its gradient."""
         assert self._gradients is not None
-        memory, reached, self._reached = self._gradients[0], self._reached, set()
+        memory, reached, self._reached = self._gradients.memory, self._reached, set()
         of_all = _as_one([tensor.grad for tensor in self._sources])
         if of_all is not None:
             of_all.add_(memory)
             return
-        views = iter(self._views(memory.to(self._sources[0].dtype)))
-        gradients = [
-            (i in reached, source, next(views)) for i, of in enumerate(self._by_layer) for source in of
-        ]
-        wanted = [(s, gradient) for is_reached, s, gradient in gradients if is_reached and s.requires_grad]
+        gradients = zip(self._owners, self._sources, self._gradients.views, strict=True)
+        wanted = [(source, own) for i, source, own in gradients if i in reached and source.requires_grad]
         had = [(source.grad, gradient) for source, gradient in wanted if source.grad is not None]
         for source, gradient in wanted:
             if source.grad is None:

@@ -1,21 +1,21 @@
 """Products of two thin matrices, added to linear layers' outputs in as few operations as the algebra allows.
 
-Those on one layer make one product: their `down` stacked, each `up` at the rows that it changes. Where the matrices of
-all layers lie in the model's type, and where their gradients go, is `joint`.
+Those on one layer make one product: their `down` stacked, each `up` at the rows that it changes; those of layers that
+share an input (kin) too. Where the matrices of all layers lie in the model's type, and where their gradients go, is
+`joint`; how they are computed, forward and back, `products`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 if TYPE_CHECKING:
-    from .joint import Cast, Joint
+    from .joint import Joint
 
 Rows = tuple[int, int] | None
 
@@ -40,98 +40,85 @@ class LowRank:
     Args:
         joint: those of all layers; this one joins them.
         parts: of each delta the layer's rows that it changes (None: all), and what gives its matrices.
+        kin: layers of the same one that follow each other may get the same input.
     """
 
-    def __init__(self, joint: Joint, parts: Sequence[tuple[Rows, Callable[[Tensor], Factors]]]):
-        self.rows = [slice(*rows) if rows else slice(None) for rows, _ in parts]
+    def __init__(
+        self, joint: Joint, parts: Sequence[tuple[Rows, Callable[[Tensor], Factors]]], kin: object = None
+    ):
+        self.starts = [rows[0] if rows else 0 for rows, _ in parts]
         self._factors = [factors for _, factors in parts]
-        self._joint, self._index = joint, len(joint.layers)
-        joint.layers.append(self)
+        self.joint, self.kin = joint, kin
+        self.index, self.group = joint.join(self)
 
-    def sources(self, x: Tensor) -> list[Tensor]:
-        """The ups of all parts, and then the downs."""
-        factors = [factors(x) for factors in self._factors]
-        return [up for up, _ in factors] + [down for _, down in factors]
-
-    def added(self, x: Tensor, y: Tensor, scale: Tensor) -> Tensor:
-        """`y` [batch, …, rows] plus `scale` [n, 1] · up · down · `x` [batch, …, columns], seen as n vectors."""
-        cast = self._joint.cast(x)
-        matrices = cast.matrices[self._index]
-        up = matrices.joint_up(self.rows, y.shape[-1])
-        if torch.is_grad_enabled() and cast.trained:
-            return _Added.apply(x, y, cast.anchor(), (scale, up, matrices.down, cast, self))
-        return _product(x, y, scale, up, matrices.down)[1].view(y.shape)
-
-    def add_gradients(self, cast: Cast, x: Tensor, hidden: Tensor, grad: Tensor, of_hidden: Tensor) -> None:
-        """Adds the gradients of both sides; all arguments are [n, …], `hidden` and `of_hidden` scaled."""
-        gradients = cast.gradients(self._index)
-        gradients.down.addmm_(of_hidden.t(), x)
-        if len(self.rows) == 1 and len(gradients.ups[0]) == grad.shape[1]:
-            gradients.ups[0].addmm_(grad.t(), hidden)
-            return
-        for rows, ranks, up in zip(self.rows, gradients.ranks, gradients.ups, strict=True):
-            up.addmm_(grad[:, rows].t(), hidden[:, ranks])
+    def factors(self, x: Tensor) -> list[Factors]:
+        """The matrices of each part, for an input."""
+        return [factors(x) for factors in self._factors]
 
 
-def _product(x: Tensor, y: Tensor, scale: Tensor, up: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
-    """The scaled hidden values [n, ranks], and `y` with their product through `up` [n, rows]."""
-    hidden = torch.mm(_flat(x), down.t()).mul_(scale)
-    return hidden, torch.addmm(_flat(y), hidden, up.t())
+class Ups:
+    """Ups of one shape whose rows begin at the same distance, multiplied in one operation.
+
+    Args:
+        ups: [height, rank], one after the other in memory.
+        start: their first row in the layer's output.
+        step: rows from one to the next.
+        rank: their first one in `hidden`.
+    """
+
+    def __init__(self, ups: Sequence[Tensor], start: int, step: int, rank: int):
+        first, self._count = ups[0], len(ups)
+        self._height, self._ranks = first.shape
+        self._start, self._step, self._rank = start, step, rank
+        shape, stride = (self._count, *first.shape), (first.numel(), *first.stride())
+        one = self._count == 1
+        self.whole = first if one else first.as_strided(shape, stride)
+        self._times: Callable[..., Tensor] = torch.mm if one else torch.bmm
+        self._add_times: Callable[..., Tensor] = Tensor.addmm_ if one else Tensor.baddbmm_
+
+    def add(self, y: Tensor, hidden: Tensor) -> None:
+        """Adds the product with `hidden` [n, ranks] to `y` [n, rows], or to outputs of its own [count, n, height]."""
+        self._add_times(self._of(y), self._of_hidden(hidden), self.whole.mT)
+
+    def back(self, grad: Tensor, of_hidden: Tensor) -> None:
+        """Sets its part of the gradient of `hidden`, of that of `y`."""
+        self._times(self._of(grad), self.whole, out=self._of_hidden(of_hidden))
+
+    def add_gradient(self, grad: Tensor, hidden: Tensor) -> None:
+        """Adds its gradient, of that of `y`, where this is of gradients itself."""
+        self._add_times(self.whole, self._of(grad).mT, self._of_hidden(hidden))
+
+    def _of(self, y: Tensor) -> Tensor:
+        return y if y.ndim == 3 else self._columns(y, self._start, self._step, self._height)
+
+    def _of_hidden(self, hidden: Tensor) -> Tensor:
+        return self._columns(hidden, self._rank, self._ranks, self._ranks)
+
+    def _columns(self, matrix: Tensor, start: int, step: int, width: int) -> Tensor:
+        if self._count == 1:
+            return matrix if width == matrix.shape[1] else matrix[:, start : start + width]
+        row, column = matrix.stride()
+        size, stride = (self._count, len(matrix), width), (step * column, row, column)
+        return matrix.as_strided(size, stride, matrix.storage_offset() + start * column)
 
 
 class Matrices:
-    """The matrices of one layer: an up for each part, and all downs as one."""
+    """The matrices of one layer, or of several that share an input: all downs as one, and the ups."""
 
-    def __init__(self, ups: Sequence[Tensor], downs: Sequence[Tensor]):
-        self.ups = ups
-        self.ranks = [slice(*ends) for ends in pairwise(accumulate((len(down) for down in downs), initial=0))]
+    def __init__(self, starts: Sequence[int], ups: Sequence[Tensor], downs: Sequence[Tensor]):
         first = downs[0]  # the others follow it in memory
-        self.down = first.as_strided((self.ranks[-1].stop, first.shape[1]), first.stride())
-        self._joint_up: Tensor | None = None
-
-    def joint_up(self, rows: Sequence[slice], height: int) -> Tensor:
-        """The ups side by side, each at its rows, [height, ranks]."""
-        if len(self.ups) == 1 and len(self.ups[0]) == height:
-            return self.ups[0]
-        if self._joint_up is None:
-            self._joint_up = self._side_by_side(rows, height)
-        return self._joint_up
-
-    @torch.inference_mode(False)
-    @torch.no_grad()
-    def _side_by_side(self, rows: Sequence[slice], height: int) -> Tensor:
-        whole = self.down.new_zeros(height, len(self.down))
-        for place, ranks, up in zip(rows, self.ranks, self.ups, strict=True):
-            whole[place, ranks] = up
-        return whole
-
-    def changed(self) -> None:
-        """The numbers in the ups are other ones now."""
-        self._joint_up = None
+        self.down = first.as_strided((sum(map(len, downs)), first.shape[1]), first.stride())
+        steps = {after - before for before, after in pairwise(starts)}
+        self.ups: list[Ups] = []
+        if len(steps) < 2 and len({up.shape for up in ups}) == 1:
+            self.ups.append(Ups(ups, starts[0], steps.pop() if steps else 0, 0))
+            return
+        rank = 0
+        for start, up in zip(starts, ups, strict=True):
+            self.ups.append(Ups([up], start, 0, rank))
+            rank += up.shape[1]
 
 
-class _Added(torch.autograd.Function):
-    """`LowRank.added` with a gradient for `x` and for the matrices, which do not pass through autograd themselves."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, anchor: Tensor, constants: tuple) -> Tensor:
-        scale, up, down, *_ = constants
-        hidden, whole = _product(x, y, scale, up, down)
-        ctx.save_for_backward(x, hidden)
-        ctx.constants = constants
-        return torch.ops.aten._unsafe_view(whole, y.shape)  # a view of its own could not be written to
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-        x, hidden = ctx.saved_tensors
-        scale, up, down, cast, layer = ctx.constants
-        flat_grad = _flat(grad)
-        of_hidden = torch.mm(flat_grad, up).mul_(scale)
-        layer.add_gradients(cast, _flat(x), hidden, flat_grad, of_hidden)
-        of_x = torch.mm(of_hidden, down).view(x.shape) if ctx.needs_input_grad[0] else None
-        return of_x, grad, None, None
-
-
-def _flat(tensor: Tensor) -> Tensor:
+def flat(tensor: Tensor) -> Tensor:
+    """As vectors [n, columns]."""
     return tensor.reshape(-1, tensor.shape[-1])

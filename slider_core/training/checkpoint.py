@@ -18,7 +18,7 @@ from torch import Tensor
 from ..files.atomic import write_whole
 from .state import State
 
-FORMAT = "concept-sliders-checkpoint-2"  # a new number where a state means something else than before
+FORMAT = "concept-sliders-checkpoint-3"  # a new number where a state means something else than before
 
 
 Stored = tuple[dict[str, str], dict[str, Tensor]]  # metadata and tensors of a checkpoint
