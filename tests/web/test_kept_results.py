@@ -67,7 +67,9 @@ def test_undo_takes_back_what_the_user_did_and_not_the_result(page):
     # Vue nodes that are out of sight may be measured only now; of those that show results nothing may differ.
     ours = "nodes.filter(({ type }) => ['SliderSweep', 'SliderApply'].includes(type))"
     kept, now = (f"{graph}.{ours}" for graph in (f"{tracker}.activeState", "app.rootGraph.serialize()"))
-    assert page.run(f"JSON.stringify({now}) === JSON.stringify({kept})"), "the result hides what can be done again"
+    assert page.run(f"JSON.stringify({now}) === JSON.stringify({kept})"), (
+        "the result hides what can be done again"
+    )
     page.run(f"{tracker}.redo()")
     assert page.run(f"[...{page.node('SliderApply')}.pos]") == [560, 40]
     shown(page)
