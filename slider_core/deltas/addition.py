@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ..layers import channel_dim, size_of
 from . import products
 from .frozen import is_frozen_linear
-from .joint import Joint
-from .low_rank import LowRank, Thin
+from .joint import Joint, LowRank
+from .low_rank import Thin
 
 
 class StrengthError(ValueError):

@@ -6,7 +6,7 @@ of a training step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Variable
 
-from .low_rank import LowRank, Matrices
+from .low_rank import Factors, Matrices, Rows
 
 
 class Joint:
@@ -52,6 +52,28 @@ class Joint:
         """Takes over what the deltas' own tensors are now, for the calls from here on."""
         for cast in self._casts.values():
             cast.refresh()
+
+
+class LowRank:
+    """The low-rank deltas of one layer as one.
+
+    Args:
+        joint: those of all layers; this one joins them.
+        parts: of each delta the layer's rows that it changes (None: all), and what gives its matrices.
+        kin: layers of the same one that follow each other may get the same input.
+    """
+
+    def __init__(
+        self, joint: Joint, parts: Sequence[tuple[Rows, Callable[[Tensor], Factors]]], kin: object = None
+    ):
+        self.starts = [rows[0] if rows else 0 for rows, _ in parts]
+        self._factors = [factors for _, factors in parts]
+        self.joint, self.kin = joint, kin
+        self.index, self.group = joint.join(self)
+
+    def factors(self, x: Tensor) -> list[Factors]:
+        """The matrices of each part, for an input."""
+        return [factors(x) for factors in self._factors]
 
 
 class Pieces:

@@ -1,4 +1,4 @@
-"""Products of two thin matrices, added to linear layers' outputs in as few operations as the algebra allows.
+"""The thin matrices of low-rank deltas, multiplied in as few operations as the algebra allows.
 
 Those on one layer make one product: their `down` stacked, each `up` at the rows that it changes; those of layers that
 share an input (kin) too. Where the matrices of all layers lie in the model's type, and where their gradients go, is
@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from .joint import Joint
 
 Rows = tuple[int, int] | None
 
@@ -32,28 +29,6 @@ class Thin(NamedTuple):
 
     ratio: float
     factors: Callable[[Tensor], Factors]
-
-
-class LowRank:
-    """The low-rank deltas of one layer as one.
-
-    Args:
-        joint: those of all layers; this one joins them.
-        parts: of each delta the layer's rows that it changes (None: all), and what gives its matrices.
-        kin: layers of the same one that follow each other may get the same input.
-    """
-
-    def __init__(
-        self, joint: Joint, parts: Sequence[tuple[Rows, Callable[[Tensor], Factors]]], kin: object = None
-    ):
-        self.starts = [rows[0] if rows else 0 for rows, _ in parts]
-        self._factors = [factors for _, factors in parts]
-        self.joint, self.kin = joint, kin
-        self.index, self.group = joint.join(self)
-
-    def factors(self, x: Tensor) -> list[Factors]:
-        """The matrices of each part, for an input."""
-        return [factors(x) for factors in self._factors]
 
 
 class Ups:

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from .frozen import back_through, through
-from .joint import Cast
-from .low_rank import LowRank, flat
+from .joint import Cast, LowRank
+from .low_rank import flat
 
 _shaped = torch.ops.aten._unsafe_view.default  # a view of its own could not be written to
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from comfy.model_patcher import LowVramPatch, ModelPatcher
-from concept_sliders.slider_core.deltas.low_rank import LowRank
+from concept_sliders.slider_core.deltas.joint import LowRank
 from concept_sliders.slider_core.files import Slider
 from concept_sliders.slider_core.training.contents import deciding, names_of_modules
 from concept_sliders.slider_core.training.digest import Digest

@@ -36,7 +36,9 @@ def test_what_the_sides_share_by_accident_does_not_turn_a_slider_round(name):
     more_and_less(learned_model(name), name, graded_cycle(name, paired=False), "difference", 0.0)
 
 
-@pytest.mark.parametrize(("name", "objective"), [("sd3", "denoise"), ("sd15", "difference"), ("sd2", "denoise")])
+@pytest.mark.parametrize(
+    ("name", "objective"), [("sd3", "denoise"), ("sd15", "difference"), ("sd2", "denoise")]
+)
 def test_pictures_and_words_together_go_the_right_way(name, objective):
     more_and_less(named_model(name), name, mixed_cycle(name), objective)
 

@@ -53,20 +53,8 @@ def test_a_result_goes_to_its_own_workflow_when_another_is_open(page):
     assert not page.run(f"{PICTURE}?.querySelector('img')")
 
 
-def at_rest(page):
-    """Vue nodes measure themselves once they are there: what is undone later leads back to the state after that."""
-    sizes = "JSON.stringify(app.graph.nodes.map((node) => [...node.size]))"
-    page.wait_for(
-        f"new Promise((done) => {{ const before = {sizes}; setTimeout(() => done(before === {sizes}), 500) }})"
-    )
-    page.run(f"{WORKFLOW}.activeWorkflow.changeTracker.captureCanvasState()")
-
-
 def test_undo_takes_back_what_the_user_did_and_not_the_result(page):
-    page.load(sweep_workflow(), PLACES)
-    at_rest(page)
-    page.queue()
-    shown(page)
+    swept(page)
     steps = f"{WORKFLOW}.activeWorkflow.changeTracker.undoQueue.length"
     before = page.run(steps)
     page.run(f"{{ {page.node('SliderApply')}.pos = [560, 40]; }}")
@@ -76,8 +64,12 @@ def test_undo_takes_back_what_the_user_did_and_not_the_result(page):
     page.run(f"{tracker}.undo()")
     assert page.run(f"[...{page.node('SliderApply')}.pos]") == [500, 0]
     shown(page)
-    page.run(f"{tracker}.captureCanvasState()")
-    assert page.run(f"{tracker}.redoQueue.length") == 1, "the result hides what can be done again"
+    # Vue nodes that are out of sight may be measured only now; of those that show results nothing may differ.
+    ours = "nodes.filter(({ type }) => ['SliderSweep', 'SliderApply'].includes(type))"
+    kept, now = (f"{graph}.{ours}" for graph in (f"{tracker}.activeState", "app.rootGraph.serialize()"))
+    assert page.run(f"JSON.stringify({now}) === JSON.stringify({kept})"), (
+        "the result hides what can be done again"
+    )
     page.run(f"{tracker}.redo()")
     assert page.run(f"[...{page.node('SliderApply')}.pos]") == [560, 40]
     shown(page)
