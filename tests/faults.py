@@ -112,8 +112,8 @@ def _harm_to_model(reference) -> list[str]:
         for a, b in zip(reference.before.values(), after.values(), strict=True)
     ):
         wrong.append("the model's weights are not the same")
-    if any(module._forward_hooks or module._forward_pre_hooks for module in modules):
-        wrong.append("hooks stay on the model")
+    if any(m._forward_hooks or m._forward_pre_hooks or "forward" in vars(m) for m in modules):
+        wrong.append("hooks or another forward stay on the model")
     if not torch.equal(predict(reference.model), reference.picture):
         wrong.append("the model predicts something else")
     return wrong

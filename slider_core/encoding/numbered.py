@@ -74,8 +74,8 @@ def _of_tokens(bucket: Bucket, word: str, encode: Encode | None) -> Numbered:
     plain = [_without_token(example, word, encode) for example in bucket.examples]
     if all(number is None for _, number in plain):
         raise PictureError(
-            f"No caption of bucket {quoted(bucket.name)} has a token such as ({word}:0.7). Its first caption is "
-            f"{quoted(bucket.examples[0].caption)}."
+            f"No caption of bucket {quoted(bucket.name)} has a token such as ({quoted(word)[1:-1]}:0.7). Its first "
+            f"caption is {quoted(bucket.examples[0].caption)}."
         )
     return [example for example, _ in plain], [number for _, number in plain]
 

@@ -214,7 +214,7 @@ class _Run:
         self.slider.refresh()
         everyones = rows_of_turn(turn, self.calls, self.request, generator)
         rows, total = self.processes.own(everyones), sum(row.weight for row in everyones)
-        with self.saved.active():
+        with torch.enable_grad(), self.saved.active():  # memory may have run out on the way into a no_grad
             by_sign = forward_backward(
                 rows, self.calls, self.slider.attach, self.fit.rows_at_once, self.scaler.scale, total
             )
