@@ -1,6 +1,6 @@
 """Breaks the code on purpose, one place at a time, and shows that a test notices.
 
-    python3 scripts/run.py python tests/mutants.py          all mutants, about ten minutes on one core
+    python3 scripts/run.py python tests/mutants.py          all mutants, a quarter of an hour on one core
     python3 scripts/run.py python tests/mutants.py NAME …   those whose names have this in them
 
 The checkout is copied into a temporary folder, where the tests must pass first. Ends with 1 if a mutant survives.
