@@ -211,7 +211,7 @@ def put_on(layer: nn.Module, share: Share) -> None:
     own: Any = vars(layer)
     hooks: Any = layer._forward_hooks
     before, low_rank = own.get("forward"), share.low_rank
-    if low_rank is not None and before is None and HOOK not in hooks and is_frozen_linear(layer):
+    if low_rank is not None and HOOK not in hooks and is_frozen_linear(layer):
         own["forward"] = share
         share.met.kin.add(low_rank, layer)
         return
