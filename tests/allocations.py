@@ -8,6 +8,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
+def set_aside_what_is_there() -> None:
+    """What is there by now stays, and no search for garbage, or for what is new, goes through it."""
+    gc.collect()
+    gc.freeze()
+
+
 class Allocations(TorchDispatchMode):
     """Sees every tensor that is made while it is open, in C++ as well, and which of them are still alive."""
 
@@ -16,8 +22,7 @@ class Allocations(TorchDispatchMode):
         self.made: dict[int, tuple[StorageWeakRef, int]] = {}
 
     def __enter__(self):
-        gc.collect()
-        gc.freeze()  # what is there already is no garbage of this work, and need not be looked through each time
+        set_aside_what_is_there()
         return super().__enter__()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):

@@ -1,6 +1,5 @@
 """Makes ComfyUI, on the CPU, and this pack importable."""
 
-import gc
 import sys
 from pathlib import Path
 
@@ -16,8 +15,9 @@ import_pack()
 
 def pytest_collection_finish():
     """What is there by now stays: no search for garbage, of which tests and trainings make many, goes through it."""
-    gc.collect()
-    gc.freeze()
+    from allocations import set_aside_what_is_there
+
+    set_aside_what_is_there()
 
 
 @pytest.fixture

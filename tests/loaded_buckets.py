@@ -18,12 +18,17 @@ SETTINGS = {
 }
 
 
-def load(**inputs):
-    """The one bucket of a loader and its report; what is given as a list is what an upstream node gave."""
+def chains_of(**inputs):
+    """The buckets and reports of a loader; what is given as a list is what an upstream node gave."""
     given = {
         name: value if isinstance(value, list) else [value] for name, value in {**SETTINGS, **inputs}.items()
     }
-    chains, reports = executed(BucketLoader, **given)
+    return executed(BucketLoader, **given)
+
+
+def load(**inputs):
+    """The one bucket of a loader and its report."""
+    chains, reports = chains_of(**inputs)
     (bucket,), (report,) = chains[0][-1:], reports
     return bucket, report
 

@@ -11,19 +11,35 @@ PUBLISHED = {
     "use_linear_in_transformer": True,
 }
 
+SDXL = {
+    **PUBLISHED,
+    "in_channels": 4,
+    "use_temporal_attention": False,
+    "use_temporal_resblock": False,
+    "num_classes": "sequential",
+}
+SVD = {
+    "in_channels": 8,
+    "use_temporal_attention": True,
+    "use_temporal_resblock": True,
+    "num_classes": "sequential",
+    "adm_in_channels": 768,
+    "extra_ff_mix_layer": True,
+    "use_spatial_context": True,
+    "merge_strategy": "learned_with_images",
+    "merge_factor": 0.0,
+    "video_kernel_size": [3, 1, 1],
+}
+
 PUBLISHED_UNETS = (
     Published(
         "sdxl_refiner_full",
         family="SDXL",
         of="SDXLRefiner",
         config={
-            **PUBLISHED,
-            "in_channels": 4,
+            **SDXL,
             "num_res_blocks": [2, 2, 2, 2],
             "channel_mult": [1, 2, 4, 4],
-            "use_temporal_attention": False,
-            "use_temporal_resblock": False,
-            "num_classes": "sequential",
             "adm_in_channels": 2560,
             "model_channels": 384,
             "transformer_depth": [0, 0, 4, 4, 4, 4, 0, 0],
@@ -44,13 +60,9 @@ PUBLISHED_UNETS = (
         family="SDXL",
         of="SSD1B",
         config={
-            **PUBLISHED,
-            "in_channels": 4,
+            **SDXL,
             "num_res_blocks": [2, 2, 2],
             "channel_mult": [1, 2, 4],
-            "use_temporal_attention": False,
-            "use_temporal_resblock": False,
-            "num_classes": "sequential",
             "adm_in_channels": 2816,
             "model_channels": 320,
             "transformer_depth": [0, 0, 2, 2, 4, 4],
@@ -74,13 +86,9 @@ PUBLISHED_UNETS = (
         family="SDXL",
         of="KOALA_700M",
         config={
-            **PUBLISHED,
-            "in_channels": 4,
+            **SDXL,
             "num_res_blocks": [1, 1, 1],
             "channel_mult": [1, 2, 4],
-            "use_temporal_attention": False,
-            "use_temporal_resblock": False,
-            "num_classes": "sequential",
             "adm_in_channels": 2816,
             "model_channels": 320,
             "transformer_depth": [0, 2, 5],
@@ -129,23 +137,14 @@ PUBLISHED_UNETS = (
         of="SVD_img2vid",
         config={
             **PUBLISHED,
-            "in_channels": 8,
+            **SVD,
             "num_res_blocks": [2, 2, 2, 2],
             "channel_mult": [1, 2, 4, 4],
-            "use_temporal_attention": True,
-            "use_temporal_resblock": True,
-            "num_classes": "sequential",
-            "adm_in_channels": 768,
             "model_channels": 320,
             "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
             "transformer_depth_output": [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
             "transformer_depth_middle": 1,
             "context_dim": 1024,
-            "extra_ff_mix_layer": True,
-            "use_spatial_context": True,
-            "merge_strategy": "learned_with_images",
-            "merge_factor": 0.0,
-            "video_kernel_size": [3, 1, 1],
         },
         targets="""
         input_blocks.{1,2,4,5,7,8}.1.{transformer_blocks,time_stack}.0.attn1.{to_q,to_k,to_v,to_out.0}

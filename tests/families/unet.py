@@ -1,6 +1,6 @@
 """SD1.x, SDXL, SD2.x, SVD, UNet ControlNet."""
 
-from families._unet_published import PUBLISHED_UNETS
+from families._unet_published import PUBLISHED_UNETS, SVD
 from families.twin import Twin, ids, noise
 from families.variant import Control, Tiny
 
@@ -154,11 +154,7 @@ VARIANTS = (
         of="SVD_img2vid",
         config={
             **TINY,
-            "in_channels": 8,
-            "use_temporal_resblock": True,
-            "use_temporal_attention": True,
-            "num_classes": "sequential",
-            "adm_in_channels": 768,
+            **SVD,
             "model_channels": 64,
             "num_res_blocks": [1, 1],
             "channel_mult": [1, 2],
@@ -166,11 +162,6 @@ VARIANTS = (
             "transformer_depth_output": [1, 1, 1, 1],
             "transformer_depth_middle": 1,
             "use_linear_in_transformer": True,
-            "extra_ff_mix_layer": True,
-            "use_spatial_context": True,
-            "merge_strategy": "learned_with_images",
-            "merge_factor": 0.0,
-            "video_kernel_size": [3, 1, 1],
         },
         x=[4, 4, 8, 8],
         sigma=1.5,

@@ -10,24 +10,14 @@ from pathlib import Path
 
 import comfy.sd
 import pytest
-import torch
-from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
+from concept_sliders.slider_core.adapters import AdapterConfig
 from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.files import convert, load, save, to_slider
 from tiny_models import shared_model
 
 sys.path.insert(0, str(Path(__file__).parent))
 from diffusers_twins import TWINS, called, in_diffusers
-
-
-def trained(patcher, config):
-    torch.manual_seed(0)
-    adapters = make_adapters(patcher, uniform_plan(select_targets(patcher), config))
-    for of_layer in adapters.values():
-        for adapter in of_layer:
-            for parameter in adapter.eval().parameters():
-                parameter.data += 0.1 * torch.randn_like(parameter)
-    return to_slider(adapters)
+from trained_sliders import adapters_as_trained
 
 
 def weights(patcher):
@@ -56,7 +46,7 @@ def assert_same_change(name, base, got, expected):
 @pytest.mark.parametrize("name", [name for name in TWINS if name != "pixart_sigma"])
 def test_load_lora_adapter(name, tmp_path):
     patcher = shared_model(name)
-    slider = trained(patcher, AdapterConfig("lora", 2, 1.0))
+    slider = to_slider(adapters_as_trained(patcher, AdapterConfig("lora", 2, 1.0)))
     path = save(slider, tmp_path / "slider.safetensors", "diffusers")
     model = in_diffusers(name, weights(patcher))
     base = called(name, model)
@@ -75,7 +65,7 @@ DORA = {"dora": AdapterConfig("lora", 2, options={"dora": True}), "ia3": Adapter
 def test_dora_in_diffusers(name, kind, tmp_path):
     """And IA³, which is DoRA's magnitudes alone."""
     patcher = shared_model(name)
-    slider = trained(patcher, DORA[kind])
+    slider = to_slider(adapters_as_trained(patcher, DORA[kind]))
     path = save(slider, tmp_path / "slider.safetensors", "diffusers", patcher)
     model = in_diffusers(name, weights(patcher))
     base = called(name, model)
@@ -90,7 +80,7 @@ def test_peft_itself(name, tmp_path):
     from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
 
     patcher = shared_model(name)
-    slider = trained(patcher, AdapterConfig("lora", 3, 1.0))
+    slider = to_slider(adapters_as_trained(patcher, AdapterConfig("lora", 3, 1.0)))
     there = load(save(slider, tmp_path / "slider.safetensors", "diffusers"))
     config = json.loads(there.metadata["lora_adapter_metadata"])
     config = LoraConfig(**{key.removeprefix("transformer."): value for key, value in config.items()})
@@ -125,7 +115,7 @@ def test_lycoris_lora(kind, name):
     from lycoris import create_lycoris_from_weights
 
     patcher = shared_model(name)
-    slider = trained(patcher, LYCORIS[kind])
+    slider = to_slider(adapters_as_trained(patcher, LYCORIS[kind]))
     model = in_diffusers(name, weights(patcher))
     base = called(name, model)
     network, _ = create_lycoris_from_weights(1.0, "", model, dict(convert(slider, "diffusers")))

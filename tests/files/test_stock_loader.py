@@ -1,8 +1,10 @@
 """A saved slider in ComfyUI's own LoRA loader gives the same output as in SliderApply, at any strength."""
 
 import logging
+import sys
 from functools import cache
 from itertools import combinations
+from pathlib import Path
 
 import comfy.sd
 import pytest
@@ -10,13 +12,15 @@ import torch
 from comfy.model_management import load_models_gpu, unload_all_models
 from comfy.model_patcher import create_model_options_clone
 from comfy.sampler_helpers import prepare_model_patcher
-from concept_sliders.slider_core.adapters import AdapterConfig, make_adapters, uniform_plan
+from concept_sliders.slider_core.adapters import AdapterConfig
 from concept_sliders.slider_core.applying.apply import READER, AppliedSlider, apply_slider
-from concept_sliders.slider_core.architectures import select_targets
 from concept_sliders.slider_core.files import load, save, to_slider
 from concept_sliders.slider_core.lora.reading import deltas_for
 from concept_sliders.slider_core.strength import attached
 from tiny_models import NAMES, samples, shared_model, tiny_call
+
+sys.path.insert(0, str(Path(__file__).parent))
+from trained_sliders import adapters_as_trained
 
 STRENGTHS = (-2.0, 0.0, 1.3)
 KINDS = {
@@ -37,17 +41,6 @@ KINDS = {
     "dylora": AdapterConfig("dylora", 4, 2.0, options={"block_size": 2}),
     "full": AdapterConfig("full"),
 }
-
-
-def trained(patcher, config, size=0.05):
-    """Adapters on the slider targets with weights as after a training."""
-    torch.manual_seed(0)
-    adapters = make_adapters(patcher, uniform_plan(select_targets(patcher), config))
-    for of_layer in adapters.values():
-        for adapter in of_layer:
-            for parameter in adapter.eval().parameters():
-                parameter.data += size * torch.randn_like(parameter)
-    return adapters
 
 
 def in_stock_loader(patcher, slider, strength, call):
@@ -112,7 +105,7 @@ def assert_same_everywhere(patcher, adapters, path, call, caplog):
 @pytest.mark.parametrize("name", NAMES)
 def test_lora_on_every_family(name, tmp_path, caplog):
     patcher = shared_model(name)
-    adapters = trained(patcher, AdapterConfig("lora", 2, 1.0), 0.2)
+    adapters = adapters_as_trained(patcher, AdapterConfig("lora", 2, 1.0), 0.2)
     assert_same_everywhere(patcher, adapters, tmp_path / "slider.safetensors", tiny_call(name), caplog)
 
 
@@ -121,7 +114,7 @@ def test_lora_on_every_family(name, tmp_path, caplog):
 def test_each_row_has_its_own_strength_on_every_family(name):
     """A call of rows with different strengths gives each row what the weights give it at its strength."""
     patcher, call = shared_model(name), tiny_call(name)
-    slider = to_slider(trained(patcher, AdapterConfig("lora", 2, 1.0), 0.2))
+    slider = to_slider(adapters_as_trained(patcher, AdapterConfig("lora", 2, 1.0), 0.2))
     strengths = [s for s in (-0.7, 1.3) for _ in range(len(call["x"]) // 2)]
     got = in_slider_apply(patcher, slider, 0.0, call, **{READER: {None: strengths}})
     base = in_slider_apply(patcher, slider, 0.0, call)
@@ -136,7 +129,7 @@ def test_each_row_has_its_own_strength_on_every_family(name):
 def test_every_kind(kind, name, tmp_path, caplog):
     """On convolutions of two and three dimensions, and on fused weights with and without ComfyUI's part names."""
     patcher = shared_model(name)
-    adapters = trained(patcher, KINDS[kind])
+    adapters = adapters_as_trained(patcher, KINDS[kind], 0.05)
     assert_same_everywhere(patcher, adapters, tmp_path / "slider.safetensors", tiny_call(name), caplog)
 
 
@@ -148,7 +141,7 @@ DIFFERENT = [kind for kind in KINDS if kind not in ("lokr full", "lokr both", "d
 @cache
 def deltas_of(kind):
     patcher = shared_model(STACKED_ON)
-    found, unused = deltas_for(patcher, to_slider(trained(patcher, KINDS[kind])))
+    found, unused = deltas_for(patcher, to_slider(adapters_as_trained(patcher, KINDS[kind], 0.05)))
     assert not unused
     return found
 

@@ -11,16 +11,20 @@ QKV = "diffusion_model.double_blocks.0.img_attn.qkv"
 TEXT = "lora_te1_text_model_encoder_layers_0_mlp_fc1.lora_up.weight"
 
 
-def trained(name, config):
-    """A slider as after a training."""
+def adapters_as_trained(model, config, size=0.1):
+    """Adapters on the slider targets with weights as after a training."""
     torch.manual_seed(0)
-    model = shared_model(name)
     adapters = make_adapters(model, uniform_plan(select_targets(model), config))
     for of_layer in adapters.values():
         for adapter in of_layer:
             for parameter in adapter.eval().parameters():
-                parameter.data += 0.1 * torch.randn_like(parameter)
-    return to_slider(adapters)
+                parameter.data += size * torch.randn_like(parameter)
+    return adapters
+
+
+def trained(name, config):
+    """A slider as after a training."""
+    return to_slider(adapters_as_trained(shared_model(name), config))
 
 
 def same(a, b):

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 import torch
-from allocations import Allocations
+from allocations import Allocations, set_aside_what_is_there
 from comfy import ops
 from comfy.quant_ops import QuantizedTensor
 from concept_sliders.slider_core.gradients.saved_tensors import SavedTensors
@@ -16,8 +16,7 @@ from weight_forms import FORMS, NARROW, STRENGTH, WIDE, adapters_for, gradients,
 @pytest.fixture(autouse=True)
 def only_what_is_new():
     """What other tests have made need not be looked through."""
-    gc.collect()
-    gc.freeze()
+    set_aside_what_is_there()
 
 
 def whole_weights() -> int:

@@ -6,34 +6,14 @@ import weakref
 import folder_paths
 import pytest
 import torch
-from as_comfyui import Clip, Vae, executed, validated
+from as_comfyui import Vae, executed, validated
 from comfy_extras.nodes_dataset import LoadImageDataSetFromFolderNode, LoadImageTextDataSetFromFolderNode
-from concept_sliders.nodes.buckets import NO_FOLDER, BucketLoader
+from concept_sliders.nodes.buckets import BucketLoader
 from concept_sliders.nodes.cycle import CycleSampler
 from concept_sliders.nodes.train import SliderTrainer
 from concept_sliders.slider_core.data import folder as reading
+from loaded_buckets import SETTINGS, chains_of
 from PIL import Image
-
-SETTINGS = {
-    "name": "more",
-    "slider_strength": 0.5,
-    "folder": NO_FOLDER,
-    "captions": "prompt",
-    "prompt": "a face",
-    "vae": Vae(),
-    "clip": Clip(),
-    "resolution": 64,
-    "probability": 1.0,
-    "repeats": 1,
-}
-
-
-def load(**lists):
-    """The buckets and reports of a loader; what is given as a list is what an upstream node gave."""
-    given = {
-        name: value if isinstance(value, list) else [value] for name, value in {**SETTINGS, **lists}.items()
-    }
-    return executed(BucketLoader, **given)
 
 
 @pytest.fixture
@@ -51,7 +31,7 @@ def folder(tmp_path, monkeypatch):
 def test_comfyuis_dataset_node_gives_one_bucket(folder):
     (images,) = executed(LoadImageDataSetFromFolderNode, folder=["faces"])
     assert len(images) == 3
-    chains, reports = load(images=images)
+    chains, reports = chains_of(images=images)
     ((bucket,),) = chains
     assert len(reports) == 1 and len(bucket.examples) == 3
     assert {tuple(e.latent.shape[2:]) for e in bucket.examples} == {(8, 8), (6, 12), (10, 6)}
@@ -59,16 +39,16 @@ def test_comfyuis_dataset_node_gives_one_bucket(folder):
 
 def test_its_captions_too(folder):
     images, texts = executed(LoadImageTextDataSetFromFolderNode, folder=["faces"])
-    ((bucket,),), _ = load(images=images, prompt=texts)
+    ((bucket,),), _ = chains_of(images=images, prompt=texts)
     assert sorted(e.caption for e in bucket.examples) == ["face a", "face b", "face c"]
     with pytest.raises(ValueError, match="has 3 pictures but 2 prompts"):
-        load(images=images, prompt=texts[:2])
+        chains_of(images=images, prompt=texts[:2])
 
 
 def test_a_cycle_behind_it_runs_once_and_buckets_chain(folder):
     (images,) = executed(LoadImageDataSetFromFolderNode, folder=["faces"])
-    chains, _ = load(images=images)
-    chains, _ = load(images=images, buckets=chains, slider_strength=-0.5)
+    chains, _ = chains_of(images=images)
+    chains, _ = chains_of(images=images, buckets=chains, slider_strength=-0.5)
     widgets = {"cycle": "together", "pairing": "auto", "weighting": "auto", "neutral": "anchor"}
     given = {name: [value] for name, value in {**widgets, "batch_size": 1, "seed": 0}.items()}
     cycles, plans = executed(CycleSampler, buckets=chains, **given)
@@ -80,17 +60,17 @@ def test_a_cycle_behind_it_runs_once_and_buckets_chain(folder):
 def test_conditionings_from_a_prompt_library(folder):
     """A list of them is one for each picture, never a bucket for each."""
     each = [[[torch.full((1, 2, 3), float(i)), {}]] for i in range(3)]
-    ((bucket,),), _ = load(folder="faces", conditioning=each)
+    ((bucket,),), _ = chains_of(folder="faces", conditioning=each)
     assert [e.conditioning for e in bucket.examples] == each
     with pytest.raises(ValueError, match="3 pictures but 2 conditionings"):
-        load(folder="faces", conditioning=each[:2])
+        chains_of(folder="faces", conditioning=each[:2])
 
 
 def test_settings_of_which_there_can_be_one(folder):
     with pytest.raises(ValueError, match="slider_strength of Load Slider Bucket got a list of 2 values"):
-        load(folder="faces", slider_strength=[0.5, -0.5])
+        chains_of(folder="faces", slider_strength=[0.5, -0.5])
     with pytest.raises(ValueError, match="got an empty list"):
-        load(images=[])
+        chains_of(images=[])
 
 
 def test_only_one_picture_is_in_memory_at_a_time(folder, monkeypatch):
@@ -106,7 +86,7 @@ def test_only_one_picture_is_in_memory_at_a_time(folder, monkeypatch):
     monkeypatch.setattr(reading, "read_picture", watched)
     for index in range(8):
         Image.new("RGB", (64, 64)).save(folder / f"{index}.png")
-    ((bucket,),), _ = load(folder="faces")
+    ((bucket,),), _ = chains_of(folder="faces")
     assert len(bucket.examples) == len(most) == 11 and max(most) <= 2
 
 
@@ -120,7 +100,7 @@ def test_captions_are_missed_before_any_picture_is_encoded(folder):
 
     (folder / "c.txt").unlink()
     with pytest.raises(ValueError, match=r"c\.txt is missing"):
-        load(folder="faces", captions="text file", vae=Counting())
+        chains_of(folder="faces", captions="text file", vae=Counting())
     assert Counting.encoded == 0
 
 
@@ -147,7 +127,7 @@ def test_captions_are_missed_before_any_picture_is_encoded(folder):
 )
 def test_values_that_come_past_the_widgets(folder, bad, message):
     with pytest.raises(ValueError, match=message) as error:
-        load(**{"folder": "faces", **bad})
+        chains_of(**{"folder": "faces", **bad})
     assert len(str(error.value)) < 400
 
 
@@ -165,12 +145,12 @@ def test_values_that_come_past_the_widgets(folder, bad, message):
 )
 def test_images_that_are_none(images, message):
     with pytest.raises(ValueError, match=message):
-        load(images=[images])
+        chains_of(images=[images])
 
 
 def test_greys_transparency_and_values_beyond_white():
     images = [torch.full((1, 64, 64, 1), 0.5), torch.zeros(64, 64, 4), torch.full((1, 64, 64, 3), 1.5)]
-    ((bucket,),), _ = load(images=images)
+    ((bucket,),), _ = chains_of(images=images)
     assert [round(float(e.latent[0, 0].mean()), 2) for e in bucket.examples] == [0.5, 1.0, 1.0]
 
 
@@ -180,16 +160,16 @@ def test_a_vae_that_fails_in_half_precision_is_named():
             return super().encode(pixels) * math.nan
 
     with pytest.raises(ValueError, match="no finite numbers.*--fp32-vae"):
-        load(images=[torch.rand(1, 64, 64, 3)], vae=Failing())
+        chains_of(images=[torch.rand(1, 64, 64, 3)], vae=Failing())
 
 
 def test_connected_images_have_no_text_files():
-    _, (report,) = load(images=[torch.rand(1, 64, 64, 3)], captions="text file")
+    _, (report,) = chains_of(images=[torch.rand(1, 64, 64, 3)], captions="text file")
     assert "connected images have no text file, so their caption is the prompt" in report
 
 
 def test_frames_are_for_connected_images(folder):
-    _, (report,) = load(folder="faces", frames=4)
+    _, (report,) = chains_of(folder="faces", frames=4)
     assert "in a folder each picture stands for itself" in report
 
 
